@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pricetime_benches::{Batch, Flow, Orders, Prices, Shape, stand};
+use pricetime_benches::{Batch, Flow, Orders, Prices, Shape, prepare_engine};
 use pricetime_engine::{Action, Command, Engine, EpochNumber, MarketId, Phase};
 
 const SEED: u64 = 23;
@@ -26,7 +26,7 @@ const MARKETS: u32 = 10_000;
 const LARGE: usize = 1_000_000;
 
 /// The numbers of resting orders to measure with.
-fn books() -> Vec<usize> {
+fn book_sizes() -> Vec<usize> {
     let large = std::env::var_os("PRICETIME_BENCH_LARGE").is_some_and(|value| value == "1");
     [1_000, 100_000].into_iter().chain(large.then_some(LARGE)).collect()
 }
@@ -43,31 +43,31 @@ fn name(prices: Prices, parameter: usize) -> BenchmarkId {
 fn shapes() -> Vec<(BenchmarkId, Shape)> {
     let mut shapes = Vec::new();
     for prices in [Prices::Narrow, Prices::Wide, Prices::Scattered] {
-        for standing in books() {
-            shapes.push((name(prices, standing), Shape { standing, prices, markets: 1 }));
+        for resting in book_sizes() {
+            shapes.push((name(prices, resting), Shape { resting, prices, markets: 1 }));
         }
     }
     let many = Shape { markets: MARKETS, ..Shape::of(100_000) };
-    shapes.push((BenchmarkId::new("markets-10000", many.standing), many));
+    shapes.push((BenchmarkId::new("markets-10000", many.resting), many));
     shapes
 }
 
 /// The time that `count` commands take, computed from runs of the whole flow. Criterion's estimate
 /// includes the making of books, so it would ask for only a few commands, all of them cold. So the
 /// flow always runs to its end, on a new book each time, and the time of one command is multiplied.
-fn time(markets: u32, standing: &[Command], flow: &[Command], count: u64) -> Duration {
+fn time(markets: u32, resting: &[Command], flow: &[Command], count: u64) -> Duration {
     let mut sink = Batch::default();
-    let (mut taken, mut done) = (Duration::ZERO, 0);
+    let (mut elapsed, mut done) = (Duration::ZERO, 0);
     while done < count {
-        let mut engine = stand(markets, standing);
-        let begun = Instant::now();
+        let mut engine = prepare_engine(markets, resting);
+        let started = Instant::now();
         for command in flow {
             black_box(engine.apply(black_box(command), &mut sink));
         }
-        taken += begun.elapsed();
+        elapsed += started.elapsed();
         done += flow.len().max(1) as u64;
     }
-    taken.mul_f64(count as f64 / done.max(1) as f64)
+    elapsed.mul_f64(count as f64 / done.max(1) as f64)
 }
 
 type Make = fn(&mut Flow, usize) -> Vec<Command>;
@@ -88,20 +88,20 @@ fn commands(criterion: &mut Criterion) {
                 // Ten orders in a market are too few for a sweep.
                 continue;
             }
-            if shape.markets > 1 || shape.standing >= LARGE {
+            if shape.markets > 1 || shape.resting >= LARGE {
                 // Fewer books to make.
                 group.sample_size(10).measurement_time(Duration::from_millis(100));
             } else {
                 group.sample_size(20).measurement_time(Duration::from_secs(1));
             }
-            let made = LazyCell::new(|| {
-                let (mut flow, standing) = Flow::new(SEED, shape);
-                let flow = make(&mut flow, shape.standing);
-                (standing, flow)
+            let prepared = LazyCell::new(|| {
+                let (mut flow, resting) = Flow::new(SEED, shape);
+                let flow = make(&mut flow, shape.resting);
+                (resting, flow)
             });
             group.bench_function(id, |bencher| {
-                let (standing, flow) = &*made;
-                bencher.iter_custom(|count| time(shape.markets, standing, flow, count));
+                let (resting, flow) = &*prepared;
+                bencher.iter_custom(|count| time(shape.markets, resting, flow, count));
             });
         }
         group.finish();
@@ -110,20 +110,20 @@ fn commands(criterion: &mut Criterion) {
 
 fn state(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state");
-    for book in books() {
-        let made = LazyCell::new(|| {
+    for book in book_sizes() {
+        let prepared = LazyCell::new(|| {
             let mut orders = Orders::new(SEED, Shape::of(book));
-            let mut standing = orders.open(Phase::Continuous);
-            standing.extend((0..book).map(|_| orders.rest()));
-            stand(1, &standing)
+            let mut resting = orders.open(Phase::Continuous);
+            resting.extend((0..book).map(|_| orders.rest()));
+            prepare_engine(1, &resting)
         });
-        let snapshot = LazyCell::new(|| made.snapshot());
+        let snapshot = LazyCell::new(|| prepared.snapshot());
         group.throughput(Throughput::Elements(book as u64));
         group.bench_function(BenchmarkId::new("snapshot", book), |bencher| {
-            bencher.iter(|| made.snapshot());
+            bencher.iter(|| prepared.snapshot());
         });
         group.bench_function(BenchmarkId::new("digest", book), |bencher| {
-            bencher.iter(|| made.digest());
+            bencher.iter(|| prepared.digest());
         });
         group.bench_function(BenchmarkId::new("restore", book), |bencher| {
             bencher.iter(|| {
@@ -141,17 +141,17 @@ fn uncross(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(CROSSED as u64));
     group.sample_size(10);
     for prices in [Prices::Narrow, Prices::Wide, Prices::Scattered] {
-        let made = LazyCell::new(|| {
+        let prepared = LazyCell::new(|| {
             let shape = Shape { prices, ..Shape::of(CROSSED) };
             let mut orders = Orders::new(SEED, shape);
-            let mut gathered = orders.open(Phase::Call);
-            gathered.extend((0..CROSSED).map(|_| orders.crossed()));
+            let mut orders_in_call = orders.open(Phase::Call);
+            orders_in_call.extend((0..CROSSED).map(|_| orders.crossed()));
             let close = Action::CloseEpoch { number: EpochNumber(1) };
-            (gathered, orders.operate(MarketId(1), close))
+            (orders_in_call, orders.operate(MarketId(1), close))
         });
         group.bench_function(name(prices, CROSSED), |bencher| {
-            let (gathered, close) = &*made;
-            let fresh = || (stand(1, gathered), Batch::default());
+            let (orders_in_call, close) = &*prepared;
+            let fresh = || (prepare_engine(1, orders_in_call), Batch::default());
             let closed = |(mut engine, mut sink): (Engine, Batch)| {
                 black_box(engine.apply(black_box(close), &mut sink));
                 (engine, sink)

@@ -49,11 +49,11 @@ these: either spread, the share of the core that other programs had, and 3 %, th
 two processes of one build. In addition, neither median may lie within the runs of the other.")]
 pub struct Bench {
     #[command(subcommand)]
-    what: What,
+    command: BenchCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum BenchCommand {
     Core(core::Core),
     Host(host::Host),
     Redis(redis::Redis),
@@ -80,7 +80,7 @@ struct Compare {
 
 /// How a report is printed.
 #[derive(Clone, Debug, Args)]
-struct Telling {
+struct OutputOptions {
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -98,14 +98,14 @@ impl Bench {
     /// # Errors
     /// Returns [`Failure`] if there is no report, or if something is slower than allowed.
     pub fn run(&self) -> Result<(), Failure> {
-        match &self.what {
-            What::Core(core) => core.run(),
-            What::Host(host) => host.run(),
-            What::Redis(redis) => redis.run(),
-            What::Settle(settle) => settle.run(),
-            What::Subscribers(subscribers) => subscribers.run(),
-            What::Hostile(hostile) => hostile.run(),
-            What::Compare(compare) => compare.run(),
+        match &self.command {
+            BenchCommand::Core(core) => core.run(),
+            BenchCommand::Host(host) => host.run(),
+            BenchCommand::Redis(redis) => redis.run(),
+            BenchCommand::Settle(settle) => settle.run(),
+            BenchCommand::Subscribers(subscribers) => subscribers.run(),
+            BenchCommand::Hostile(hostile) => hostile.run(),
+            BenchCommand::Compare(compare) => compare.run(),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Compare {
     fn run(&self) -> Result<(), Failure> {
         let before = Report::read(&self.before)?;
         let after = Report::read(&self.after)?;
-        baseline::fits(&before, &after.head, &self.before)?;
+        baseline::check_comparable(&before, &after.head, &self.before)?;
         let compared = compare(&before, &after);
         if self.json {
             show::json(&compared)?;
@@ -122,20 +122,20 @@ impl Compare {
             show::text(&table::compared(&before, &after, &compared))?;
         }
         show::warn(&after, Some(&before));
-        judge(&compared, self.fail_if_slower)
+        check_regression(&compared, self.fail_if_slower)
     }
 }
 
-impl Telling {
+impl OutputOptions {
     /// Reads and checks the baseline, before anything is measured.
     fn baseline(&self, head: &report::Head) -> Result<Option<Report>, Failure> {
         let Some(path) = &self.baseline else { return Ok(None) };
         let before = Report::read(path)?;
-        baseline::fits(&before, head, path)?;
+        baseline::check_comparable(&before, head, path)?;
         Ok(Some(before))
     }
 
-    fn tell(&self, mut report: Report, before: Option<&Report>) -> Result<(), Failure> {
+    fn print(&self, mut report: Report, before: Option<&Report>) -> Result<(), Failure> {
         report.compared = before.map(|before| compare(before, &report)).unwrap_or_default();
         if self.json {
             show::json(&report)?;
@@ -148,11 +148,11 @@ impl Telling {
             show::text(&text)?;
         }
         show::warn(&report, before);
-        judge(&report.compared, self.fail_if_slower)
+        check_regression(&report.compared, self.fail_if_slower)
     }
 }
 
-fn judge(compared: &[Compared], fail_if_slower: bool) -> Result<(), Failure> {
+fn check_regression(compared: &[Compared], fail_if_slower: bool) -> Result<(), Failure> {
     let slower: Vec<_> = compared.iter().filter(|one| one.is_slower()).collect();
     if !fail_if_slower || slower.is_empty() {
         return Ok(());

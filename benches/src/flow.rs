@@ -11,7 +11,7 @@ use crate::orders::{MIDDLE, Orders, Shape, order};
 
 /// A live order, with the fields that the flow needs.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct RestingOrder {
     order: OrderId,
     market: MarketId,
     open: Quantity,
@@ -22,8 +22,8 @@ struct Standing {
 pub struct Flow {
     orders: Orders,
     engine: Engine,
-    standing: Vec<Standing>,
-    standing_first: usize,
+    resting: Vec<RestingOrder>,
+    resting_first: usize,
     places: HashMap<OrderId, usize>,
     /// The events of the last command.
     groups: Vec<Group>,
@@ -36,17 +36,17 @@ impl Flow {
         let mut flow = Self {
             orders: Orders::new(seed, shape),
             engine: Engine::new(shape.markets),
-            standing: Vec::with_capacity(shape.standing),
-            standing_first: shape.standing,
-            places: HashMap::with_capacity(shape.standing),
+            resting: Vec::with_capacity(shape.resting),
+            resting_first: shape.resting,
+            places: HashMap::with_capacity(shape.resting),
             groups: Vec::new(),
         };
         let mut commands = flow.orders.open(Phase::Continuous);
         for command in &commands {
-            flow.see(command);
+            flow.track(command);
         }
-        commands.reserve_exact(shape.standing);
-        commands.extend((0..shape.standing).map(|_| flow.rest()));
+        commands.reserve_exact(shape.resting);
+        commands.extend((0..shape.resting).map(|_| flow.rest()));
         (flow, commands)
     }
 
@@ -88,11 +88,11 @@ impl Flow {
     /// that, cancels replace new orders, or new orders replace cancels.
     pub fn varied(&mut self, count: usize) -> Vec<Command> {
         let one = |flow: &mut Self| match flow.orders.random.below(100) {
-            0..39 if flow.standing.len() * 20 > flow.standing_first * 21 => flow.cancel(),
-            39..68 if flow.standing.len() * 20 < flow.standing_first * 19 => flow.rest(),
+            0..39 if flow.resting.len() * 20 > flow.resting_first * 21 => flow.cancel(),
+            39..68 if flow.resting.len() * 20 < flow.resting_first * 19 => flow.rest(),
             0..31 => flow.rest(),
-            31..35 => flow.say(Orders::iceberg),
-            35..39 => flow.say(Orders::stop),
+            31..35 => flow.emit(Orders::iceberg),
+            35..39 => flow.emit(Orders::stop),
             39..68 => flow.cancel(),
             68..80 => flow.shrink(),
             80..92 => flow.reprice(),
@@ -102,27 +102,27 @@ impl Flow {
     }
 
     fn rest(&mut self) -> Command {
-        self.say(Orders::rest)
+        self.emit(Orders::rest)
     }
 
     fn cancel(&mut self) -> Command {
-        match self.orders.random.any(&self.standing).copied() {
-            Some(Standing { order, market, .. }) => {
-                self.say(|orders| orders.operate(market, Action::Cancel { order }))
+        match self.orders.random.any(&self.resting).copied() {
+            Some(RestingOrder { order, market, .. }) => {
+                self.emit(|orders| orders.operate(market, Action::Cancel { order }))
             }
             None => self.rest(),
         }
     }
 
     fn shrink(&mut self) -> Command {
-        match self.orders.random.any(&self.standing).copied() {
+        match self.orders.random.any(&self.resting).copied() {
             Some(one) => self.amend(one, None, Some(Quantity(one.open.0.div_ceil(2)))),
             None => self.rest(),
         }
     }
 
     fn reprice(&mut self) -> Command {
-        let Some(one) = self.orders.random.any(&self.standing).copied() else {
+        let Some(one) = self.orders.random.any(&self.resting).copied() else {
             return self.rest();
         };
         let market = self.engine.market(one.market);
@@ -138,7 +138,7 @@ impl Flow {
 
     fn amend(
         &mut self,
-        Standing { order, market, .. }: Standing,
+        RestingOrder { order, market, .. }: RestingOrder,
         price: Option<Price>,
         quantity: Option<Quantity>,
     ) -> Command {
@@ -151,7 +151,7 @@ impl Flow {
         });
         let amend =
             Amend { order, price, quantity, stop_price: None, if_open: None, requeue: same };
-        self.say(|orders| orders.stamp(market, account, Action::Amend(amend)))
+        self.emit(|orders| orders.stamp(market, account, Action::Amend(amend)))
     }
 
     /// Takes one or two orders.
@@ -172,25 +172,25 @@ impl Flow {
             }
             price = level.price;
             // A level with more orders than wanted contributes in proportion to their number.
-            let there = usize::try_from(level.orders).unwrap_or(usize::MAX).max(1);
-            let taken = left.min(there);
-            quantity += level.quantity.0 / there as u64 * taken as u64;
+            let level_orders = usize::try_from(level.orders).unwrap_or(usize::MAX).max(1);
+            let taken = left.min(level_orders);
+            quantity += level.quantity.0 / level_orders as u64 * taken as u64;
             left -= taken;
         }
         let plain = order(side, price, Quantity(quantity.max(1)));
         let taker = Place { time_in_force: TimeInForce::ImmediateOrCancel, ..plain };
-        self.say(|orders| orders.place(id, taker))
+        self.emit(|orders| orders.place(id, taker))
     }
 
     /// Makes a command and applies it to the flow's engine.
-    fn say(&mut self, make: impl FnOnce(&mut Orders) -> Command) -> Command {
+    fn emit(&mut self, make: impl FnOnce(&mut Orders) -> Command) -> Command {
         let command = make(&mut self.orders);
-        self.see(&command);
+        self.track(&command);
         command
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "these flows cause no other events")]
-    fn see(&mut self, command: &Command) {
+    fn track(&mut self, command: &Command) {
         let mut groups = core::mem::take(&mut self.groups);
         groups.clear();
         self.engine.apply(command, &mut groups);
@@ -198,8 +198,8 @@ impl Flow {
             match event {
                 Event::Accepted { place: Place { order, quantity: open, .. }, .. } => {
                     let (order, open, market) = (*order, *open, command.market);
-                    self.places.insert(order, self.standing.len());
-                    self.standing.push(Standing { order, market, open });
+                    self.places.insert(order, self.resting.len());
+                    self.resting.push(RestingOrder { order, market, open });
                 }
                 Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } => {
                     self.note(maker.order, *maker_remaining);
@@ -219,12 +219,12 @@ impl Flow {
             return;
         };
         if !open.is_zero() {
-            self.standing[at].open = open;
+            self.resting[at].open = open;
             return;
         }
-        self.standing.swap_remove(at);
+        self.resting.swap_remove(at);
         self.places.remove(&order);
-        if let Some(moved) = self.standing.get(at) {
+        if let Some(moved) = self.resting.get(at) {
             self.places.insert(moved.order, at);
         }
     }
@@ -260,7 +260,7 @@ mod tests {
         ];
         let shapes = [(Prices::Narrow, 1), (Prices::Wide, 1), (Prices::Scattered, 1)];
         for (prices, markets) in shapes.into_iter().chain([(Prices::Narrow, 10)]) {
-            let shape = Shape { standing: 1_000, prices, markets };
+            let shape = Shape { resting: 1_000, prices, markets };
             for (at, (make, low, high)) in flows.into_iter().enumerate() {
                 let (mut flow, mut commands) = Flow::new(1, shape);
                 commands.extend(make(&mut flow));

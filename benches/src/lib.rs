@@ -19,7 +19,7 @@ mod bench;
 mod failure;
 mod flow;
 mod orders;
-mod stand;
+mod prepare_engine;
 pub mod workload;
 
 pub use batch::Batch;
@@ -27,4 +27,4 @@ pub use bench::Bench;
 pub use failure::Failure;
 pub use flow::Flow;
 pub use orders::{Orders, Prices, Shape};
-pub use stand::stand;
+pub use prepare_engine::prepare_engine;

@@ -15,7 +15,7 @@ pub(crate) const MIDDLE: Price = Price(1_000_000);
 const PRICES: u64 = 1_000;
 /// The distance between two prices that are wide apart: a thousand of them span 2^40. It is odd, so
 /// that no structure over the bits of a price gets round numbers.
-const APART: u64 = (1 << 30) + 3;
+const PRICE_GAP: u64 = (1 << 30) + 3;
 /// The distance from the middle to the ends of the band, unless prices are narrow.
 const BAND: u64 = 1 << 60;
 /// The lots of the smallest and of the largest order.
@@ -54,7 +54,7 @@ impl FromStr for Prices {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The number of resting orders in all markets together.
-    pub standing: usize,
+    pub resting: usize,
     /// How their prices are distributed.
     pub prices: Prices,
     /// The number of markets. Orders and commands are spread over all of them.
@@ -64,8 +64,8 @@ pub struct Shape {
 impl Shape {
     /// One market with narrow prices.
     #[must_use]
-    pub const fn of(standing: usize) -> Self {
-        Self { standing, prices: Prices::Narrow, markets: 1 }
+    pub const fn of(resting: usize) -> Self {
+        Self { resting, prices: Prices::Narrow, markets: 1 }
     }
 }
 
@@ -150,15 +150,15 @@ impl Orders {
     }
 
     pub(crate) fn price(&mut self, side: Side) -> Price {
-        let away = match self.shape.prices {
+        let distance = match self.shape.prices {
             Prices::Narrow => self.random.below(PRICES),
             Prices::Wide | Prices::Scattered if self.random.once_in(100) => BAND,
-            Prices::Wide => self.random.below(PRICES) * APART,
+            Prices::Wide => self.random.below(PRICES) * PRICE_GAP,
             Prices::Scattered => self.random.below(1 << 40),
         };
         match side {
-            Side::Buy => MIDDLE.down(1).down(away.min(BAND - 1)),
-            Side::Sell => MIDDLE.up(away),
+            Side::Buy => MIDDLE.down(1).down(distance.min(BAND - 1)),
+            Side::Sell => MIDDLE.up(distance),
         }
     }
 

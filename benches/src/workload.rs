@@ -17,11 +17,11 @@
 //! }
 //! ```
 
-mod deed;
-mod desk;
+mod command_kind;
 mod epochs;
+mod generator;
+mod live_orders;
 mod path;
-mod standing;
 mod style;
 mod trading;
 mod zipf;

@@ -140,7 +140,7 @@ fn each_workload_matches_its_description() {
              {cancels} cancels, {closed} auctions"
         );
         assert_eq!(refused, 0, "{found}");
-        let is_so = match workload {
+        let matches_description = match workload {
             Workload::Static => live > 30_000 && (80..=90).contains(&levels) && cancels > 20_000,
             Workload::Normal => live > 18_000 && trades > 5_000 && cancels > 10_000,
             Workload::Swing25 | Workload::Swing40 => levels > 500 && trades > 30_000,
@@ -151,7 +151,7 @@ fn each_workload_matches_its_description() {
             Workload::Markets => engine.markets().count() == 10_000 && live > 90_000,
             other => panic!("no expectation is defined for {other}"),
         };
-        assert!(is_so, "{found}");
+        assert!(matches_description, "{found}");
     }
 }
 

@@ -13,7 +13,7 @@ use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::look::{self, Stop, grouped};
+use super::reader::{self, Stop, grouped};
 
 /// Packs a data folder into one file, or unpacks such a file.
 ///
@@ -69,7 +69,7 @@ struct Body {
 impl Archive {
     /// Packs or unpacks, and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        look::ended(if self.restore { self.unpack() } else { self.pack() })
+        reader::finish(if self.restore { self.unpack() } else { self.pack() })
     }
 
     /// The source and the target path.
@@ -83,9 +83,9 @@ impl Archive {
 
     fn pack(&self) -> Result<(), Stop> {
         let (from, to) = self.source_and_target();
-        let look = FolderReader::open(Arc::new(RealDisk), from)?;
+        let reader = FolderReader::open(Arc::new(RealDisk), from)?;
         if to.symlink_metadata().is_ok() {
-            return Err(taken(to).into());
+            return Err(name_taken(to).into());
         }
         // The file gets its final name when it is complete.
         let mut unfinished = to.as_os_str().to_owned();
@@ -93,11 +93,11 @@ impl Archive {
         let unfinished = PathBuf::from(unfinished);
         let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
         let file = private::create_new(&unfinished).map_err(|error| {
-            if is_taken(&error) { begun(&unfinished) } else { at(&unfinished, &error) }
+            if is_taken(&error) { unfinished_exists(&unfinished) } else { at(&unfinished, &error) }
         })?;
-        let packed = write(&look, file, &unfinished).and_then(|packed| {
+        let packed = write(&reader, file, &unfinished).and_then(|packed| {
             rename_new(&unfinished, to)
-                .map_err(|error| if is_taken(&error) { taken(to) } else { at(to, &error) })?;
+                .map_err(|error| if is_taken(&error) { name_taken(to) } else { at(to, &error) })?;
             sync_name(to).map_err(|error| at(to, &error))?;
             Ok(packed)
         });
@@ -106,9 +106,9 @@ impl Archive {
             let _ = fs::remove_file(&unfinished);
         }
         let packed = packed?;
-        look::note_left_out(packed.left_out);
+        reader::note_left_out(packed.left_out);
         let bytes = fs::metadata(to).map_or(0, |found| found.len());
-        self.say(&packed, bytes)
+        self.print(&packed, bytes)
     }
 
     fn unpack(&self) -> Result<(), Stop> {
@@ -128,19 +128,19 @@ impl Archive {
             | ArchiveError::Snapshot(_)
             | ArchiveError::Lost { .. }
             | ArchiveError::Empty
-            | ArchiveError::Newer(_)
+            | ArchiveError::NewerVersion(_)
             | ArchiveError::Damaged { .. }
-            | ArchiveError::Cut(_)
+            | ArchiveError::Truncated(_)
             | ArchiveError::File { .. }
-            | ArchiveError::Long { .. }
-            | ArchiveError::Room { .. }
-            | ArchiveError::Left { .. }
+            | ArchiveError::TooLong { .. }
+            | ArchiveError::NoSpace { .. }
+            | ArchiveError::NotCleanedUp { .. }
             | ArchiveError::Occupied(_)) => failure(error, archive),
         })?;
-        self.say(&packed, bytes)
+        self.print(&packed, bytes)
     }
 
-    fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
+    fn print(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
         let (_, to) = self.source_and_target();
         let to = to.display().to_string();
         let Packed { history, through, files, left_out } = *packed;
@@ -149,8 +149,8 @@ impl Archive {
             let history = history.to_string();
             let left_out = (!self.restore).then_some(left_out);
             let body = Body { to, history, sequence: through.0, files, bytes, left_out };
-            let said = if self.restore { Output::Unpacked(body) } else { Output::Packed(body) };
-            return Ok(look::json_line(&mut out, &said)?);
+            let output = if self.restore { Output::Unpacked(body) } else { Output::Packed(body) };
+            return Ok(reader::json_line(&mut out, &output)?);
         }
         let done = if self.restore { "unpacked" } else { "packed" };
         writeln!(
@@ -162,10 +162,10 @@ impl Archive {
     }
 }
 
-fn write(look: &FolderReader, file: File, to: &Path) -> Result<Packed, Stop> {
+fn write(reader: &FolderReader, file: File, to: &Path) -> Result<Packed, Stop> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let progress = Progress::count("packing", "files", Some(0));
-    let packed = look.pack(&mut out, |done, of| progress.set(done, of));
+    let packed = reader.pack(&mut out, |done, of| progress.set(done, of));
     drop(progress);
     let packed = packed.map_err(|error| failure(error, to))?;
     out.get_ref().sync_all().map_err(|error| at(to, &error))?;
@@ -179,13 +179,13 @@ fn sync_name(path: &Path) -> io::Result<()> {
 }
 
 /// The error if the archive's name is already in use.
-fn taken(path: &Path) -> Failure {
+fn name_taken(path: &Path) -> Failure {
     let text = format!("{} already exists: name a new file", path.display());
     Failure::new(Code::Usage, text)
 }
 
 /// The error if the name of the unfinished archive is already in use.
-fn begun(path: &Path) -> Failure {
+fn unfinished_exists(path: &Path) -> Failure {
     let text = format!(
         "{} already exists: another process is writing this archive, or one was killed while \
          writing it; in that case remove the file",
@@ -203,15 +203,17 @@ fn failure(error: ArchiveError, path: &Path) -> Stop {
         ArchiveError::Journal(error) => error.into(),
         ArchiveError::Snapshot(error) => error.into(),
         ArchiveError::Io(error) => at(path, &error).into(),
-        ArchiveError::Newer(_) | ArchiveError::Room { .. } | ArchiveError::Left { .. } => {
+        ArchiveError::NewerVersion(_)
+        | ArchiveError::NoSpace { .. }
+        | ArchiveError::NotCleanedUp { .. } => {
             Failure::failed(format!("{}: {error}", path.display())).into()
         }
-        ArchiveError::Empty | ArchiveError::Occupied(_) | ArchiveError::Long { .. } => {
+        ArchiveError::Empty | ArchiveError::Occupied(_) | ArchiveError::TooLong { .. } => {
             Failure::new(Code::Failed, error.to_string()).into()
         }
         ArchiveError::Damaged { .. }
         | ArchiveError::Lost { .. }
-        | ArchiveError::Cut(_)
+        | ArchiveError::Truncated(_)
         | ArchiveError::File { .. } => {
             Failure::new(Code::Unsound, format!("{}: {error}", path.display())).into()
         }

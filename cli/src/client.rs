@@ -14,7 +14,7 @@ use pricetime::Secret;
 use super::failure::{Code, Failure};
 
 /// How long a connection may take. `top` also waits this long for the first answer and for a write.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a market listens.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ impl Address {
         };
         connected.map_err(|error| {
             let why = match self {
-                Self::Unix(path) => why_not_unix(path, &error),
-                Self::Tcp(address) => why_not_tcp(address, &error),
+                Self::Unix(path) => explain_unix_error(path, &error),
+                Self::Tcp(address) => explain_tcp_error(address, &error),
             };
             Failure::failed(format!("cannot connect to {self}: {why}"))
         })
@@ -56,7 +56,7 @@ impl Address {
 fn tcp(address: &str) -> io::Result<TcpStream> {
     let mut failed = io::Error::other("the name has no address");
     for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);
@@ -67,7 +67,7 @@ fn tcp(address: &str) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-fn why_not_unix(path: &Path, error: &io::Error) -> String {
+fn explain_unix_error(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
     let start = format!(
         "start a market with `pricetime run --unix {shown}`, or name its socket with --unix PATH"
@@ -89,7 +89,7 @@ fn why_not_unix(path: &Path, error: &io::Error) -> String {
     }
 }
 
-fn why_not_tcp(address: &str, error: &io::Error) -> String {
+fn explain_tcp_error(address: &str, error: &io::Error) -> String {
     if error.kind() == ErrorKind::ConnectionRefused {
         format!(
             "connection refused: no process listens there; start a market with `pricetime run --tcp \

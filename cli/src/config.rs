@@ -1,13 +1,13 @@
 //! The configuration: a file, overridden by the environment, overridden by the command line.
 
+#[cfg(test)]
+mod corrupted;
 mod listen;
 mod lock;
 mod market;
 mod redis;
 mod setting;
 mod settlement;
-#[cfg(test)]
-mod spoiled;
 mod token;
 
 use std::fs;
@@ -20,14 +20,14 @@ use clap::builder::FalseyValueParser;
 use pricetime::engine::AccountId;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::{CoreOptions, EpochSchedule, Options, Policy, Retention, RunnerLock, Secret, Wait};
-use pricetime_gateway::{Addresses, Connections, Tokens};
+use pricetime_gateway::{Addresses, ConnectionLimits, Tokens};
 use pricetime_terminal::{Paint, Tone};
 
 use super::failure::{Code, Failure};
-use setting::{Epochs, Retained, Settings, Waiting, When};
+use setting::{EpochInterval, Epochs, Retained, Settings, Waiting};
 
 pub(crate) use market::ConfiguredMarket;
-pub(crate) use settlement::{Books, Settling};
+pub(crate) use settlement::{LedgerLocation, SettlementConfig};
 
 /// A file that lists every setting with its default.
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -163,14 +163,14 @@ pub(crate) struct Config {
     pub(crate) wait: Wait,
     pub(crate) addresses: Addresses,
     pub(crate) tokens: Tokens,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionLimits,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
     pub(crate) lock: Option<RunnerLock>,
     pub(crate) trades_epochs: u64,
     pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
-    pub(crate) settling: Option<Settling>,
+    pub(crate) settlement_config: Option<SettlementConfig>,
     /// The account that receives the fees.
     pub(crate) platform: AccountId,
     pub(crate) markets: Vec<ConfiguredMarket>,
@@ -189,10 +189,10 @@ impl Config {
     /// Applies the command line and the environment to the text of a file.
     pub(crate) fn of(name: &str, text: &str, layers: &Layers) -> Result<Self, Failure> {
         let mut settings = Settings::parse(name, text)?;
-        layers.lay_over(&mut settings).map_err(|what| Failure::new(Code::Usage, what))?;
-        settings.check().map_err(|what| {
-            let what = layers.flag_in(&what).unwrap_or_else(|| format!("{name}: {what}"));
-            Failure::new(Code::Usage, what)
+        layers.apply_to(&mut settings).map_err(|error| Failure::new(Code::Usage, error))?;
+        settings.check().map_err(|error| {
+            let error = layers.name_flag(&error).unwrap_or_else(|| format!("{name}: {error}"));
+            Failure::new(Code::Usage, error)
         })
     }
 
@@ -214,7 +214,7 @@ impl Config {
             snapshots: self.snapshots,
             retention: self.retention,
             redis: self.redis.clone(),
-            settlement: self.settling.as_ref().map(|it| it.settlement(self.platform)),
+            settlement: self.settlement_config.as_ref().map(|it| it.settlement(self.platform)),
             lock: self.lock.clone(),
             trades_epochs: self.trades_epochs,
             trades_max: self.trades_max,
@@ -226,7 +226,7 @@ impl Config {
 
 impl Layers {
     /// Rewrites an error about a setting to name the flag, if the flag set the value.
-    fn flag_in(&self, what: &str) -> Option<String> {
+    fn name_flag(&self, error: &str) -> Option<String> {
         let flags = [
             ("epochs.every", "epoch", self.epoch.is_some()),
             ("journal.policy", "policy", self.policy.is_some()),
@@ -242,16 +242,16 @@ impl Layers {
             ("lock.standby", "standby", self.standby.is_some()),
             ("folder", "folder", self.folder.is_some()),
         ];
-        let (flag, rest) = flags.into_iter().find_map(|(key, flag, is_said)| {
-            let rest = what.strip_prefix(key)?;
-            (is_said && rest.starts_with([' ', ':'])).then_some((flag, rest))
+        let (flag, rest) = flags.into_iter().find_map(|(key, flag, is_set)| {
+            let rest = error.strip_prefix(key)?;
+            (is_set && rest.starts_with([' ', ':'])).then_some((flag, rest))
         })?;
         let variable = flag.replace('-', "_").to_uppercase();
         Some(format!("--{flag} (or PRICETIME_{variable}){rest}"))
     }
 
     /// Overrides the settings of the file with those of the command line and the environment.
-    fn lay_over(&self, settings: &mut Settings) -> Result<(), String> {
+    fn apply_to(&self, settings: &mut Settings) -> Result<(), String> {
         settings.redis.only |= self.redis_only;
         if let Some(folder) = &self.folder {
             if settings.redis.only {
@@ -309,19 +309,19 @@ fn duration(key: &str, text: &str) -> Result<Duration, String> {
 }
 
 /// Returns `None` if the text is empty.
-fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
+fn non_empty<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
     (!text.is_empty()).then(|| make(text))
 }
 
 impl Epochs {
     /// The schedule on which epochs close.
     fn gates(&self) -> Result<EpochSchedule, String> {
-        Ok(match (self.when()?, self.commands) {
-            (When::Never, 0) => EpochSchedule::OnRequest,
-            (When::Never, commands) => EpochSchedule::Commands(commands),
-            (When::Every(every), 0) if self.aligned => EpochSchedule::Aligned(every),
-            (When::Every(every), 0) => EpochSchedule::Every(every),
-            (When::Every(_), _) => {
+        Ok(match (self.interval()?, self.commands) {
+            (EpochInterval::Never, 0) => EpochSchedule::OnRequest,
+            (EpochInterval::Never, commands) => EpochSchedule::Commands(commands),
+            (EpochInterval::Every(every), 0) if self.aligned => EpochSchedule::Aligned(every),
+            (EpochInterval::Every(every), 0) => EpochSchedule::Every(every),
+            (EpochInterval::Every(_), _) => {
                 return Err(String::from(
                     "epochs.commands and epochs.every exclude each other: set every = \"never\"",
                 ));
@@ -335,14 +335,14 @@ impl Settings {
     fn check(self) -> Result<Config, String> {
         let gates = self.epochs.gates()?;
         let policy = policy(&self.journal)?;
-        let (folder, policy) = home(self.folder, policy, &self.redis)?;
+        let (folder, policy) = folder_and_policy(self.folder, policy, &self.redis)?;
         if self.redis.publish.events && matches!(policy, Policy::None | Policy::Epoch) {
             return Err(String::from(
                 "redis.publish.events: events are published from the journal, so a data folder and \
                  another journal.policy are required",
             ));
         }
-        let tcp = said(&self.listen.tcp, local).transpose()?;
+        let tcp = non_empty(&self.listen.tcp, parse_loopback).transpose()?;
         let connections = self.listen.connections()?;
         let tokens = token::tokens(&self.listen.token, self.listen.tokens)?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
@@ -353,13 +353,16 @@ impl Settings {
         let markets: Vec<_> =
             self.market.into_iter().map(ConfiguredMarket::new).collect::<Result<_, _>>()?;
         let platform = self.settlement.platform()?;
-        let manner = self.redis.manner();
+        let server_settings = self.redis.server_settings();
         let (trades_epochs, trades_max) = (self.redis.trades_epochs, self.redis.trades_max);
         let accept_eviction = self.redis.accept_eviction;
         let lock = self.lock.options(&self.redis)?;
         let redis = self.redis.options(&markets)?;
-        let settling =
-            self.settlement.settling(folder.as_deref(), policy, (&manner, redis.as_ref()))?;
+        let settlement_config = self.settlement.settlement_config(
+            folder.as_deref(),
+            policy,
+            (&server_settings, redis.as_ref()),
+        )?;
         Ok(Config {
             folder,
             gates,
@@ -380,16 +383,19 @@ impl Settings {
                 Waiting::Yield => Wait::Yield,
                 Waiting::Spin => Wait::Spin,
             },
-            addresses: Addresses { unix: said(&self.listen.unix, |path| PathBuf::from(path)), tcp },
+            addresses: Addresses {
+                unix: non_empty(&self.listen.unix, |path| PathBuf::from(path)),
+                tcp,
+            },
             tokens,
             connections,
-            events: said(&self.output.events, |path| PathBuf::from(path)),
+            events: non_empty(&self.output.events, |path| PathBuf::from(path)),
             trades_epochs,
             trades_max,
             accept_eviction,
             lock,
             redis,
-            settling,
+            settlement_config,
             platform,
             markets,
         })
@@ -413,7 +419,7 @@ fn policy(journal: &setting::Journal) -> Result<Policy, String> {
 }
 
 /// The data folder, if there is one, and the durability policy.
-fn home(
+fn folder_and_policy(
     folder: PathBuf,
     policy: Policy,
     redis: &setting::Redis,
@@ -450,7 +456,7 @@ fn home(
 }
 
 /// Parses a loopback address.
-fn local(text: &str) -> Result<SocketAddr, String> {
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address: SocketAddr = numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
         format!("listen.tcp = {text:?}: expected an address and a port, like \"127.0.0.1:7070\"")

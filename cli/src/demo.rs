@@ -1,17 +1,17 @@
 //! `pricetime demo`: a made-up energy market on the real core.
 //!
-//! The [`Crowd`] sends commands, the engine executes them, the [`Tape`] records events, and a face displays
+//! The [`Traders`] sends commands, the engine executes them, the [`Tape`] records events, and a face displays
 //! them: on a trading screen in a terminal, as lines on a pipe. The wall clock decides when to stop (unless the
 //! number of commands is given), when to draw, and what rate is measured. It never enters a command. So the
 //! commands, the trades and the digest follow from the seed and the number of commands alone.
 
-mod crowd;
-mod dice;
-mod face;
 mod live;
+mod output;
+mod random;
 mod report;
 mod tape;
 mod time;
+mod traders;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -23,11 +23,11 @@ use pricetime_engine::{Book, Command, Engine};
 use pricetime_gateway::json::Line;
 
 use super::screen;
-use crowd::Crowd;
-use face::Face;
-use live::{Live, Moment};
+use live::{LiveScreen, MarketState};
+use output::DemoOutput;
 use report::{Measured, Summary};
 use tape::Tape;
+use traders::Traders;
 
 /// Commands are generated and then executed in batches of this size. The clock is read once around a batch,
 /// so the measured time is that of the core alone.
@@ -78,44 +78,47 @@ impl Demo {
     pub(super) fn run(&self) -> io::Result<()> {
         let out = io::stdout();
         if self.json {
-            return self.show(Face::json(out.lock()));
+            return self.show(DemoOutput::json(out.lock()));
         }
         if self.plain || !screen::is_possible() {
-            return self.show(Face::lines(out.lock()));
+            return self.show(DemoOutput::lines(out.lock()));
         }
         // The panic hook writes to standard output too, so it is not locked here.
-        self.show(Face::screen(Live::new(self.seed), out))
+        self.show(DemoOutput::screen(LiveScreen::new(self.seed), out))
     }
 
-    fn show(&self, mut face: Face<impl Write>) -> io::Result<()> {
-        face.begin(self.seed)?;
+    fn show(&self, mut output: DemoOutput<impl Write>) -> io::Result<()> {
+        output.begin(self.seed)?;
         let mut recording = self.write.as_deref().map(Recording::create).transpose()?;
         let mut market = Market::new(self.seed, self.epoch_seconds);
-        let begun = Instant::now();
+        let started = Instant::now();
         let limit = Duration::from_secs(self.seconds);
         let mut in_core = Duration::ZERO;
-        let mut left = self.commands;
-        while left != Some(0) && (left.is_some() || begun.elapsed() < limit + face.paused()) {
-            let count = left.map_or(BATCH, |left| left.min(BATCH));
+        let mut remaining = self.commands;
+        while remaining != Some(0)
+            && (remaining.is_some() || started.elapsed() < limit + output.paused())
+        {
+            let count = remaining.map_or(BATCH, |remaining| remaining.min(BATCH));
             in_core += market.advance(count);
             if let Some(recording) = &mut recording {
                 recording.write(&market)?;
             }
-            left = left.map(|left| left - count);
-            face.epochs(&market.engine, &mut market.tape)?;
-            if !face.frame(market.moment(in_core))? {
+            remaining = remaining.map(|remaining| remaining - count);
+            output.epochs(&market.engine, &mut market.tape)?;
+            if !output.frame(market.state(in_core))? {
                 break;
             }
         }
         if let Some(recording) = recording {
             recording.0.into_inner()?.sync_all()?;
         }
-        let measured = Measured { wall: begun.elapsed().saturating_sub(face.paused()), in_core };
+        let measured =
+            Measured { wall: started.elapsed().saturating_sub(output.paused()), in_core };
         let Market { engine, tape, .. } = &market;
         engine.audit().map_err(io::Error::other)?;
         let summary = Summary::new(self.seed, self.epoch_seconds, engine, tape, &measured)
             .ok_or_else(|| io::Error::other("the market did not open"))?;
-        face.end(self.seed, &summary)
+        output.end(self.seed, &summary)
     }
 }
 
@@ -143,7 +146,7 @@ impl Recording {
 
 /// The core, between the crowd that sends commands and the tape that records events.
 struct Market {
-    crowd: Crowd,
+    traders: Traders,
     engine: Engine,
     tape: Tape,
     batch: Vec<Command>,
@@ -152,7 +155,7 @@ struct Market {
 impl Market {
     fn new(seed: u64, epoch_seconds: u64) -> Self {
         Self {
-            crowd: Crowd::new(seed, epoch_seconds),
+            traders: Traders::new(seed, epoch_seconds),
             engine: Engine::new(1),
             tape: Tape::default(),
             batch: Vec::new(),
@@ -160,20 +163,20 @@ impl Market {
     }
 
     /// The market as it is now.
-    fn moment(&self, in_core: Duration) -> Moment<'_> {
-        Moment { engine: &self.engine, tape: &self.tape, gate: self.crowd.gate(), in_core }
+    fn state(&self, in_core: Duration) -> MarketState<'_> {
+        MarketState { engine: &self.engine, tape: &self.tape, gate: self.traders.gate(), in_core }
     }
 
     /// Executes `count` more commands and returns the time that the core took.
     fn advance(&mut self, count: u64) -> Duration {
         self.batch.clear();
-        self.batch.extend((0..count).map(|_| self.crowd.command()));
-        let begun = Instant::now();
+        self.batch.extend((0..count).map(|_| self.traders.command()));
+        let started = Instant::now();
         for command in &self.batch {
-            self.engine.apply(command, &mut self.tape.fresh);
+            self.engine.apply(command, &mut self.tape.unread);
         }
-        let taken = begun.elapsed();
-        self.tape.read(|header, event| self.crowd.hear(header, event));
+        let taken = started.elapsed();
+        self.tape.read(|header, event| self.traders.on_event(header, event));
         taken
     }
 }
@@ -184,7 +187,7 @@ mod tests {
     use std::io::{self, Write};
     use std::rc::Rc;
 
-    use super::{BATCH, Demo, Face, Market};
+    use super::{BATCH, Demo, DemoOutput, Market};
 
     const DEMO: Demo = Demo {
         seed: 7,
@@ -197,9 +200,9 @@ mod tests {
     };
 
     /// The text that the demo writes to a face.
-    fn shown(face: fn(Page) -> Face<Page>) -> String {
+    fn shown(output: fn(Page) -> DemoOutput<Page>) -> String {
         let page = Page::default();
-        DEMO.show(face(page.clone())).expect("a page accepts every write");
+        DEMO.show(output(page.clone())).expect("a page accepts every write");
         String::from_utf8(page.0.take()).expect("text")
     }
 
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn json_output_is_one_object_per_epoch_and_a_summary() {
-        let text = shown(Face::json);
+        let text = shown(DemoOutput::json);
         let objects: Result<Vec<serde_json::Value>, _> =
             text.lines().map(serde_json::from_str).collect();
         let objects = objects.expect("every line is JSON");
@@ -273,7 +276,7 @@ mod tests {
 
     #[test]
     fn plain_output_is_one_line_per_epoch_and_a_summary() {
-        let text = shown(Face::lines);
+        let text = shown(DemoOutput::lines);
         assert!(!text.contains('\x1b'));
         assert!(text.lines().all(|line| line.len() < 80), "{text}");
         assert!(
@@ -284,9 +287,9 @@ mod tests {
     }
 
     /// A reader that closes the pipe after this many bytes.
-    struct Leaver(usize);
+    struct ClosedPipe(usize);
 
-    impl Write for Leaver {
+    impl Write for ClosedPipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
             self.0 = self.0.checked_sub(bytes.len()).ok_or_else(gone)?;
@@ -301,8 +304,8 @@ mod tests {
     #[test]
     fn broken_pipe_ends_the_demo_without_an_error() {
         for bytes in [0, 100, 500, 1_000] {
-            for face in [Face::json, Face::lines] {
-                let error = DEMO.show(face(Leaver(bytes))).expect_err("a broken pipe");
+            for output in [DemoOutput::json, DemoOutput::lines] {
+                let error = DEMO.show(output(ClosedPipe(bytes))).expect_err("a broken pipe");
                 assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
             }
         }

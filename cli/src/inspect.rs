@@ -3,9 +3,9 @@
 mod account;
 mod book;
 mod journal;
-mod life;
 mod market;
 mod order;
+mod order_events;
 mod snapshot;
 mod why;
 
@@ -13,10 +13,10 @@ use std::io::{self, BufWriter, StdoutLock, Write as _};
 
 use clap::{Args, Subcommand};
 use pricetime_engine::{MarketId, Sequence, Side, Timestamp};
-use pricetime_terminal::{Beside, Tone};
+use pricetime_terminal::{SuspendingWriter, Tone};
 
 use super::failure::{Code, Failure};
-use super::look::{self, At, Stop, Travel, Which};
+use super::reader::{self, FolderOptions, Moment, MomentReplay, Stop};
 
 /// Shows the commands, books, orders and accounts of a data folder, at any moment.
 ///
@@ -37,27 +37,27 @@ Examples:
 folder open, the state after the last command that is marked as durable.")]
 pub(super) struct Inspect {
     #[command(subcommand)]
-    what: What,
+    command: InspectCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum InspectCommand {
     Journal(journal::Journal),
     Snapshot(snapshot::Snapshot),
-    Book(book::BookAsked),
-    Order(order::OrderAsked),
-    Account(account::AccountAsked),
-    Market(market::MarketAsked),
+    Book(book::BookCommand),
+    Order(order::OrderCommand),
+    Account(account::AccountCommand),
+    Market(market::MarketCommand),
 }
 
 /// The folder, the moment and the output format.
 #[derive(Debug, Args)]
-struct Moment {
+struct MomentArgs {
     #[command(flatten)]
-    which: Which,
+    folder_options: FolderOptions,
     /// The moment: 1200, epoch:7, epoch:7@MARKET or 2026-11-21T10:15:00Z; without it, now
     #[arg(long, value_name = "MOMENT")]
-    at: Option<At>,
+    at: Option<Moment>,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -66,25 +66,29 @@ struct Moment {
 impl Inspect {
     /// Runs the subcommand and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut out = BufWriter::new(Beside(io::stdout().lock()));
-        let done = match &self.what {
-            What::Journal(it) => it.show(&mut out),
-            What::Snapshot(it) => it.show(&mut out),
-            What::Book(it) => it.show(&mut out),
-            What::Order(it) => it.show(&mut out),
-            What::Account(it) => it.show(&mut out),
-            What::Market(it) => it.show(&mut out),
+        let mut out = BufWriter::new(SuspendingWriter(io::stdout().lock()));
+        let done = match &self.command {
+            InspectCommand::Journal(it) => it.show(&mut out),
+            InspectCommand::Snapshot(it) => it.show(&mut out),
+            InspectCommand::Book(it) => it.show(&mut out),
+            InspectCommand::Order(it) => it.show(&mut out),
+            InspectCommand::Account(it) => it.show(&mut out),
+            InspectCommand::Market(it) => it.show(&mut out),
         };
-        look::ended(done.and_then(|()| Ok(out.flush()?)))
+        reader::finish(done.and_then(|()| Ok(out.flush()?)))
     }
 }
 
 /// The output.
-type Out = BufWriter<Beside<StdoutLock<'static>>>;
+type Out = BufWriter<SuspendingWriter<StdoutLock<'static>>>;
 
-impl Moment {
-    fn travel(&self) -> Result<Travel, Stop> {
-        Travel::to(&self.which.folder, self.at, self.which.markets.markets_max)
+impl MomentArgs {
+    fn replay(&self) -> Result<MomentReplay, Stop> {
+        MomentReplay::to(
+            &self.folder_options.folder,
+            self.at,
+            self.folder_options.markets.markets_max,
+        )
     }
 }
 

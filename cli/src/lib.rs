@@ -9,8 +9,8 @@ mod demo;
 mod failure;
 mod first;
 mod inspect;
-mod look;
 mod manual;
+mod reader;
 mod redis;
 mod replay;
 mod run;
@@ -91,10 +91,10 @@ pub fn main() -> ExitCode {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Send(send)) => send.run(),
         Some(Command::Config(config)) => config.run(),
-        Some(Command::Schema(schema)) => quiet(schema.run()),
-        Some(Command::Token(token)) => quiet(token.run()),
+        Some(Command::Schema(schema)) => ignore_broken_pipe(schema.run()),
+        Some(Command::Token(token)) => ignore_broken_pipe(token.run()),
         Some(Command::Bench(bench)) => bench.run().map_err(Failure::from),
-        Some(Command::Demo(demo)) => quiet(demo.run()),
+        Some(Command::Demo(demo)) => ignore_broken_pipe(demo.run()),
         Some(Command::Top(top)) => top.run(),
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),
@@ -105,7 +105,9 @@ pub fn main() -> ExitCode {
         Some(Command::Settle(settle)) => settle.run(),
         Some(Command::Completions(completions)) => completions.run(program),
         Some(Command::Man(manual)) => manual.run(program),
-        None => quiet(io::stdout().write_all(first::screen(&program, Paint::out()).as_bytes())),
+        None => ignore_broken_pipe(
+            io::stdout().write_all(first::screen(&program, Paint::out()).as_bytes()),
+        ),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
 }
@@ -128,7 +130,7 @@ fn color(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
 }
 
 /// Ends quietly if the reader closes the pipe early, as `head` does.
-fn quiet(done: io::Result<()>) -> Result<(), Failure> {
+fn ignore_broken_pipe(done: io::Result<()>) -> Result<(), Failure> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),

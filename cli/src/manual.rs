@@ -8,7 +8,7 @@ use clap::Args;
 use clap_mangen::Man;
 
 use super::failure::Failure;
-use super::look::{Stop, ended};
+use super::reader::{Stop, finish};
 
 /// Prints the manual, or installs a page for each command.
 #[derive(Debug, Args)]
@@ -34,14 +34,14 @@ pub(super) struct Completions {
 
 impl Manual {
     pub(super) fn run(&self, program: clap::Command) -> Result<(), Failure> {
-        let Some(folder) = &self.install else { return ended(print(program).map_err(Stop::from)) };
+        let Some(folder) = &self.install else { return finish(print(program).map_err(Stop::from)) };
         let pages = folder.join("man1");
-        fs::create_dir_all(&pages).map_err(|error| unwritten(&pages, &error))?;
+        fs::create_dir_all(&pages).map_err(|error| write_failed(&pages, &error))?;
         clap_mangen::generate_to(program.clone(), &pages)
-            .map_err(|error| unwritten(&pages, &error))?;
-        let name = fs::canonicalize(folder).map_err(|error| unwritten(folder, &error))?;
+            .map_err(|error| write_failed(&pages, &error))?;
+        let name = fs::canonicalize(folder).map_err(|error| write_failed(folder, &error))?;
         let mut out = io::stdout().lock();
-        let said = writeln!(
+        let written = writeln!(
             out,
             "{} pages in {}\nread one  MANPATH={}: man {}-run",
             count(&program),
@@ -49,7 +49,7 @@ impl Manual {
             name.display(),
             program.get_name()
         );
-        ended(said.map_err(Stop::from))
+        finish(written.map_err(Stop::from))
     }
 }
 
@@ -57,8 +57,8 @@ impl Completions {
     pub(super) fn run(&self, mut program: clap::Command) -> Result<(), Failure> {
         let name = program.get_name().to_owned();
         let mut out = io::stdout().lock();
-        let said = if let Some(folder) = &self.install {
-            let failed = |error| unwritten(folder, &error);
+        let written = if let Some(folder) = &self.install {
+            let failed = |error| write_failed(folder, &error);
             fs::create_dir_all(folder).map_err(failed)?;
             let file = clap_complete::generate_to(self.shell, &mut program, name, folder);
             writeln!(out, "{}", file.map_err(failed)?.display())
@@ -67,7 +67,7 @@ impl Completions {
             clap_complete::generate(self.shell, &mut program, name, &mut script);
             out.write_all(&script)
         };
-        ended(said.map_err(Stop::from))
+        finish(written.map_err(Stop::from))
     }
 }
 
@@ -75,9 +75,9 @@ impl Completions {
 fn print(program: clap::Command) -> io::Result<()> {
     let mut page = Vec::new();
     Man::new(program.clone()).render(&mut page)?;
-    for of in program.get_subcommands() {
-        let name = format!("{}-{}", program.get_name(), of.get_name());
-        Man::new(of.clone().name(name)).render(&mut page)?;
+    for subcommand in program.get_subcommands() {
+        let name = format!("{}-{}", program.get_name(), subcommand.get_name());
+        Man::new(subcommand.clone().name(name)).render(&mut page)?;
     }
     io::stdout().write_all(&page)
 }
@@ -87,6 +87,6 @@ fn count(command: &clap::Command) -> usize {
     1 + command.get_subcommands().map(count).sum::<usize>()
 }
 
-fn unwritten(folder: &Path, error: &io::Error) -> Failure {
+fn write_failed(folder: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!("cannot write to {}: {error}", folder.display()))
 }

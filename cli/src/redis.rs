@@ -1,10 +1,10 @@
 //! `pricetime redis`: shows, checks, restores, copies and deletes the image in Redis.
 
-mod carry;
 mod check;
 mod remove;
 mod restore;
 mod show;
+mod transfer;
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use pricetime::persistence::redis::{Link, ReadError, RedisError, RedisOptions};
 
 use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
-use super::look::{self, Stop};
+use super::reader::{self, Stop};
 
 /// Shows, restores, copies and deletes the image in Redis.
 ///
@@ -35,22 +35,22 @@ key names. Exit codes: 0 done; 1 failed, or no server answers; 2 the command lin
 image is damaged, or the server is not fit.")]
 pub(super) struct Redis {
     #[command(subcommand)]
-    what: What,
+    command: RedisCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum RedisCommand {
     Check(check::Check),
     Show(show::Show),
     Restore(restore::Restore),
-    Export(carry::Export),
-    Import(carry::Import),
+    Export(transfer::Export),
+    Import(transfer::Import),
     Drop(remove::Remove),
 }
 
 /// The servers and the output format.
 #[derive(Debug, Args)]
-struct There {
+struct ServerArgs {
     /// The servers: redis://host:port, rediss://, redis+sentinel://host,host/master,
     /// redis+cluster://host,host
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
@@ -70,21 +70,21 @@ impl Redis {
     /// Runs the subcommand.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut out = BufWriter::new(io::stdout().lock());
-        let done = match &self.what {
-            What::Check(it) => it.run(&mut out),
-            What::Show(it) => it.run(&mut out),
-            What::Restore(it) => it.run(&mut out),
-            What::Export(it) => it.run(&mut out),
-            What::Import(it) => it.run(&mut out),
-            What::Drop(it) => it.run(&mut out),
+        let done = match &self.command {
+            RedisCommand::Check(it) => it.run(&mut out),
+            RedisCommand::Show(it) => it.run(&mut out),
+            RedisCommand::Restore(it) => it.run(&mut out),
+            RedisCommand::Export(it) => it.run(&mut out),
+            RedisCommand::Import(it) => it.run(&mut out),
+            RedisCommand::Drop(it) => it.run(&mut out),
         };
         // The output is flushed even if the command failed.
-        let said = out.flush();
-        look::ended(done.and_then(|()| Ok(said?)))
+        let flushed = out.flush();
+        reader::finish(done.and_then(|()| Ok(flushed?)))
     }
 }
 
-impl There {
+impl ServerArgs {
     fn config(&self) -> Result<Config, Failure> {
         let (config, redis) = (self.config.clone(), self.redis.clone());
         Config::new(&Layers { config, redis, ..Layers::default() })
@@ -102,9 +102,9 @@ impl There {
 }
 
 /// The error for an image that cannot be read.
-fn unread(error: &ReadError) -> Failure {
+fn read_failure(error: &ReadError) -> Failure {
     let code = match error {
-        ReadError::Redis(_) | ReadError::Moving => Code::Failed,
+        ReadError::Redis(_) | ReadError::KeepsChanging => Code::Failed,
         ReadError::Bad(_)
         | ReadError::Count { .. }
         | ReadError::Digest { .. }
@@ -115,13 +115,13 @@ fn unread(error: &ReadError) -> Failure {
 }
 
 /// The error for a command that Redis did not execute.
-fn undone(error: &RedisError) -> Failure {
+fn redis_failure(error: &RedisError) -> Failure {
     let code = if matches!(error, RedisError::Options(_)) { Code::Usage } else { Code::Failed };
     Failure::new(code, error.to_string())
 }
 
 /// The error if there is no image.
-fn nothing(options: &RedisOptions) -> Stop {
+fn no_image(options: &RedisOptions) -> Stop {
     let set = options.names.markets();
     let text = format!("there is no image: no market of the set {set} has one");
     Failure::new(Code::Failed, text).into()

@@ -3,11 +3,11 @@
 //! Commands come from a journal or from JSON lines. They alone determine the result, so a replay ends with
 //! the digest of the original process, on every machine.
 
-mod ear;
 mod files;
 mod pace;
 mod report;
 mod run;
+mod sink;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,14 @@ use std::time::Instant;
 use clap::Args;
 use pricetime_engine::Sequence;
 use pricetime_journal::keyed_engine;
-use pricetime_terminal::{Paint, no_progress};
+use pricetime_terminal::{Paint, disable_progress};
 
 use super::failure::{Code, Failure};
-use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
+use super::reader::{
+    self, DataFolder, MarketLimit, Moment, Origin, PreparedReplay, ReplayVerifier, Stop,
+};
 pub(super) use pace::Pace;
-use report::{Report, Taken};
+use report::{ReplayTiming, Report};
 use run::Run;
 
 /// Replays a recording: the journal of a data folder, or JSON lines of commands.
@@ -55,7 +57,7 @@ pub(super) struct Replay {
     /// Stop after this command, at the close of this epoch, or at this time: 1200, epoch:7, epoch:7@MARKET,
     /// 2026-11-21T10:15:00Z
     #[arg(long, value_name = "MOMENT")]
-    until: Option<At>,
+    until: Option<Moment>,
     /// Compare with every snapshot, with the totals of each epoch and with the image built from all events
     #[arg(long)]
     verify: bool,
@@ -72,78 +74,80 @@ pub(super) struct Replay {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    markets: Markets,
+    markets: MarketLimit,
 }
 
 impl Replay {
     /// Replays and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        look::ended(self.replay())
+        reader::finish(self.replay())
     }
 
     fn replay(&self) -> Result<(), Stop> {
-        let both = [&self.events, &self.commands].map(|to| to.as_deref() == Some(Path::new("-")));
-        if both == [true, true] {
+        let to_stdout =
+            [&self.events, &self.commands].map(|to| to.as_deref() == Some(Path::new("-")));
+        if to_stdout == [true, true] {
             let text = "--events and --commands cannot both go to standard output: name a file";
             return Err(Failure::new(Code::Usage, text).into());
         }
-        let is_out_taken = both != [false, false];
-        if is_out_taken && io::stdout().is_terminal() {
-            no_progress();
+        let is_stdout_used = to_stdout != [false, false];
+        if is_stdout_used && io::stdout().is_terminal() {
+            disable_progress();
         }
         if let Some(folder) = &self.folder {
-            return self.journal(folder, is_out_taken);
+            return self.journal(folder, is_stdout_used);
         }
         match self.from.as_slice() {
-            [folder] if folder.is_dir() => self.journal(folder, is_out_taken),
-            files => self.files(files, is_out_taken),
+            [folder] if folder.is_dir() => self.journal(folder, is_stdout_used),
+            files => self.files(files, is_stdout_used),
         }
     }
 
     /// Replays the journal of a folder.
-    fn journal(&self, folder: &Path, is_out_taken: bool) -> Result<(), Stop> {
-        let seen = Seen::open(folder)?;
-        let Begun { engine, base, commands } =
-            seen.begin(Origin::Oldest, self.markets.markets_max)?;
+    fn journal(&self, folder: &Path, is_stdout_used: bool) -> Result<(), Stop> {
+        let data = DataFolder::open(folder)?;
+        let PreparedReplay { engine, base, commands } =
+            data.begin(Origin::Oldest, self.markets.markets_max)?;
         let after = engine.last_sequence();
-        self.say_where(&seen, after);
+        self.report_origin(&data, after);
         let mut run = Run::new(engine, self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
         if self.verify {
-            let all = &seen.snapshots;
-            let judge = Judge::new(seen.look.snapshots(), all, after, self.markets.markets_max);
-            run.judged_by(judge, base.as_ref());
+            let all = &data.snapshots;
+            let verifier =
+                ReplayVerifier::new(data.reader.snapshots(), all, after, self.markets.markets_max);
+            run.verify_with(verifier, base.as_ref());
         }
         drop(base);
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut pace = self.speed.begin();
         let mut damaged = None;
         for command in commands {
             match command {
-                Ok(command) if run.carry_out(&command, &mut pace)? => {}
+                Ok(command) if run.execute(&command, &mut pace)? => {}
                 Ok(_) => break,
                 Err(error) => damaged = Some(error),
             }
         }
-        let taken = Taken { after, wall: begun.elapsed() };
-        self.end(run, &taken, 0, is_out_taken)?;
+        let timing = ReplayTiming { after, wall: started.elapsed() };
+        self.end(run, &timing, 0, is_stdout_used)?;
         match damaged {
             None if self.until.is_some() => Ok(()),
-            None => Ok(seen.whole()?),
+            None => Ok(data.check_undamaged()?),
             Some(error) => Err(error.into()),
         }
     }
 
     /// Reports where the replay begins, if that is not the first command.
-    fn say_where(&self, seen: &Seen, after: Sequence) {
-        let oldest = seen.journal.oldest();
+    fn report_origin(&self, data: &DataFolder, after: Sequence) {
+        let oldest = data.journal.oldest();
         if after > Sequence(0) {
-            look::note(format_args!(
+            reader::note(format_args!(
                 "the journal begins with command {oldest}; the replay begins with the snapshot of \
                  command {after}"
             ));
             if self.commands.is_some() {
-                look::note(
+                reader::note(
                     "the exported commands continue that snapshot: replayed by themselves they give \
                      another state",
                 );
@@ -152,17 +156,17 @@ impl Replay {
     }
 
     /// Replays files of JSON lines, in order.
-    fn files(&self, files: &[PathBuf], is_out_taken: bool) -> Result<(), Stop> {
+    fn files(&self, files: &[PathBuf], is_stdout_used: bool) -> Result<(), Stop> {
         if self.verify {
             let text = "--verify compares a data folder with its journal: name a folder";
             return Err(Failure::new(Code::Usage, text).into());
         }
         let mut run = Run::new(keyed_engine(self.markets.markets_max), self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let refused = files::replay(files, &mut run, &mut self.speed.begin())?;
-        let taken = Taken { after: Sequence(0), wall: begun.elapsed() };
-        self.end(run, &taken, refused, is_out_taken)?;
+        let timing = ReplayTiming { after: Sequence(0), wall: started.elapsed() };
+        self.end(run, &timing, refused, is_stdout_used)?;
         if refused > 0 {
             let text = format!("{refused} lines were refused, the others were carried out");
             return Err(Failure::new(Code::Refused, text).into());
@@ -171,24 +175,30 @@ impl Replay {
     }
 
     /// Prints the result: on standard error if standard output is taken by events or commands.
-    fn end(&self, run: Run, taken: &Taken, refused: u64, is_out_taken: bool) -> Result<(), Stop> {
-        let until = self.until.filter(|_| !run.is_there());
-        let (report, judge) = Report::of(run, taken, refused)?;
+    fn end(
+        &self,
+        run: Run,
+        timing: &ReplayTiming,
+        refused: u64,
+        is_stdout_used: bool,
+    ) -> Result<(), Stop> {
+        let until = self.until.filter(|_| !run.is_reached());
+        let (report, verifier) = Report::of(run, timing, refused)?;
         let mut text = Vec::new();
         if self.json {
-            look::json_line(&mut text, &report)?;
+            reader::json_line(&mut text, &report)?;
         } else {
-            let paint = if is_out_taken { Paint::err() } else { Paint::out() };
+            let paint = if is_stdout_used { Paint::err() } else { Paint::out() };
             report.write(&mut text, paint)?;
         }
-        if is_out_taken {
+        if is_stdout_used {
             io::stderr().write_all(&text)?;
         } else {
             io::stdout().write_all(&text)?;
         }
-        if let Some(judge) = judge {
-            let wrong: Vec<_> = judge
-                .found
+        if let Some(verifier) = verifier {
+            let wrong: Vec<_> = verifier
+                .findings
                 .iter()
                 .filter(|(right, _)| !right)
                 .map(|(_, text)| text.as_str())

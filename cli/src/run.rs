@@ -1,9 +1,9 @@
 //! `pricetime run`: an engine on a data folder that reads JSON lines.
 
+mod follower;
 mod input;
 mod markets;
 mod redis;
-mod tell;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use clap::Args;
 use pricetime::persistence::journal::{JournalError, RecoveryError, SnapshotError};
 use pricetime::{EpochSchedule, Host, OpenError, Options, Principal};
-use pricetime_gateway::{Connected, Listeners, Met, Session, Times};
-use pricetime_terminal::{Beside, Paint, Progress, no_progress};
+use pricetime_gateway::{GatewayContext, Listeners, Session, SessionCounts, TimePolicy};
+use pricetime_terminal::{Paint, Progress, SuspendingWriter, disable_progress};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -96,7 +96,7 @@ impl Run {
         self.start_log();
         // Answers on the terminal show the progress themselves.
         if self.quiet || (self.answers == "-" && std::io::stdout().is_terminal()) {
-            no_progress();
+            disable_progress();
         }
         if self.input.is_empty() && !config.addresses.any() {
             self.input.push(PathBuf::from("-"));
@@ -110,13 +110,13 @@ impl Run {
         let mut inputs = Vec::new();
         for path in &self.input {
             let waits = reads_only && inputs.is_empty();
-            inputs.push(Input::look(path, waits, config.line_max)?);
+            inputs.push(Input::probe(path, waits, config.line_max)?);
         }
         // Without a folder, a host accepts no more commands while its trades wait for Redis. The end of an
         // epoch would free space, but in a recording that end comes only with the next command.
         let may_follow = reads_only && config.folder.is_some();
         let times = self.times(inputs.first().filter(|_| may_follow));
-        if times == Times::Followed && self.layers.epoch.is_none() {
+        if times == TimePolicy::Followed && self.layers.epoch.is_none() {
             config.gates = EpochSchedule::OnRequest;
         }
         let runtime = tokio::runtime::Runtime::new()?;
@@ -126,9 +126,9 @@ impl Run {
                 runtime.block_on(config.addresses.probe())?;
             }
         }
-        redis::look(&config)?;
+        redis::probe(&config)?;
         let host = self.open(&config, times)?;
-        markets::bring(&host, &config.markets)?;
+        markets::apply_configured(&host, &config.markets)?;
         if host.markets().is_empty() && inputs.iter().all(Input::is_unread) {
             info!("there is no market yet: {}", markets::HOW_TO_ADD);
         }
@@ -136,20 +136,20 @@ impl Run {
     }
 
     /// How the times in lines are treated. `first` is the input whose times may be followed.
-    fn times(&self, first: Option<&Input>) -> Times {
+    fn times(&self, first: Option<&Input>) -> TimePolicy {
         if self.ignore_times {
-            Times::Ignored
+            TimePolicy::Ignored
         } else if first.is_some_and(Input::is_recording) {
-            Times::Followed
+            TimePolicy::Followed
         } else {
-            Times::Refused
+            TimePolicy::Refused
         }
     }
 
     fn start_log(&self) {
         let most = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
         let log = tracing_subscriber::fmt()
-            .with_writer(|| Beside(std::io::stderr()))
+            .with_writer(|| SuspendingWriter(std::io::stderr()))
             .with_max_level(most)
             .with_ansi(Paint::err().is_on())
             .with_target(false);
@@ -160,8 +160,9 @@ impl Run {
         }
     }
 
-    fn open(&self, config: &Config, times: Times) -> Result<Host, Failure> {
-        let follower = tell::Teller::new(config.events.as_deref(), config.folder.is_some())?;
+    fn open(&self, config: &Config, times: TimePolicy) -> Result<Host, Failure> {
+        let follower =
+            follower::EventLogger::new(config.events.as_deref(), config.folder.is_some())?;
         let restoring = Progress::count("restoring", "commands", Some(0));
         let mut options = Options {
             accept_loss: self.accept_loss,
@@ -169,7 +170,7 @@ impl Run {
             progress: Some(Box::new(move |at| restoring.set(at.replayed, at.of))),
             ..config.options()
         };
-        if times == Times::Followed {
+        if times == TimePolicy::Followed {
             options.clock = None;
         }
         let host = Host::open(options);
@@ -213,27 +214,32 @@ impl Run {
         &self,
         host: Host,
         config: &Config,
-        (inputs, times): (Vec<Input>, Times),
+        (inputs, times): (Vec<Input>, TimePolicy),
     ) -> Result<(), Failure> {
         let (stop, stopped) = watch::channel(false);
-        let shared =
-            Arc::new(Connected::new(host, config.tokens.clone(), config.line_max, times, stopped));
+        let shared = Arc::new(GatewayContext::new(
+            host,
+            config.tokens.clone(),
+            config.line_max,
+            times,
+            stopped,
+        ));
         // A client may send a signal as soon as it has an answer, so the signal handlers are installed
         // first.
-        let told = until_told();
+        let shutdown = shutdown_signal();
         let listeners = Listeners::open(&config.addresses, config.connections).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&shared)));
-        let mut is_whole = false;
-        let met = tokio::select! {
-            met = self.read(&shared, inputs) => {
-                is_whole = met.is_ok();
-                met
+        let mut is_complete = false;
+        let counts = tokio::select! {
+            counts = self.read(&shared, inputs) => {
+                is_complete = counts.is_ok();
+                counts
             }
-            why = told => {
+            why = shutdown => {
                 info!(why, "ending");
-                Ok(Met::default())
+                Ok(SessionCounts::default())
             }
-            _ = shared.host().stopped() => Ok(Met::default()),
+            _ = shared.host().stopped() => Ok(SessionCounts::default()),
             Err(panic) = &mut serving => Err(Failure::failed(panic)),
         };
         // Fails only if no receiver is left.
@@ -243,55 +249,59 @@ impl Run {
         }
         // A subscription whose connection was cut off may still be reading the events that its client
         // missed.
-        shared.resumed().await;
+        shared.until_replayed().await;
         let Some(shared) = Arc::into_inner(shared) else {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };
         let sequence = shared.host().status().durable.0;
-        let followed = is_whole && times == Times::Followed;
+        let followed = is_complete && times == TimePolicy::Followed;
         let digest = followed.then(|| format!("{:032x}", shared.host().digest()));
         shared.host().close().map_err(|stopped| {
             error!("{stopped}");
             Failure::failed(stopped)
         })?;
         info!(sequence, digest = digest.map(tracing::field::display), "closed");
-        let met = met?;
-        match met.refused {
+        let counts = counts?;
+        match counts.refused {
             0 => Ok(()),
             refused => Err(Failure::new(
                 Code::Refused,
-                format!("{refused} of {} lines were refused", met.lines),
+                format!("{refused} of {} lines were refused", counts.lines),
             )),
         }
     }
 
     /// Reads the inputs in order. Without `--once` it then waits until something else ends the program.
-    async fn read(&self, shared: &Arc<Connected>, inputs: Vec<Input>) -> Result<Met, Failure> {
-        let mut met = Met::default();
+    async fn read(
+        &self,
+        shared: &Arc<GatewayContext>,
+        inputs: Vec<Input>,
+    ) -> Result<SessionCounts, Failure> {
+        let mut counts = SessionCounts::default();
         let progress = Arc::new(input::progress(&inputs));
         for input in inputs {
             let name = input.path.display().to_string();
             let failed = |why| Failure::failed(format!("{name}: {why}"));
             let session = Session::new(Arc::clone(shared), Principal::Operator).named(&name);
             let from = input.read(Arc::clone(&progress)).await.map_err(failed)?;
-            met.add(&self.answer(session, from).await.map_err(failed)?);
+            counts.add(&self.answer(session, from).await.map_err(failed)?);
         }
         drop(progress);
         if !self.once {
             std::future::pending::<()>().await;
         }
-        let Met { lines, refused, outcomes } = &met;
+        let SessionCounts { lines, refused, outcomes } = &counts;
         let (accepted, duplicates) = (outcomes.accepted, outcomes.duplicates);
         let (rejected, reasons) = (outcomes.rejected(), outcomes.reasons_text());
         info!(lines, refused, accepted, rejected, duplicates, reasons, "input ended");
-        Ok(met)
+        Ok(counts)
     }
 
     async fn answer(
         &self,
         session: Session,
         from: impl tokio::io::AsyncRead + Unpin,
-    ) -> std::io::Result<Met> {
+    ) -> std::io::Result<SessionCounts> {
         if self.answers == "-" {
             session.run(from, tokio::io::stdout()).await
         } else {
@@ -302,18 +312,20 @@ impl Run {
 
 /// The error for a host that does not open, with advice on what to do.
 fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
-    let more = match error {
+    let advice = match error {
         OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
         OpenError::Recovery(error) if error.is_loss() && !accept_loss => {
             " (`pricetime verify` shows details; --accept-loss continues without the lost part)"
         }
         OpenError::Recovery(
             RecoveryError::Folder(_)
-            | RecoveryError::Journal(JournalError::Newer { .. } | JournalError::OtherRules { .. })
-            | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
+            | RecoveryError::Journal(
+                JournalError::NewerVersion { .. } | JournalError::OtherRules { .. },
+            )
+            | RecoveryError::Snapshot(SnapshotError::NewerVersion { .. }),
         ) => "",
         OpenError::Recovery(_) => " (`pricetime verify` shows details)",
-        OpenError::ImageElsewhere { .. } => {
+        OpenError::ForeignImage { .. } => {
             " (`pricetime redis show` shows details; --accept-loss restores from the image)"
         }
         OpenError::StateUnreadable(_) => " (`pricetime redis show` shows details)",
@@ -324,16 +336,16 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
         | OpenError::Thread(_)
         | OpenError::NoJournal
         | OpenError::Lock(_)
-        | OpenError::LockAlone
+        | OpenError::LockWithoutFolder
         | OpenError::Poisoned(_)
         | _ => "",
     };
-    Failure::failed(format!("{error}{more}"))
+    Failure::failed(format!("{error}{advice}"))
 }
 
 /// Waits for SIGTERM or SIGINT. The handlers are installed by the call itself, not by the first poll, so
 /// that a signal from then on leads to an orderly shutdown.
-fn until_told() -> impl Future<Output = &'static str> {
+fn shutdown_signal() -> impl Future<Output = &'static str> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async {
         let (Ok(mut terminate), Ok(mut interrupt)) = signals else {

@@ -6,7 +6,7 @@ mod connection;
 mod grammar;
 mod history;
 mod incoming;
-mod owed;
+mod pending;
 mod prompt;
 mod short;
 mod show;

@@ -1,10 +1,10 @@
 //! `pricetime settle`: shows what was posted and what is pending, verifies it, and takes operator requests.
 
 mod balances;
+mod ledger_reader;
 mod list;
-mod orders;
-mod past;
-mod reading;
+mod replay;
+mod requests;
 mod show;
 mod start;
 mod statement;
@@ -20,10 +20,10 @@ use pricetime::persistence::journal::{FolderReader, RealDisk};
 use pricetime::persistence::settlement::ledger::{Ledger, LedgerError};
 use pricetime::{OperatorRequest, Secret};
 
-use super::config::{Books, Config, Layers};
+use super::config::{Config, Layers, LedgerLocation};
 use super::failure::{Code, Failure};
-use super::look::{self, Stop};
-use reading::Reading;
+use super::reader::{self, Stop};
+use ledger_reader::LedgerReader;
 
 /// Shows settlement, verifies it, and takes requests for it.
 ///
@@ -48,27 +48,27 @@ configuration is invalid; 3 the ledger and the journal differ, or one of them is
 docs/settlement.md says what to do in each case.")]
 pub(super) struct Settle {
     #[command(subcommand)]
-    what: What,
+    command: SettleCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum SettleCommand {
     Status(status::Status),
     List(list::List),
     Show(show::Show),
     Balances(balances::Balances),
     Statement(statement::Statement),
     Verify(verify::Verify),
-    Hold(orders::Hold),
-    Resume(orders::Resume),
-    Retry(orders::Retry),
-    Drop(orders::Drop),
-    Start(start::Begin),
+    Hold(requests::Hold),
+    Resume(requests::Resume),
+    Retry(requests::Retry),
+    Drop(requests::Drop),
+    Start(start::StartCommand),
 }
 
 /// The folder, the ledger and the output format.
 #[derive(Debug, Args)]
-struct There {
+struct LedgerArgs {
     /// The data folder [default: that of the configuration, ./data]
     #[arg(long, value_name = "DIR", env = "PRICETIME_FOLDER")]
     folder: Option<PathBuf>,
@@ -96,27 +96,27 @@ impl Settle {
     /// Runs the subcommand.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut out = BufWriter::new(io::stdout().lock());
-        let done = match &self.what {
-            What::Status(it) => it.run(&mut out),
-            What::List(it) => it.run(&mut out),
-            What::Show(it) => it.run(&mut out),
-            What::Balances(it) => it.run(&mut out),
-            What::Statement(it) => it.run(&mut out),
-            What::Verify(it) => it.run(&mut out),
-            What::Hold(it) => it.run(&mut out),
-            What::Resume(it) => it.run(&mut out),
-            What::Retry(it) => it.run(&mut out),
-            What::Drop(it) => it.run(&mut out),
-            What::Start(it) => it.run(&mut out),
+        let done = match &self.command {
+            SettleCommand::Status(it) => it.run(&mut out),
+            SettleCommand::List(it) => it.run(&mut out),
+            SettleCommand::Show(it) => it.run(&mut out),
+            SettleCommand::Balances(it) => it.run(&mut out),
+            SettleCommand::Statement(it) => it.run(&mut out),
+            SettleCommand::Verify(it) => it.run(&mut out),
+            SettleCommand::Hold(it) => it.run(&mut out),
+            SettleCommand::Resume(it) => it.run(&mut out),
+            SettleCommand::Retry(it) => it.run(&mut out),
+            SettleCommand::Drop(it) => it.run(&mut out),
+            SettleCommand::Start(it) => it.run(&mut out),
         };
         // The output is flushed even if the command failed.
-        let said = out.flush();
-        look::ended(done.and_then(|()| Ok(said?)))
+        let flushed = out.flush();
+        reader::finish(done.and_then(|()| Ok(flushed?)))
     }
 }
 
-impl There {
-    fn config(&self) -> Result<Place, Failure> {
+impl LedgerArgs {
+    fn config(&self) -> Result<Context, Failure> {
         let (config, folder) = (self.config.clone(), self.folder.clone());
         let (settle, settle_url) = (self.settle.clone(), self.settle_url.clone());
         let redis = self.redis.clone();
@@ -129,7 +129,7 @@ impl There {
             ..Layers::default()
         })?;
         match config.folder.clone() {
-            Some(folder) => Ok(Place { folder, config }),
+            Some(folder) => Ok(Context { folder, config }),
             None => Err(Failure::new(
                 Code::Usage,
                 "with redis.only nothing is settled: batches are made from a journal",
@@ -140,30 +140,32 @@ impl There {
 
 /// A folder and its configuration.
 #[derive(Debug)]
-struct Place {
+struct Context {
     folder: PathBuf,
     config: Config,
 }
 
-impl Place {
-    fn look(&self) -> Result<FolderReader, Stop> {
-        let look = FolderReader::open(Arc::new(RealDisk), &self.folder)?;
-        if look.is_new() {
+impl Context {
+    fn reader(&self) -> Result<FolderReader, Stop> {
+        let reader = FolderReader::open(Arc::new(RealDisk), &self.folder)?;
+        if reader.is_new() {
             let text = format!("{} is new: nothing has been stored in it", self.folder.display());
             return Err(Failure::failed(text).into());
         }
-        Ok(look)
+        Ok(reader)
     }
 
     /// The location of the ledger.
-    fn books(&self) -> Result<Books, Failure> {
-        if let Some(settling) = &self.config.settling {
-            return Ok(settling.books.clone());
+    fn location(&self) -> Result<LedgerLocation, Failure> {
+        if let Some(settlement_config) = &self.config.settlement_config {
+            return Ok(settlement_config.location.clone());
         }
-        let own = Books::embedded(&self.folder);
+        let own = LedgerLocation::embedded(&self.folder);
         match &own {
-            Books::Embedded(folder) if reading::file(folder).exists() => Ok(own),
-            Books::Embedded(_) | Books::Redis(_) | Books::Postgres(_) => Err(Failure::new(
+            LedgerLocation::Embedded(folder) if ledger_reader::file(folder).exists() => Ok(own),
+            LedgerLocation::Embedded(_)
+            | LedgerLocation::Redis(_)
+            | LedgerLocation::Postgres(_) => Err(Failure::new(
                 Code::Usage,
                 format!(
                     "the ledger is not given, and there is none in {}; set --settle, \
@@ -175,24 +177,24 @@ impl Place {
     }
 
     /// The ledger, for reading.
-    fn read(&self) -> Result<Reading, Stop> {
-        Reading::of(&self.books()?)
+    fn read(&self) -> Result<LedgerReader, Stop> {
+        LedgerReader::of(&self.location()?)
     }
 
     /// The ledger, for writing.
     fn write(&self) -> Result<Box<dyn Ledger>, Stop> {
-        self.books()?.open().map_err(|error| unsettled(&error))
+        self.location()?.open().map_err(|error| ledger_failure(&error))
     }
 }
 
 /// Returns `true` if a process has the folder open, or `None` if that cannot be determined.
-fn is_used(folder: &Path) -> Option<bool> {
+fn is_in_use(folder: &Path) -> Option<bool> {
     FolderReader::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
 }
 
 /// The name of a request, and its epoch if it has one.
-const fn order_name(order: OperatorRequest) -> (&'static str, Option<u64>) {
-    match order {
+const fn request_name(request: OperatorRequest) -> (&'static str, Option<u64>) {
+    match request {
         OperatorRequest::Hold => ("hold", None),
         OperatorRequest::Resume => ("resume", None),
         OperatorRequest::Retry => ("retry", None),
@@ -203,7 +205,7 @@ const fn order_name(order: OperatorRequest) -> (&'static str, Option<u64>) {
 }
 
 /// The error for a ledger that fails.
-fn unsettled(error: &LedgerError) -> Stop {
+fn ledger_failure(error: &LedgerError) -> Stop {
     let code = match error {
         LedgerError::Unreachable { .. } | LedgerError::Refused { .. } => Code::Failed,
         LedgerError::Damaged { .. } => Code::Unsound,

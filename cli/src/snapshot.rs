@@ -9,7 +9,7 @@ use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::look::{self, Markets, Stop, Subject};
+use super::reader::{self, FolderArgument, MarketLimit, Stop};
 
 /// Writes a snapshot of the end of the journal.
 ///
@@ -23,12 +23,12 @@ Examples:
   pricetime snapshot /srv/market/data  of another folder")]
 pub(super) struct Snapshot {
     #[command(flatten)]
-    subject: Subject,
+    folder_argument: FolderArgument,
     /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    markets: Markets,
+    markets: MarketLimit,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,28 +40,30 @@ enum Output {
 impl Snapshot {
     /// Writes the snapshot and prints its path.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        look::ended(self.save())
+        reader::finish(self.save())
     }
 
     fn save(&self) -> Result<(), Stop> {
         // Opening an empty folder turns it into a data folder. A mistyped path must not create one.
-        let look = FolderReader::open(Arc::new(RealDisk), self.subject.folder())?;
-        if look.is_new() {
-            let text =
-                format!("{} is new: there is nothing to save", self.subject.folder().display());
+        let reader = FolderReader::open(Arc::new(RealDisk), self.folder_argument.folder())?;
+        if reader.is_new() {
+            let text = format!(
+                "{} is new: there is nothing to save",
+                self.folder_argument.folder().display()
+            );
             return Err(Failure::new(Code::Failed, text).into());
         }
-        let mut folder = Folder::open(self.subject.folder())?;
+        let mut folder = Folder::open(self.folder_argument.folder())?;
         // The process that runs here decides which snapshots to keep.
-        let how = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
+        let options = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
         let progress = Progress::count("replaying", "commands", Some(0));
-        let recovered = recover(&mut folder, self.markets.markets_max, &how, &mut (), |at| {
+        let recovered = recover(&mut folder, self.markets.markets_max, &options, &mut (), |at| {
             progress.set(at.replayed, at.of);
         });
         drop(progress);
         let mut recovered = recovered.map_err(failure)?;
         for damaged in &recovered.damaged {
-            look::note(format_args!("skipped: {damaged}"));
+            reader::note(format_args!("skipped: {damaged}"));
         }
         let state = recovered.engine.snapshot();
         let sequence = recovered.snapshots.save(&state)?;
@@ -71,7 +73,7 @@ impl Snapshot {
         let mut out = io::stdout().lock();
         if self.json {
             let (sequence, replayed) = (sequence.0, recovered.replayed);
-            look::json_line(&mut out, &Output::Saved { file, sequence, digest, replayed })?;
+            reader::json_line(&mut out, &Output::Saved { file, sequence, digest, replayed })?;
         } else {
             writeln!(out, "file       {file}")?;
             writeln!(out, "digest     {digest} at command {sequence}")?;

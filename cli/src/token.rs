@@ -34,13 +34,13 @@ impl TokenCommand {
         let digest: String =
             token_digest(&token).iter().map(|byte| format!("{byte:02x}")).collect();
         let accounts: Vec<_> = self.account.iter().map(|it| format!("\"{it}\"")).collect();
-        let stands_for = if self.operator {
+        let rights = if self.operator {
             String::from("operator = true")
         } else {
             format!("accounts = [{}]", accounts.join(", "))
         };
         let mut out = io::stdout().lock();
-        writeln!(out, "\n[[listen.tokens]]\nsha256 = \"{digest}\"\n{stands_for}")?;
+        writeln!(out, "\n[[listen.tokens]]\nsha256 = \"{digest}\"\n{rights}")?;
         out.flush()?;
         writeln!(io::stderr(), "token, shown only once: {token}")
     }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Address, token};
 use super::failure::{Code, Failure};
-use super::look::{self, Markets, Stop};
+use super::reader::{self, MarketLimit, Stop};
 use super::replay::Pace;
 use super::screen::{self, Choice, Press, Screen};
 use clap::Args;
@@ -83,7 +83,7 @@ pub(super) struct Top {
     #[arg(long, value_name = "MARKET")]
     market: Option<u32>,
     #[command(flatten)]
-    markets: Markets,
+    markets: MarketLimit,
 }
 
 impl Top {
@@ -97,7 +97,7 @@ impl Top {
         }
         match self.source() {
             Ok(mut source) => show(&mut *source, Choice::new(self.market)),
-            Err(stop) => look::ended(Err(stop)),
+            Err(stop) => reader::finish(Err(stop)),
         }
     }
 
@@ -133,10 +133,10 @@ impl Top {
         if let Some(path) = &self.folder {
             return Ok(Subject::Folder(path.clone()));
         }
-        let path = self.from.clone().map_or_else(otherwise, Ok)?;
+        let path = self.from.clone().map_or_else(default_source, Ok)?;
         let kind = fs::metadata(&path).map(|found| found.file_type());
         let kind = kind.map_err(|error| {
-            Failure::failed(look::unreadable(&path.display().to_string(), &error))
+            Failure::failed(reader::unreadable(&path.display().to_string(), &error))
         })?;
         Ok(if kind.is_dir() {
             Subject::Folder(path)
@@ -161,7 +161,7 @@ fn refuse(is_given: bool, why: &str) -> Result<(), Failure> {
 }
 
 /// The source if none is named.
-fn otherwise() -> Result<PathBuf, Failure> {
+fn default_source() -> Result<PathBuf, Failure> {
     let folder = std::env::var_os("PRICETIME_FOLDER").unwrap_or_else(|| FOLDER.into());
     let known = [PathBuf::from(SOCKET), PathBuf::from(folder)];
     let [_, folder] = &known;

@@ -1,18 +1,18 @@
 //! `pricetime verify`: checks everything in a data folder.
 
 mod checks;
-mod stretches;
+mod ranges;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
 use pricetime_journal::{FolderError, FolderReader, JournalError, RealDisk};
-use pricetime_terminal::{Beside, Paint, Tone};
+use pricetime_terminal::{Paint, SuspendingWriter, Tone};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::look::{self, Markets, Stop, Subject};
+use super::reader::{self, FolderArgument, MarketLimit, Stop};
 use checks::Checks;
 
 /// Checks a whole data folder: journal, snapshots and epochs, and whether they agree.
@@ -35,12 +35,12 @@ would. Bytes after the last command that a power cut or a kill left unfinished a
 they were never acknowledged, and the next opening removes them.")]
 pub(super) struct Verify {
     #[command(flatten)]
-    subject: Subject,
+    folder_argument: FolderArgument,
     /// Print one JSON object per check, then the verdict
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    markets: Markets,
+    markets: MarketLimit,
 }
 
 /// A line of output.
@@ -53,7 +53,7 @@ enum Output<'a> {
 
 /// Prints each finding as soon as it is known.
 #[derive(Debug)]
-struct Voice {
+struct Reporter {
     json: bool,
     checks: u64,
     wrong: u64,
@@ -62,53 +62,60 @@ struct Voice {
 impl Verify {
     /// Runs the checks, prints the findings and returns an error if any check failed.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        look::ended(self.verify())
+        reader::finish(self.verify())
     }
 
     fn verify(&self) -> Result<(), Stop> {
-        let mut voice = Voice { json: self.json, checks: 0, wrong: 0 };
-        match FolderReader::open(Arc::new(RealDisk), self.subject.folder()) {
-            Ok(look) if look.is_new() => {
-                voice.say("history", Ok("a new folder: nothing has been stored in it".into()))?;
+        let mut reporter = Reporter { json: self.json, checks: 0, wrong: 0 };
+        match FolderReader::open(Arc::new(RealDisk), self.folder_argument.folder()) {
+            Ok(reader) if reader.is_new() => {
+                reporter
+                    .report("history", Ok("a new folder: nothing has been stored in it".into()))?;
             }
-            Ok(look) => {
-                voice.say("history", Ok(format!("{}, the current one", look.history())))?;
-                for other in look.others()? {
+            Ok(reader) => {
+                reporter.report("history", Ok(format!("{}, the current one", reader.history())))?;
+                for other in reader.others()? {
                     let what = format!("{other} was abandoned and is still there, not checked");
-                    voice.say("history", Ok(what))?;
+                    reporter.report("history", Ok(what))?;
                 }
-                Checks { look: &look, voice: &mut voice, markets: self.markets.markets_max }
-                    .all()?;
+                Checks {
+                    reader: &reader,
+                    reporter: &mut reporter,
+                    markets: self.markets.markets_max,
+                }
+                .all()?;
             }
-            Err(error @ FolderError::Damaged(_)) => voice.say("history", Err(error.to_string()))?,
+            Err(error @ FolderError::Damaged(_)) => {
+                reporter.report("history", Err(error.to_string()))?
+            }
             Err(error) => return Err(error.into()),
         }
-        voice.verdict()
+        reporter.verdict()
     }
 }
 
-impl Voice {
+impl Reporter {
     /// Prints the result of a check.
-    fn say(&mut self, of: &str, found: Result<String, String>) -> io::Result<()> {
+    fn report(&mut self, of: &str, found: Result<String, String>) -> io::Result<()> {
         self.checks += 1;
         let right = found.is_ok();
         self.wrong += u64::from(!right);
         let what = found.unwrap_or_else(|wrong| wrong);
         let mut line = Vec::new();
         if self.json {
-            look::json_line(&mut line, &Output::Check { of, right, what: &what })?;
+            reader::json_line(&mut line, &Output::Check { of, right, what: &what })?;
         } else {
             let (tone, verdict) = if right { (Tone::Good, "right") } else { (Tone::Bad, "WRONG") };
             writeln!(line, "{}  {of:<9} {what}", Paint::out().text(tone, verdict))?;
         }
-        Beside(io::stdout()).write_all(&line)
+        SuspendingWriter(io::stdout()).write_all(&line)
     }
 
     fn verdict(&self) -> Result<(), Stop> {
         let Self { json, checks, wrong } = *self;
         let mut out = io::stdout().lock();
         if json {
-            look::json_line(&mut out, &Output::Verified { right: wrong == 0, checks, wrong })?;
+            reader::json_line(&mut out, &Output::Verified { right: wrong == 0, checks, wrong })?;
         } else if wrong == 0 {
             let text = format!("all {checks} checks passed");
             writeln!(out, "{}", Paint::out().text(Tone::Good, text))?;
@@ -125,9 +132,9 @@ impl Voice {
 /// the whole verification.
 fn wrong(error: JournalError) -> Result<String, Stop> {
     match error {
-        JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::OtherRules { .. } => {
-            Err(error.into())
-        }
+        JournalError::Io { .. }
+        | JournalError::NewerVersion { .. }
+        | JournalError::OtherRules { .. } => Err(error.into()),
         JournalError::Missing(_)
         | JournalError::Damaged { .. }
         | JournalError::OtherHistory { .. }

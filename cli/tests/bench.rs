@@ -165,36 +165,36 @@ fn baseline_of_another_measurement_is_refused() {
     let other = folder.path().join("other.json");
     for content in ["{}", "[]", "no JSON", r#"{"format":"pricetime-bench","version":0}"#] {
         fs::write(&other, content).expect("a file");
-        let (code, said) = core(&other, "500");
-        assert_eq!(code, Some(2), "{content}: {said}");
-        assert!(said.contains("other.json"), "{said}");
+        let (code, message) = core(&other, "500");
+        assert_eq!(code, Some(2), "{content}: {message}");
+        assert!(message.contains("other.json"), "{message}");
     }
     let report = report(folder.path());
-    let (code, said) = core(&report, "501");
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--commands 500") && said.contains("--commands 501"), "{said}");
-    let (code, said) = core(&folder.path().join("none.json"), "500");
-    assert_eq!(code, Some(1), "{said}");
+    let (code, message) = core(&report, "501");
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--commands 500") && message.contains("--commands 501"), "{message}");
+    let (code, message) = core(&folder.path().join("none.json"), "500");
+    assert_eq!(code, Some(1), "{message}");
 }
 
 #[test]
 fn invalid_bench_arguments_are_refused() {
-    let (code, said) = refused(&["core", "--workload", "wild"]);
+    let (code, message) = refused(&["core", "--workload", "wild"]);
     assert_eq!(code, Some(2));
-    assert!(Workload::ALL.iter().all(|known| said.contains(known.name())), "{said}");
-    let senseless: [&[&str]; 5] = [
+    assert!(Workload::ALL.iter().all(|known| message.contains(known.name())), "{message}");
+    let invalid: [&[&str]; 5] = [
         &["host", "--load", "0"],
         &["host", "--load", "10", "--rate", "10"],
         &["core", "--commands", "0"],
         &["core", "--fail-if-slower"],
         &[],
     ];
-    for arguments in senseless {
+    for arguments in invalid {
         assert_eq!(refused(arguments).0, Some(2), "{arguments:?}");
     }
-    let (code, said) = refused(&["host", "--folder", "/no/such/folder", "--commands", "1"]);
+    let (code, message) = refused(&["host", "--folder", "/no/such/folder", "--commands", "1"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("/no/such/folder"), "{said}");
+    assert!(message.contains("/no/such/folder"), "{message}");
 }
 
 /// The arguments for the image of a very small book.
@@ -234,9 +234,9 @@ fn redis_bench_starts_its_own_server() {
     for what in ["write-300", "redis-benchmark", "verdict", "bytes", "matching-hung"] {
         assert!(text.contains(what), "{what} in {text}");
     }
-    let (code, said) = refused(&["redis", "--orders", "20", "--baseline", before]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--orders 300,50"), "{said}");
+    let (code, message) = refused(&["redis", "--orders", "20", "--baseline", before]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--orders 300,50"), "{message}");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }
@@ -272,16 +272,16 @@ fn redis_bench_without_a_server_explains_how_to_get_one() {
     assert_eq!(alone.status.code(), Some(1));
     assert!(text(&alone.stderr).contains("apt install redis-server"), "{alone:?}");
     let port = Port::reserve();
-    let nobody = format!("redis://127.0.0.1:{}", port.number);
+    let unused_url = format!("redis://127.0.0.1:{}", port.number);
     let wrong: [(&str, i32); 4] = [
-        (nobody.as_str(), 1),
+        (unused_url.as_str(), 1),
         ("rediss://127.0.0.1", 2),
         ("redis+cluster://127.0.0.1", 2),
         ("127.0.0.1", 2),
     ];
     for (url, code) in wrong {
-        let (found, said) = refused(&["redis", "--redis", url]);
-        assert_eq!(found, Some(code), "{url}: {said}");
+        let (found, message) = refused(&["redis", "--redis", url]);
+        assert_eq!(found, Some(code), "{url}: {message}");
     }
 }
 
@@ -328,9 +328,9 @@ fn settlement_is_measured_on_every_ledger() {
     let before = folder.path().join("before.json");
     fs::write(&before, report.to_string()).expect("a file");
     let before = before.to_str().expect("a path of text");
-    let (code, said) = refused(&["settle", "--trades", "2", "--baseline", before]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--trades 1,30 --small 5"), "{said}");
+    let (code, message) = refused(&["settle", "--trades", "2", "--baseline", before]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--trades 1,30 --small 5"), "{message}");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }
@@ -351,8 +351,8 @@ fn settle_bench_leaves_existing_keys_of_a_given_server() {
         .output()
         .expect("the program starts");
     assert!(run.status.success(), "{}", text(&run.stderr));
-    let said = text(&run.stdout);
-    assert!(said.contains("embedded-3") && said.contains("redis-row"), "{said}");
+    let message = text(&run.stdout);
+    assert!(message.contains("embedded-3") && message.contains("redis-row"), "{message}");
     assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
 }
 
@@ -380,9 +380,9 @@ fn subscriber_bench_compares_hosts_with_and_without_subscribers() {
     for what in ["30 subscribers, 300 resting orders", "while 30 subscribe at once", "verdict"] {
         assert!(text.contains(what), "{what} in {text}");
     }
-    let (code, said) = refused(&["subscribers", "--subscribers", "31", "--baseline", before]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--subscribers 30 --orders 300"), "{said}");
+    let (code, message) = refused(&["subscribers", "--subscribers", "31", "--baseline", before]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--subscribers 30 --orders 300"), "{message}");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }
@@ -436,9 +436,9 @@ fn hostile_bench_measures_honest_commands_under_every_attack() {
     for what in ["300 resting orders", "\nreads ", "\ngoals: a p99 of at most 2 times", "verdict"] {
         assert!(text.contains(what), "{what} in {text}");
     }
-    let (code, said) = refused(&["hostile", "--orders", "301", "--baseline", before]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--orders 300 --rate 1000 --hostile-rate 1000"), "{said}");
+    let (code, message) = refused(&["hostile", "--orders", "301", "--baseline", before]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--orders 300 --rate 1000 --hostile-rate 1000"), "{message}");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }

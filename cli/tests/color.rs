@@ -12,9 +12,9 @@ use tempfile::TempDir;
 fn market() -> TempDir {
     let folder = folder();
     let orders = place(1, 1, "buy", "1.00", 5) + &place(2, 2, "sell", "2.00", 7);
-    let said = MARKET.to_owned() + &orders + &place(1, 1, "buy", "1.00", 5);
-    let made = run(folder.path(), &["run", "--once", "--epoch", "never"], &said);
-    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    let text = MARKET.to_owned() + &orders + &place(1, 1, "buy", "1.00", 5);
+    let created = run(folder.path(), &["run", "--once", "--epoch", "never"], &text);
+    assert_eq!(created.status.code(), Some(0), "{}", err(&created));
     std::fs::write(folder.path().join("c.toml"), "[epochs]\nevery = \"never\"\n").expect("a file");
     folder
 }
@@ -27,7 +27,7 @@ fn plain(text: &str) -> String {
     first + &rest.collect::<String>()
 }
 
-fn is_painted(text: &str) -> bool {
+fn is_colored(text: &str) -> bool {
     text.contains("\x1b[")
 }
 
@@ -62,7 +62,7 @@ fn colors_change_nothing_but_the_color() {
             assert_eq!(done.status.code(), Some(0), "{words:?}: {}", err(&done));
             out(&done)
         });
-        assert!(is_painted(&always), "{words:?}: {always}");
+        assert!(is_colored(&always), "{words:?}: {always}");
         assert_eq!(plain(&always), never, "{words:?}");
         assert_eq!(out(&run(folder.path(), words, "")), never, "{words:?} on a pipe");
     }
@@ -80,7 +80,7 @@ fn json_output_has_no_colors() {
         let done = run(folder.path(), &[words, &["--color", "always"]].concat(), "");
         assert_eq!(done.status.code(), Some(0), "{words:?}: {}", err(&done));
         let printed = out(&done) + &err(&done);
-        assert!(!is_painted(&printed) && !lines(&printed).is_empty(), "{printed}");
+        assert!(!is_colored(&printed) && !lines(&printed).is_empty(), "{printed}");
     }
 }
 
@@ -95,9 +95,9 @@ fn errors_and_the_log_are_painted_on_request() {
     ] {
         for choice in ["always", "never", "auto"] {
             let done = run(folder.path(), &[words, &["--color", choice]].concat(), "");
-            let said = err(&done);
-            assert_eq!(is_painted(&said), choice == "always", "{words:?} {choice}: {said}");
-            assert!(plain(&said).contains(shown), "{words:?} {choice}: {said}");
+            let text = err(&done);
+            assert_eq!(is_colored(&text), choice == "always", "{words:?} {choice}: {text}");
+            assert!(plain(&text).contains(shown), "{words:?} {choice}: {text}");
         }
     }
     let unknown = run(folder.path(), &["verify", "--color", "sometimes"], "");
@@ -118,7 +118,7 @@ fn environment_decides_if_the_option_does_not() {
         for words in [&["verify", "./data"][..], &["verify", "--help"], &["verify", "nowhere"]] {
             let words = [words, &["--color", choice]].concat();
             let printed = run_with(folder.path(), environment, &words).concat();
-            assert_eq!(is_painted(&printed), is_expected, "{environment:?} {words:?}: {printed}");
+            assert_eq!(is_colored(&printed), is_expected, "{environment:?} {words:?}: {printed}");
         }
     }
 }

@@ -35,9 +35,9 @@ fn man_installs_a_page_for_each_command() {
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     let man1 = folder.path().join("share/man/man1");
     let pages = fs::read_dir(&man1).expect("pages").count();
-    let said = out(&done);
-    assert!(said.starts_with(&format!("{pages} pages in share/man/man1\n")), "{said}");
-    assert!(said.contains("MANPATH=/") && said.contains(": man pricetime-run"), "{said}");
+    let printed = out(&done);
+    assert!(printed.starts_with(&format!("{pages} pages in share/man/man1\n")), "{printed}");
+    assert!(printed.contains("MANPATH=/") && printed.contains(": man pricetime-run"), "{printed}");
     for (name, shown) in [
         ("pricetime", "pricetime\\-inspect"),
         ("pricetime-run", "accept\\-loss"),
@@ -51,7 +51,7 @@ fn man_installs_a_page_for_each_command() {
     }
     // A second time replaces the pages.
     let again = run(folder.path(), &["man", "--install", "share/man"], "");
-    assert_eq!((again.status.code(), out(&again)), (Some(0), said));
+    assert_eq!((again.status.code(), out(&again)), (Some(0), printed));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn start_with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -
 }
 
 /// Waits for the end of a screen. Returns the text on the normal screen.
-fn ended(mut terminal: Terminal) -> String {
+fn end_screen(mut terminal: Terminal) -> String {
     let (code, text) = terminal.end();
     assert_eq!(code, Some(0), "{text}");
     assert!(!terminal.is_alternate(), "{text}");
@@ -88,7 +88,7 @@ fn demo_shows_a_screen_until_q_and_then_the_summary() {
     demo.type_text("p");
     demo.wait_for_text("PAUSED");
     demo.type_text("q");
-    let text = ended(demo);
+    let text = end_screen(demo);
     assert!(text.contains("every invariant holds"), "{text}");
     assert!(line(&text, "again").contains("pricetime demo --seed 1 --commands "), "{text}");
 }
@@ -97,7 +97,7 @@ fn demo_shows_a_screen_until_q_and_then_the_summary() {
 fn demo_on_a_screen_has_the_digest_of_the_demo_on_a_pipe() {
     let folder = folder();
     let words = ["demo", "--commands", "20000", "--epoch-seconds", "20"];
-    let shown = ended(start(folder.path(), &words));
+    let shown = end_screen(start(folder.path(), &words));
     let printed = out(&run(folder.path(), &words, ""));
     assert_eq!(line(&shown, "digest"), line(&printed, "digest"));
     assert_eq!(line(&shown, "trades"), line(&printed, "trades"));
@@ -140,7 +140,7 @@ fn colors_follow_the_option_and_the_environment() {
             cells.any(|cell| cell.fgcolor() != vt100::Color::Default) == is_colored
         });
         top.type_text("q");
-        ended(top);
+        end_screen(top);
     }
 }
 
@@ -188,7 +188,7 @@ fn top_shows_a_recording_and_switches_between_its_markets() {
         screen.contents().lines().any(|line| line.chars().count() > 110)
     });
     top.type_text("\x1b");
-    ended(top);
+    end_screen(top);
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn top_shows_a_running_host_and_connects_again() {
     let mut operator = host.unix();
     let lines =
         [MARKET.to_owned(), place(7, 1, "sell", "10.25", 40), place(8, 2, "buy", "9.50", 30)];
-    operator.say(&lines.concat());
+    operator.send(&lines.concat());
     for _ in 0..4 {
-        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     }
     let address = host.address().to_string();
     let path = host.folder.path().to_owned();
@@ -213,16 +213,16 @@ fn top_shows_a_running_host_and_connects_again() {
         wait_for_all(screen, &["last 10.25 ▲", "▲ buy    10.25       12", " 5 durable"]);
     }
     by_tcp.type_text("q");
-    ended(by_tcp);
+    end_screen(by_tcp);
     let words = ["top", "--unix", "socket", "--past", "100"];
     let mut past = start(&path, &words);
     past.wait_for_text("▲ buy    10.25       12");
     past.type_text("q");
-    ended(past);
+    end_screen(past);
     top.type_text("p");
     top.wait_for_text("PAUSED");
-    operator.say("{\"close_epoch\":{\"market\":1,\"number\":1}}\n");
-    operator.hear();
+    operator.send("{\"close_epoch\":{\"market\":1,\"number\":1}}\n");
+    operator.receive();
     top.type_text("p");
     wait_for_all(&mut top, &["Epoch 2 continuous", "10.25         12       1"]);
     drop(operator);
@@ -232,13 +232,13 @@ fn top_shows_a_running_host_and_connects_again() {
     let host = Running::start_in(folder, &["--epoch", "never"]);
     top.wait_for("a new connection", |screen| !screen.contents().contains("disconnected"));
     let mut operator = host.unix();
-    operator.say(&place(9, 4, "sell", "10.00", 3));
-    assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+    operator.send(&place(9, 4, "sell", "10.00", 3));
+    assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     let text = top.wait_for_text("spread 0.50");
     assert!(text.contains("▲ buy    10.25       12"), "the last trades are kept: {text}");
     let id = top.id().to_string();
     assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());
-    ended(top);
+    end_screen(top);
 }
 
 #[test]
@@ -252,16 +252,16 @@ fn top_presents_a_token_over_tcp() {
     let words = ["--tcp", "127.0.0.1:0", "--config", "c.toml", "--epoch", "never"];
     let mut host = Running::start_in(folder, &words);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     let address = host.address().to_string();
     let path = host.folder.path().to_owned();
     let top = |file: &str| start(&path, &["top", "--tcp", &address, "--token-file", file]);
     let mut right = top("right");
     right.wait_for_text("the book is empty");
     right.type_text("q");
-    ended(right);
+    end_screen(right);
     for (file, code, part) in [("wrong", 1, "token"), ("empty", 2, "pricetime token")] {
         let (found, text) = top(file).end();
         assert_eq!(found, Some(code), "{text}");
@@ -273,9 +273,9 @@ fn top_presents_a_token_over_tcp() {
 fn top_shows_a_folder_and_what_its_owner_adds() {
     let host = Running::start(&["--epoch", "never"]);
     let mut operator = host.unix();
-    operator.say(&(MARKET.to_owned() + &place(7, 1, "sell", "10.25", 40)));
+    operator.send(&(MARKET.to_owned() + &place(7, 1, "sell", "10.25", 40)));
     for _ in 0..3 {
-        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     }
     let path = host.folder.path().to_owned();
     let mut top = start(&path, &["top", "--folder", "data"]);
@@ -289,7 +289,7 @@ fn top_shows_a_folder_and_what_its_owner_adds() {
     let text = top.wait_for_text("spread 0.75");
     assert!(text.contains("  SUN  continuous"), "{text}");
     top.type_text("\x03");
-    ended(top);
+    end_screen(top);
 }
 
 #[test]

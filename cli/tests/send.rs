@@ -9,8 +9,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use pricetime_tests::patience::until;
 use pricetime_tests::terminal::{Setting, Terminal};
+use pricetime_tests::wait::until;
 use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run, token};
 
 const STATUS: &str = "{\"status\":{}}";
@@ -189,11 +189,11 @@ fn follow_prints_the_lines_of_a_subscription() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the program");
-    let mut heard = BufReader::new(following.stdout.take().expect("its output")).lines();
-    let mut hear = || heard.next().expect("a line").expect("a line");
-    assert!(hear().starts_with("{\"book\":"));
+    let mut answers = BufReader::new(following.stdout.take().expect("its output")).lines();
+    let mut next_answer = || answers.next().expect("a line").expect("a line");
+    assert!(next_answer().starts_with("{\"book\":"));
     send(&host, &[&place(1, 1, "buy", "2.50", 4)], "");
-    assert!(hear().starts_with("{\"update\":"));
+    assert!(next_answer().starts_with("{\"update\":"));
     let _ended = host.end();
     assert_eq!(following.wait().expect("it ends").code(), Some(1), "the market ended it");
 }

@@ -3,9 +3,9 @@
 
 use crate::arena::Handle;
 use crate::book::{Book, Refusal};
+use crate::checks::require;
 use crate::command::{Amend, OrderKind};
 use crate::event::{Event, Sink};
-use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::AccountId;
 use crate::reason::Reason;
@@ -22,8 +22,9 @@ impl Book {
         if self.head.phase == Phase::Closed {
             return Err(refusal(None, Reason::WrongPhase));
         }
-        let handle = self.standing.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
-        let order = self.standing.order(handle);
+        let handle =
+            self.live_orders.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
+        let order = self.live_orders.order(handle);
         if order.account != account {
             return Err(refusal(None, Reason::NotOwner));
         }
@@ -47,42 +48,42 @@ impl Book {
         amend: &Amend,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let order = self.standing.record(handle);
+        let order = self.live_orders.record(handle);
         let kind = changed(order.kind, amend);
         let open = amend.quantity.unwrap_or(order.open);
         let waits = order.kind.stop().is_some();
         let enters = !waits && (amend.requeue || open > order.open || kind != order.kind);
-        self.judge_amend(&order, amend, kind, enters)?;
+        self.check_amend(&order, amend, kind, enters)?;
         let changes = amend.requeue || open != order.open || kind != order.kind;
         require(changes, Reason::NoChange)?;
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
-            self.judge_entry(&changed)?;
-            changed.shown = changed.fresh_part();
-            self.enter_again(handle, &mut changed, sink);
+            self.check_entry(&changed)?;
+            changed.shown = changed.shown_on_entry();
+            self.reenter(handle, &mut changed, sink);
         } else if waits {
             self.change_stop(handle, &mut changed, sink);
         } else {
             changed.shown = order.shown.min(open);
-            self.standing.resize(handle, changed.shown, open.minus(changed.shown));
-            amended(&changed, sink);
+            self.live_orders.resize(handle, changed.shown, open.minus(changed.shown));
+            emit_amended(&changed, sink);
         }
         self.cascade(sink);
         Ok(())
     }
 
     /// Removes an order from its queue and enters it again.
-    fn enter_again<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
-        self.standing.remove(handle);
+    fn reenter<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
+        self.live_orders.remove(handle);
         order.priority = self.take_priority();
-        amended(order, sink);
+        emit_amended(order, sink);
         self.enter(order, sink);
     }
 
     /// Changes a waiting stop, and elects it if its condition now holds.
     fn change_stop<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
-        self.standing.remove(handle);
-        amended(order, sink);
+        self.live_orders.remove(handle);
+        emit_amended(order, sink);
         self.enter_stop(order, sink);
     }
 }
@@ -100,7 +101,7 @@ fn changed(kind: OrderKind, amend: &Amend) -> OrderKind {
     }
 }
 
-fn amended<S: Sink>(order: &OrderRecord, sink: &mut S) {
+fn emit_amended<S: Sink>(order: &OrderRecord, sink: &mut S) {
     sink.event(&Event::Amended {
         party: order.party,
         kind: order.kind,

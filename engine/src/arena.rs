@@ -21,7 +21,7 @@ impl Handle {
 
 /// An order's position in a queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seat {
+pub(crate) struct QueuePosition {
     pub(crate) level: u32,
     /// The order ahead of it.
     pub(crate) previous: Handle,
@@ -30,7 +30,7 @@ pub(crate) struct Seat {
 /// Used as a level: the slot is free.
 const FREE: u32 = u32::MAX;
 /// Used as a level: the order is in no queue.
-const APART: u32 = u32::MAX - 1;
+const NO_QUEUE: u32 = u32::MAX - 1;
 /// Used as a position in the second array: the order has no entry there.
 pub(crate) const PLAIN: u32 = u32::MAX;
 
@@ -46,7 +46,7 @@ pub(crate) struct Order {
     pub(crate) next: Handle,
     pub(crate) previous: Handle,
     /// The position in the second array.
-    pub(crate) more: u32,
+    pub(crate) conditions: u32,
     pub(crate) session: Option<SessionId>,
     pub(crate) side: Side,
     pub(crate) post_only: bool,
@@ -60,26 +60,26 @@ impl Order {
 
     /// The level in which it queues.
     pub(crate) const fn level(&self) -> Option<u32> {
-        if self.level < APART { Some(self.level) } else { None }
+        if self.level < NO_QUEUE { Some(self.level) } else { None }
     }
 
     /// Its position in its queue.
-    pub(crate) const fn seat(&self) -> Option<Seat> {
-        if self.level < APART {
-            Some(Seat { level: self.level, previous: self.previous })
+    pub(crate) const fn queue_position(&self) -> Option<QueuePosition> {
+        if self.level < NO_QUEUE {
+            Some(QueuePosition { level: self.level, previous: self.previous })
         } else {
             None
         }
     }
 
     pub(crate) const fn is_plain(&self) -> bool {
-        self.more == PLAIN
+        self.conditions == PLAIN
     }
 }
 
 /// The fields that only some orders have.
 #[derive(Clone, Copy, Debug)]
-struct More {
+struct Conditions {
     kind: OrderKind,
     until: Until,
     minimum: Option<Quantity>,
@@ -93,14 +93,14 @@ pub(crate) struct Arena {
     orders: Vec<Order>,
     free: Handle,
     live: u32,
-    more: Vec<More>,
-    more_free: Vec<u32>,
+    conditions: Vec<Conditions>,
+    free_conditions: Vec<u32>,
 }
 
 impl Default for Arena {
     fn default() -> Self {
-        let (orders, more, more_free) = (Vec::new(), Vec::new(), Vec::new());
-        Self { orders, free: Handle::NONE, live: 0, more, more_free }
+        let (orders, conditions, free_conditions) = (Vec::new(), Vec::new(), Vec::new());
+        Self { orders, free: Handle::NONE, live: 0, conditions, free_conditions }
     }
 }
 
@@ -132,36 +132,37 @@ impl Arena {
         &mut self.orders[slot(handle.0)]
     }
 
-    fn more(&self, handle: Handle) -> Option<&More> {
-        self.more.get(slot(self.order(handle).more))
+    fn conditions(&self, handle: Handle) -> Option<&Conditions> {
+        self.conditions.get(slot(self.order(handle).conditions))
     }
 
     /// The kind of the order, unless it is a plain limit order.
     pub(crate) fn kind(&self, handle: Handle) -> Option<OrderKind> {
-        self.more(handle).map(|more| more.kind)
+        self.conditions(handle).map(|conditions| conditions.kind)
     }
 
     /// When the order ends.
     pub(crate) fn until(&self, handle: Handle) -> Until {
-        self.more(handle).map_or(Until::Cancelled, |more| more.until)
+        self.conditions(handle).map_or(Until::Cancelled, |conditions| conditions.until)
     }
 
     /// The display quantity of the order, if it has one.
     pub(crate) fn display(&self, handle: Handle) -> Option<Quantity> {
-        self.more(handle)?.display
+        self.conditions(handle)?.display
     }
 
     /// The hidden quantity of the order.
     #[inline]
     pub(crate) fn hidden(&self, handle: Handle) -> Quantity {
-        self.more(handle).map_or(Quantity::ZERO, |more| more.hidden)
+        self.conditions(handle).map_or(Quantity::ZERO, |conditions| conditions.hidden)
     }
 
     /// The parts of the order that are hidden.
     #[inline]
     pub(crate) fn parts(&self, handle: Handle) -> Parts {
-        let (hidden, display) =
-            self.more(handle).map_or((Quantity::ZERO, None), |more| (more.hidden, more.display));
+        let (hidden, display) = self
+            .conditions(handle)
+            .map_or((Quantity::ZERO, None), |conditions| (conditions.hidden, conditions.display));
         Parts { hidden, display: display.unwrap_or(hidden) }
     }
 
@@ -176,15 +177,15 @@ impl Arena {
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
         let order = &mut self.orders[slot(handle.0)];
         order.shown = shown;
-        if let Some(more) = self.more.get_mut(slot(order.more)) {
-            more.hidden = hidden;
+        if let Some(conditions) = self.conditions.get_mut(slot(order.conditions)) {
+            conditions.hidden = hidden;
         }
     }
 
     /// The whole order as a record. `price` is the price of a plain order, which does not store it.
     pub(crate) fn record(&self, handle: Handle, price: Price) -> OrderRecord {
         let order = self.order(handle);
-        let more = self.more(handle).copied().unwrap_or(More {
+        let conditions = self.conditions(handle).copied().unwrap_or(Conditions {
             kind: OrderKind::Limit { price },
             until: Until::Cancelled,
             minimum: None,
@@ -194,13 +195,13 @@ impl Arena {
         OrderRecord {
             party: order.party(),
             side: order.side,
-            kind: more.kind,
-            until: more.until,
+            kind: conditions.kind,
+            until: conditions.until,
             post_only: order.post_only,
-            minimum_quantity: more.minimum,
-            display_quantity: more.display,
+            minimum_quantity: conditions.minimum,
+            display_quantity: conditions.display,
             self_trade: order.self_trade,
-            open: order.shown.plus(more.hidden),
+            open: order.shown.plus(conditions.hidden),
             shown: order.shown,
             priority: order.priority,
             session: order.session,
@@ -214,22 +215,23 @@ impl Arena {
     }
 
     /// Stores an order, in a queue if it has a seat.
-    pub(crate) fn insert(&mut self, record: &OrderRecord, seat: Option<Seat>) {
+    pub(crate) fn insert(&mut self, record: &OrderRecord, queue_position: Option<QueuePosition>) {
         let plain = matches!(record.kind, OrderKind::Limit { .. })
             && record.until == Until::Cancelled
             && record.display_quantity.is_none();
-        let seat = seat.unwrap_or(Seat { level: APART, previous: Handle::NONE });
-        let more = if plain { PLAIN } else { self.insert_more(record) };
+        let queue_position =
+            queue_position.unwrap_or(QueuePosition { level: NO_QUEUE, previous: Handle::NONE });
+        let conditions = if plain { PLAIN } else { self.insert_conditions(record) };
         self.put(Order {
             id: record.party.order,
             account: record.party.account,
             reference: record.party.reference,
             shown: record.shown,
             priority: record.priority,
-            level: seat.level,
+            level: queue_position.level,
             next: Handle::NONE,
-            previous: seat.previous,
-            more,
+            previous: queue_position.previous,
+            conditions,
             session: record.session,
             side: record.side,
             post_only: record.post_only,
@@ -250,20 +252,20 @@ impl Arena {
         *slot = order;
     }
 
-    fn insert_more(&mut self, record: &OrderRecord) -> u32 {
-        let more = More {
+    fn insert_conditions(&mut self, record: &OrderRecord) -> u32 {
+        let conditions = Conditions {
             kind: record.kind,
             until: record.until,
             minimum: record.minimum_quantity,
             display: record.display_quantity,
             hidden: record.open.minus(record.shown),
         };
-        if let Some(at) = self.more_free.pop() {
-            self.more[slot(at)] = more;
+        if let Some(at) = self.free_conditions.pop() {
+            self.conditions[slot(at)] = conditions;
             return at;
         }
-        self.more.push(more);
-        number(self.more.len()).wrapping_sub(1)
+        self.conditions.push(conditions);
+        number(self.conditions.len()).wrapping_sub(1)
     }
 
     /// Allocates slots for this many orders in total.
@@ -277,7 +279,7 @@ impl Arena {
             level: FREE,
             next: Handle::NONE,
             previous: Handle::NONE,
-            more: PLAIN,
+            conditions: PLAIN,
             session: None,
             side: Side::Buy,
             post_only: false,
@@ -304,9 +306,9 @@ impl Arena {
         order.next = self.free;
         self.free = handle;
         self.live = self.live.saturating_sub(1);
-        if order.more != PLAIN {
-            self.more_free.push(order.more);
-            order.more = PLAIN;
+        if order.conditions != PLAIN {
+            self.free_conditions.push(order.conditions);
+            order.conditions = PLAIN;
         }
     }
 

@@ -5,7 +5,7 @@ use crate::quantity::{Price, Quantity, Side};
 
 /// The open quantities at one price.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
+pub(crate) struct PricePoint {
     price: Price,
     bids: Quantity,
     asks: Quantity,
@@ -54,8 +54,12 @@ fn surplus(demand: Quantity, supply: Quantity) -> i128 {
 /// The best candidates among all ticks from the lowest to the highest step.
 ///
 /// Demand and supply change only at the steps, so the ticks between two steps are judged together.
-fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Option<Choice> {
-    let mut demand = steps.iter().fold(market_bids, |sum, step| sum.plus(step.bids));
+fn choose(
+    price_points: &[PricePoint],
+    market_bids: Quantity,
+    market_asks: Quantity,
+) -> Option<Choice> {
+    let mut demand = price_points.iter().fold(market_bids, |sum, point| sum.plus(point.bids));
     let mut supply = market_asks;
     let mut best: Option<Choice> = None;
     let mut consider = |next: Choice| match &mut best {
@@ -66,12 +70,12 @@ fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Optio
         }
         _ => best = Some(next),
     };
-    let next_prices = steps.iter().skip(1).map(|step| Some(step.price)).chain([None]);
-    for (step, next) in steps.iter().zip(next_prices) {
-        supply = supply.plus(step.asks);
-        consider(candidate(step.price, step.price, demand, supply));
-        demand = demand.minus(step.bids);
-        let (above, below) = (step.price.up(1), next.map_or(step.price, |price| price.down(1)));
+    let next_prices = price_points.iter().skip(1).map(|point| Some(point.price)).chain([None]);
+    for (point, next) in price_points.iter().zip(next_prices) {
+        supply = supply.plus(point.asks);
+        consider(candidate(point.price, point.price, demand, supply));
+        demand = demand.minus(point.bids);
+        let (above, below) = (point.price.up(1), next.map_or(point.price, |price| price.down(1)));
         if above <= below {
             consider(candidate(above, below, demand, supply));
         }
@@ -118,41 +122,44 @@ impl Call {
     }
 }
 
-/// The uniform price, if anything can trade. `steps` is a work buffer.
+/// The uniform price, if anything can trade. `price_points` is a work buffer.
 pub(crate) fn clearing(
-    steps: &mut Vec<Step>,
+    price_points: &mut Vec<PricePoint>,
     levels: impl Iterator<Item = (Side, Price, Quantity)>,
     (bids, asks): (Quantity, Quantity),
     reference: Option<Price>,
 ) -> Option<Clearing> {
-    collect(steps, levels);
-    let choice = if steps.is_empty() {
+    collect(price_points, levels);
+    let choice = if price_points.is_empty() {
         candidate(reference?, reference?, bids, asks)
     } else {
-        choose(steps, bids, asks)?
+        choose(price_points, bids, asks)?
     };
     if choice.volume.is_zero() {
         return None;
     }
     let price = choice.price(reference);
     // The size of the surplus is the same at all candidates; its sign changes at most once.
-    let above = |step: &&Step| step.price >= price;
-    let below = |step: &&Step| step.price <= price;
-    let demand = steps.iter().filter(above).fold(bids, |sum, step| sum.plus(step.bids));
-    let supply = steps.iter().filter(below).fold(asks, |sum, step| sum.plus(step.asks));
+    let above = |point: &&PricePoint| point.price >= price;
+    let below = |point: &&PricePoint| point.price <= price;
+    let demand = price_points.iter().filter(above).fold(bids, |sum, point| sum.plus(point.bids));
+    let supply = price_points.iter().filter(below).fold(asks, |sum, point| sum.plus(point.asks));
     Some(Clearing { price, volume: choice.volume, surplus: surplus(demand, supply) })
 }
 
 /// Lists the open quantities at each price of both sides, lowest price first.
-fn collect(steps: &mut Vec<Step>, levels: impl Iterator<Item = (Side, Price, Quantity)>) {
-    steps.clear();
+fn collect(
+    price_points: &mut Vec<PricePoint>,
+    levels: impl Iterator<Item = (Side, Price, Quantity)>,
+) {
+    price_points.clear();
     let none = Quantity::ZERO;
-    steps.extend(levels.map(|(side, price, open)| match side {
-        Side::Buy => Step { price, bids: open, asks: none },
-        Side::Sell => Step { price, bids: none, asks: open },
+    price_points.extend(levels.map(|(side, price, open)| match side {
+        Side::Buy => PricePoint { price, bids: open, asks: none },
+        Side::Sell => PricePoint { price, bids: none, asks: open },
     }));
-    steps.sort_unstable_by_key(|step| step.price);
-    steps.dedup_by(|next, kept| {
+    price_points.sort_unstable_by_key(|point| point.price);
+    price_points.dedup_by(|next, kept| {
         let same = next.price == kept.price;
         if same {
             kept.bids = kept.bids.plus(next.bids);

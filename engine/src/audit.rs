@@ -31,13 +31,13 @@ impl Book {
     }
 
     pub(crate) fn audit_all(&self) -> Result<(), &'static str> {
-        self.standing.audit()?;
+        self.live_orders.audit()?;
         holds(
-            self.standing.live() <= self.head.spec.limits.orders_max,
+            self.live_orders.live() <= self.head.spec.limits.orders_max,
             "the number of orders is at most orders_max",
         )?;
         let mut priorities = Vec::new();
-        for order in self.standing.records() {
+        for order in self.live_orders.records() {
             self.check_record(&order)?;
             priorities.push(order.priority);
         }
@@ -54,9 +54,9 @@ impl Book {
         match self.head.phase {
             Phase::Continuous => {
                 holds(!self.is_crossed(), "a book in Continuous is not crossed")?;
-                holds(!self.holds_market_orders(), "no market order rests in Continuous")
+                holds(!self.has_market_orders(), "no market order rests in Continuous")
             }
-            Phase::Closed => holds(self.standing.live() == 0, "a closed market holds no orders"),
+            Phase::Closed => holds(self.live_orders.live() == 0, "a closed market holds no orders"),
             Phase::Call | Phase::Halted => Ok(()),
         }
     }
@@ -66,7 +66,7 @@ impl Book {
         let spec = &self.head.spec;
         let waits = order.kind.stop().is_some();
         let priced = order.kind.price().is_some();
-        let now_or_never = matches!(order.until, Until::Immediate | Until::Filled);
+        let is_immediate = matches!(order.until, Until::Immediate | Until::Filled);
         let open = !order.open.is_zero() && order.open <= spec.quantity_max;
         holds(open, "an order's open quantity is from 1 to quantity_max")?;
         let hidden = order.open.0.checked_sub(order.shown.0);
@@ -80,7 +80,7 @@ impl Book {
             let divisible = !display.is_zero()
                 && hidden.div_ceil(display.0) <= u64::from(spec.limits.parts_max);
             holds(
-                divisible && priced && !now_or_never,
+                divisible && priced && !is_immediate,
                 "an iceberg has a price, can rest and has at most parts_max parts",
             )?;
         }
@@ -88,9 +88,9 @@ impl Book {
             waits && order.until == Until::Immediate && 0 < minimum.0 && minimum <= order.open
         });
         holds(minimum, "only an IOC stop has a minimum quantity, from 1 to its open quantity")?;
-        holds(waits || !now_or_never, "no IOC or FOK order rests")?;
+        holds(waits || !is_immediate, "no IOC or FOK order rests")?;
         holds(
-            !order.post_only || (!waits && priced && !now_or_never),
+            !order.post_only || (!waits && priced && !is_immediate),
             "only a resting limit order is post-only",
         )?;
         let prices = [order.kind.price(), order.kind.stop()];

@@ -1,20 +1,20 @@
 //! One market and the commands on it. Place and cancel are here, the rest in modules of their own.
 
 use crate::arena::Handle;
-use crate::auction::Step;
+use crate::auction::PricePoint;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::dry_run::DryRun;
 use crate::event::{Event, Header, Outcome, Party, Sink, Turnover};
 use crate::index::IndexKey;
+use crate::live_orders::{LiveOrders, RemovedOrder};
 use crate::market::{MarketSpec, Phase};
-use crate::owners::Whose;
+use crate::owners::OrderFilter;
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, OrderId, Price, Priority, Quantity, Sequence, Side,
     Timestamp, TradeNumber,
 };
 use crate::reason::{CancelReason, Reason};
 use crate::snapshot::{MarketHead, OrderRecord, RequestRecord, Until};
-use crate::standing::{Gone, Standing};
 use crate::sweep::Sweep;
 use crate::window::Window;
 
@@ -22,18 +22,18 @@ use crate::window::Window;
 #[derive(Debug)]
 pub struct Book {
     pub(crate) head: MarketHead,
-    pub(crate) standing: Standing,
+    pub(crate) live_orders: LiveOrders,
     /// Ascending.
     pub(crate) blocked: Vec<AccountId>,
     pub(crate) window: Window,
     /// The highest and lowest price that the running command has traded at.
-    pub(crate) range: Option<(Price, Price)>,
+    pub(crate) traded_range: Option<(Price, Price)>,
     /// A buffer for the orders that one command cancels, kept to avoid allocations.
     pub(crate) batch: Vec<(Priority, Handle)>,
     pub(crate) dry_run: DryRun,
     pub(crate) sweep: Sweep,
     /// A buffer for the search of the uniform price, kept for the same reason.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) price_points: Vec<PricePoint>,
 }
 
 /// Why a command is refused, and the order that it names.
@@ -78,14 +78,14 @@ impl Book {
     pub(crate) fn with_head(head: MarketHead, key: IndexKey) -> Self {
         Self {
             head,
-            standing: Standing::new(key),
+            live_orders: LiveOrders::new(key),
             blocked: Vec::new(),
             window: Window::new(key),
-            range: None,
+            traded_range: None,
             batch: Vec::new(),
             dry_run: DryRun::default(),
             sweep: Sweep::default(),
-            steps: Vec::new(),
+            price_points: Vec::new(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Book {
         sink: &mut S,
     ) -> Outcome {
         self.head.last_sequence = command.sequence;
-        self.range = None;
+        self.traded_range = None;
         self.expire(header.timestamp, sink);
         if let Some(request) = header.request
             && let Some(known) = self.window.find(header.account, request.id)
@@ -110,7 +110,7 @@ impl Book {
             });
             return Outcome::Duplicate;
         }
-        let outcome = match self.carry_out(command, header.timestamp, sink) {
+        let outcome = match self.execute(command, header.timestamp, sink) {
             Ok(()) => Outcome::Accepted,
             Err(Refusal { order, reference, reason }) => {
                 sink.event(&Event::Rejected { order, reference, reason });
@@ -137,16 +137,16 @@ impl Book {
     }
 
     #[inline(always)]
-    fn carry_out<S: Sink>(
+    fn execute<S: Sink>(
         &mut self,
         command: &Command,
         now: Timestamp,
         sink: &mut S,
     ) -> Result<(), Refusal> {
         let account = command.account;
-        let own = match &command.action {
+        let is_own = match &command.action {
             Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } => true,
-            Action::CancelAll { account: whose, .. } => *whose == Some(account),
+            Action::CancelAll { account: filter, .. } => *filter == Some(account),
             Action::AddMarket(_)
             | Action::SetMarket(_)
             | Action::RemoveMarket
@@ -157,7 +157,7 @@ impl Book {
             | Action::BlockAccount(_)
             | Action::UnblockAccount(_) => false,
         };
-        if !own && !command.operator {
+        if !is_own && !command.operator {
             return Err(Reason::NotOperator.into());
         }
         match &command.action {
@@ -170,13 +170,13 @@ impl Book {
                 Err(Reason::UnknownOrder.into())
             }
             Action::CancelAll { account, side } => {
-                let whose = account.map_or(Whose::All, Whose::Account);
-                self.cancel_all(whose, *side, CancelReason::Requested, sink);
+                let filter = account.map_or(OrderFilter::All, OrderFilter::Account);
+                self.cancel_all(filter, *side, CancelReason::Requested, sink);
                 Ok(())
             }
             Action::CancelSession { session } => {
-                let whose = Whose::Session(*session);
-                self.cancel_all(whose, None, CancelReason::SessionEnded, sink);
+                let filter = OrderFilter::Session(*session);
+                self.cancel_all(filter, None, CancelReason::SessionEnded, sink);
                 Ok(())
             }
             Action::SetPhase(phase) => self.set_phase(*phase, sink),
@@ -187,7 +187,7 @@ impl Book {
             Action::UnblockAccount(account) => self.unblock(*account, sink),
             // The engine keeps the list of markets and handles these actions itself.
             Action::AddMarket(_) => Err(Reason::MarketExists.into()),
-            Action::RemoveMarket => self.may_be_removed(),
+            Action::RemoveMarket => self.check_removable(),
         }
     }
 
@@ -202,11 +202,11 @@ impl Book {
     ) -> Result<(), Refusal> {
         let refusal =
             |reason| Refusal { order: Some(place.order), reference: Some(place.reference), reason };
-        let judged = match place.plain_limit() {
+        let placed = match place.plain_limit() {
             Some(limit) => self.place_plain(command, place, limit, sink),
             None => self.place_with_conditions(command, place, now, sink),
         };
-        judged.map_err(refusal)
+        placed.map_err(refusal)
     }
 
     #[inline(never)]
@@ -219,7 +219,7 @@ impl Book {
     ) -> Result<(), Reason> {
         let account = command.account;
         let party = Party { order: place.order, account, reference: place.reference };
-        let until = self.judge_place(account, place, now)?;
+        let until = self.check_place(account, place, now)?;
         let mut order = OrderRecord {
             party,
             side: place.side,
@@ -234,9 +234,9 @@ impl Book {
             priority: self.head.next_priority,
             session: command.session,
         };
-        self.judge_entry(&order)?;
+        self.check_entry(&order)?;
         if self.may_rest(order.kind, order.until) {
-            self.judge_room(account)?;
+            self.check_room(account)?;
         }
         self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
@@ -257,26 +257,27 @@ impl Book {
         sink: &mut S,
     ) -> Result<(), Refusal> {
         let refusal = |reason| Refusal { order: Some(order), reference: None, reason };
-        let found = self.standing.find_spot(order).map_err(|_| refusal(Reason::UnknownOrder));
-        let (handle, spot) = found?;
-        if self.standing.order(handle).account != command.account && !command.operator {
+        let found =
+            self.live_orders.find_position(order).map_err(|_| refusal(Reason::UnknownOrder));
+        let (handle, position) = found?;
+        if self.live_orders.order(handle).account != command.account && !command.operator {
             return Err(refusal(Reason::NotOwner));
         }
-        let gone = self.standing.remove_at(spot, handle);
-        self.cancelled(gone, CancelReason::Requested, sink);
+        let removed = self.live_orders.remove_at(position, handle);
+        self.cancelled(removed, CancelReason::Requested, sink);
         Ok(())
     }
 
     /// Cancels all of these orders on one side, or on both if `side` is `None`, in priority order.
     pub(crate) fn cancel_all<S: Sink>(
         &mut self,
-        whose: Whose,
+        filter: OrderFilter,
         side: Option<Side>,
         reason: CancelReason,
         sink: &mut S,
     ) {
         let mut batch = core::mem::take(&mut self.batch);
-        let orders = self.standing.orders(whose);
+        let orders = self.live_orders.orders(filter);
         let orders = orders.filter(|(_, order)| side.is_none_or(|side| side == order.side));
         batch.extend(orders.map(|(handle, order)| (order.priority, handle)));
         self.cancel_batch(batch, reason, sink);
@@ -303,8 +304,8 @@ impl Book {
         reason: CancelReason,
         sink: &mut S,
     ) {
-        let gone = self.standing.remove(handle);
-        self.cancelled(gone, reason, sink);
+        let removed = self.live_orders.remove(handle);
+        self.cancelled(removed, reason, sink);
     }
 
     /// Takes the next priority number.
@@ -315,8 +316,13 @@ impl Book {
     }
 
     /// Emits `Cancelled` for an order that has already been removed.
-    pub(crate) fn cancelled<S: Sink>(&mut self, gone: Gone, reason: CancelReason, sink: &mut S) {
-        let Gone { party, side, price, remaining } = gone;
+    pub(crate) fn cancelled<S: Sink>(
+        &mut self,
+        removed: RemovedOrder,
+        reason: CancelReason,
+        sink: &mut S,
+    ) {
+        let RemovedOrder { party, side, price, remaining } = removed;
         self.head.cancelled = self.head.cancelled.saturating_add(1);
         sink.event(&Event::Cancelled { party, side, price, remaining, reason });
     }
@@ -324,7 +330,7 @@ impl Book {
     /// Expires the orders that are due.
     #[inline]
     fn expire<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        while let Some((due, handle)) = self.standing.next_expiry()
+        while let Some((due, handle)) = self.live_orders.next_expiry()
             && due <= now
         {
             self.cancel_order(handle, CancelReason::Expired, sink);

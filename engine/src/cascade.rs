@@ -21,16 +21,16 @@ impl Book {
         if holds && self.head.phase == Phase::Continuous {
             self.trigger(order, sink);
         } else {
-            self.standing.attach(order);
+            self.live_orders.attach(order);
         }
     }
 
     /// Executes the stops that the command's trades elect, one at a time; each can elect more.
     pub(crate) fn cascade<S: Sink>(&mut self, sink: &mut S) {
-        while let Some((high, low)) = self.range
-            && let Some(handle) = self.standing.elected(high, low)
+        while let Some((high, low)) = self.traded_range
+            && let Some(handle) = self.live_orders.elected(high, low)
         {
-            let mut order = self.standing.detach(handle);
+            let mut order = self.live_orders.detach(handle);
             self.trigger(&mut order, sink);
         }
     }

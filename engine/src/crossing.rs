@@ -39,9 +39,9 @@ impl Fill {
 
 /// How the matching of a taker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum CrossEnd {
     /// The taker was filled, or no order was left that it could reach.
-    Ended,
+    Exhausted,
     /// The taker met an order of its own account and is cancelled.
     SelfTrade,
 }
@@ -54,7 +54,7 @@ impl Book {
     #[inline(always)]
     pub(crate) fn enter<S: Sink>(&mut self, order: &OrderRecord, sink: &mut S) {
         if self.head.phase == Phase::Call || self.rests_at_once(order) {
-            self.standing.attach(&OrderRecord { shown: order.fresh_part(), ..*order });
+            self.live_orders.attach(&OrderRecord { shown: order.shown_on_entry(), ..*order });
         } else {
             self.enter_as_taker(*order, sink);
         }
@@ -64,21 +64,21 @@ impl Book {
     #[inline(always)]
     pub(crate) fn rests_at_once(&self, order: &OrderRecord) -> bool {
         let Some(limit) = order.kind.price() else { return false };
-        let best = self.standing.ladder(order.side.opposite()).best();
+        let best = self.live_orders.ladder(order.side.opposite()).best();
         !matches!(order.until, Until::Immediate | Until::Filled)
             && best.is_none_or(|best| !order.side.reaches(Some(limit), best.price))
     }
 
     #[inline(never)]
     pub(crate) fn enter_as_taker<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
-        if self.work_off(&mut order, sink) {
-            order.shown = order.fresh_part();
-            self.standing.attach(&order);
+        if self.match_taker(&mut order, sink) {
+            order.shown = order.shown_on_entry();
+            self.live_orders.attach(&order);
         }
     }
 
     /// Matches a taker. Returns `true` if a part of it is left that rests.
-    fn work_off<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) -> bool {
+    fn match_taker<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) -> bool {
         let bound = self.bound(order);
         let needed = match order.until {
             Until::Filled => Some((order.open, CancelReason::FillOrKill)),
@@ -88,7 +88,7 @@ impl Book {
             Until::Cancelled | Until::Time(_) | Until::Epoch(_) => None,
         };
         if let Some((quantity, reason)) = needed
-            && !self.dry_run.would_trade(&self.standing, order, bound, quantity)
+            && !self.dry_run.would_trade(&self.live_orders, order, bound, quantity)
         {
             self.cancelled((&*order).into(), reason, sink);
             return false;
@@ -98,15 +98,15 @@ impl Book {
             return false;
         }
         let reason = match (way, order.kind) {
-            (Way::SelfTrade, _) => CancelReason::SelfTrade,
-            (Way::Ended, OrderKind::Limit { .. } | OrderKind::StopLimit { .. }) => {
+            (CrossEnd::SelfTrade, _) => CancelReason::SelfTrade,
+            (CrossEnd::Exhausted, OrderKind::Limit { .. } | OrderKind::StopLimit { .. }) => {
                 if order.until != Until::Immediate {
                     return true;
                 }
                 CancelReason::ImmediateOrCancel
             }
-            (Way::Ended, OrderKind::Market | OrderKind::Stop { .. }) => {
-                if self.standing.ladder(order.side.opposite()).best().is_some() {
+            (CrossEnd::Exhausted, OrderKind::Market | OrderKind::Stop { .. }) => {
+                if self.live_orders.ladder(order.side.opposite()).best().is_some() {
                     CancelReason::PriceProtection
                 } else {
                     CancelReason::NoLiquidity
@@ -120,7 +120,7 @@ impl Book {
     /// The worst price at which a taker may trade.
     fn bound(&self, order: &OrderRecord) -> Option<Price> {
         order.kind.price().or_else(|| {
-            let best = self.standing.ladder(order.side.opposite()).best()?.price;
+            let best = self.live_orders.ladder(order.side.opposite()).best()?.price;
             let ticks = self.head.spec.terms.protection_ticks?;
             Some(match order.side {
                 Side::Buy => best.up(ticks),
@@ -134,35 +134,35 @@ impl Book {
         taker: &mut OrderRecord,
         bound: Option<Price>,
         sink: &mut S,
-    ) -> Way {
+    ) -> CrossEnd {
         while !taker.open.is_zero()
-            && let Some(best) = self.standing.ladder(taker.side.opposite()).best()
+            && let Some(best) = self.live_orders.ladder(taker.side.opposite()).best()
             && taker.side.reaches(bound, best.price)
         {
             let (maker, price) = (best.head, best.price);
-            if self.standing.ladder(taker.side.opposite()).best_hides() {
+            if self.live_orders.ladder(taker.side.opposite()).best_has_hidden() {
                 if !self.sweep(taker, sink) {
-                    return Way::SelfTrade;
+                    return CrossEnd::SelfTrade;
                 }
                 continue;
             }
             let own = taker.self_trade != SelfTrade::None
-                && self.standing.order(maker).account == taker.party.account;
+                && self.live_orders.order(maker).account == taker.party.account;
             if !own {
                 self.trade(taker, maker, price, sink);
                 continue;
             }
             match taker.self_trade {
-                SelfTrade::None | SelfTrade::CancelTaker => return Way::SelfTrade,
+                SelfTrade::None | SelfTrade::CancelTaker => return CrossEnd::SelfTrade,
                 SelfTrade::CancelMaker => self.cancel_order(maker, CancelReason::SelfTrade, sink),
                 SelfTrade::CancelBoth => {
                     self.cancel_order(maker, CancelReason::SelfTrade, sink);
-                    return Way::SelfTrade;
+                    return CrossEnd::SelfTrade;
                 }
                 SelfTrade::Decrement => self.decrement(taker, maker, sink),
             }
         }
-        Way::Ended
+        CrossEnd::Exhausted
     }
 
     /// Trades the taker with the first order of the best level. That order hides nothing.
@@ -173,14 +173,14 @@ impl Book {
         level: Price,
         sink: &mut S,
     ) {
-        let order = self.standing.order(maker);
+        let order = self.live_orders.order(maker);
         let (party, shown) = (order.party(), order.shown);
         let quantity = taker.open.min(shown);
         let left = shown.minus(quantity);
         let price = self.price(level, taker);
         taker.open = taker.open.minus(quantity);
-        self.traded(Fill::of(party, left, taker, price, quantity), sink);
-        self.leave_plain(maker, left);
+        self.record_trade(Fill::of(party, left, taker, price, quantity), sink);
+        self.reduce_plain(maker, left);
     }
 
     /// The price at which a taker trades with the orders of this level.
@@ -192,7 +192,7 @@ impl Book {
     }
 
     /// Counts a trade and emits its event.
-    pub(crate) fn traded<S: Sink>(&mut self, fill: Fill, sink: &mut S) {
+    pub(crate) fn record_trade<S: Sink>(&mut self, fill: Fill, sink: &mut S) {
         let Fill { price, quantity, .. } = fill;
         let head = &mut self.head;
         head.last_price = Some(price);
@@ -213,8 +213,8 @@ impl Book {
         turnover.volume = turnover.volume.saturating_add(u128::from(quantity.0));
         turnover.notional = turnover.notional.plus(price.times(quantity));
         turnover.trades = turnover.trades.saturating_add(1);
-        let (high, low) = self.range.unwrap_or((price, price));
-        self.range = Some((high.max(price), low.min(price)));
+        let (high, low) = self.traded_range.unwrap_or((price, price));
+        self.traded_range = Some((high.max(price), low.min(price)));
         sink.event(&Event::Traded {
             number: head.last_trade,
             maker: fill.maker,
@@ -229,18 +229,18 @@ impl Book {
 
     /// Reduces the taker and the order of its own account that it met. That order hides nothing.
     fn decrement<S: Sink>(&mut self, taker: &mut OrderRecord, maker: Handle, sink: &mut S) {
-        let order = self.standing.order(maker);
+        let order = self.live_orders.order(maker);
         let (party, shown) = (order.party(), order.shown);
         let by = taker.open.min(shown);
         let left = shown.minus(by);
         taker.open = taker.open.minus(by);
-        self.reduced((party, left, left), taker, by, sink);
-        self.leave_plain(maker, left);
+        self.emit_reduced((party, left, left), taker, by, sink);
+        self.reduce_plain(maker, left);
     }
 
     /// Emits the events of an order and a taker that were reduced without a trade. `remaining` and
     /// `shown` are the order's quantities afterwards.
-    pub(crate) fn reduced<S: Sink>(
+    pub(crate) fn emit_reduced<S: Sink>(
         &mut self,
         (party, remaining, shown): (Party, Quantity, Quantity),
         taker: &OrderRecord,
@@ -248,17 +248,17 @@ impl Book {
         sink: &mut S,
     ) {
         sink.event(&Event::Reduced { party, by, remaining, shown });
-        let (party, remaining, shown) = (taker.party, taker.open, taker.fresh_part());
+        let (party, remaining, shown) = (taker.party, taker.open, taker.shown_on_entry());
         sink.event(&Event::Reduced { party, by, remaining, shown });
     }
 
     /// Reduces an order that hides nothing to `left`, at its place, or removes it if `left` is
     /// zero.
-    fn leave_plain(&mut self, maker: Handle, left: Quantity) {
+    fn reduce_plain(&mut self, maker: Handle, left: Quantity) {
         if left.is_zero() {
-            self.standing.remove(maker);
+            self.live_orders.remove(maker);
         } else {
-            self.standing.resize(maker, left, Quantity::ZERO);
+            self.live_orders.resize(maker, left, Quantity::ZERO);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::step::Step;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadDecimal {
     /// The text is not a decimal number.
-    NoDecimal,
+    NotDecimal,
     /// The price is not a whole number of ticks.
     PriceNotOnTick,
     /// The quantity is not a whole number of lots.
@@ -25,7 +25,7 @@ pub enum BadDecimal {
 impl fmt::Display for BadDecimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoDecimal => "the text is not a decimal number",
+            Self::NotDecimal => "the text is not a decimal number",
             Self::PriceNotOnTick => "the price is not a whole number of the market's ticks",
             Self::QuantityNotOnLot => "the quantity is not a whole number of the market's lots",
             Self::OutOfRange => "the number is out of range",
@@ -41,7 +41,7 @@ impl MarketSpec {
     /// # Errors
     /// Returns [`BadDecimal`] if it is not a decimal, is between two ticks, or is out of range.
     pub fn price(&self, price: impl TryInto<Decimal>) -> Result<Price, BadDecimal> {
-        let price = price.try_into().map_err(|_| BadDecimal::NoDecimal)?;
+        let price = price.try_into().map_err(|_| BadDecimal::NotDecimal)?;
         let ticks = steps(price, self.tick).ok_or(BadDecimal::PriceNotOnTick)?;
         i64::try_from(ticks).map(Price).map_err(|_| BadDecimal::OutOfRange)
     }
@@ -52,7 +52,7 @@ impl MarketSpec {
     /// Returns [`BadDecimal`] if it is not a decimal, is between two lots, is negative, or is out
     /// of range.
     pub fn quantity(&self, quantity: impl TryInto<Decimal>) -> Result<Quantity, BadDecimal> {
-        let quantity = quantity.try_into().map_err(|_| BadDecimal::NoDecimal)?;
+        let quantity = quantity.try_into().map_err(|_| BadDecimal::NotDecimal)?;
         let lots = steps(quantity, self.lot).ok_or(BadDecimal::QuantityNotOnLot)?;
         u64::try_from(lots).map(Quantity).map_err(|_| BadDecimal::OutOfRange)
     }
@@ -85,7 +85,7 @@ impl MarketSpec {
     /// assert_eq!(format!("{:>9}", spec.show(Price(-5))), "  -0.0005");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn show(&self, amount: impl Amount) -> Shown {
+    pub fn show(&self, amount: impl Amount) -> DisplayAmount {
         amount.shown(self)
     }
 
@@ -105,7 +105,7 @@ impl MarketSpec {
     /// quantities.
     #[must_use]
     pub fn show_lots(&self, lots: i128) -> String {
-        Shown { count: lots, sizes: [self.lot, Step::ONE] }.to_string()
+        DisplayAmount { count: lots, sizes: [self.lot, Step::ONE] }.to_string()
     }
 
     /// Returns a notional as text, as [`show`](Self::show) prints it. It can have more digits than
@@ -120,24 +120,24 @@ impl MarketSpec {
 /// in both.
 pub trait Amount {
     /// Returns this amount as a decimal that can be printed.
-    fn shown(self, spec: &MarketSpec) -> Shown;
+    fn shown(self, spec: &MarketSpec) -> DisplayAmount;
 }
 
 impl Amount for Price {
-    fn shown(self, spec: &MarketSpec) -> Shown {
-        Shown { count: i128::from(self.0), sizes: [spec.tick, Step::ONE] }
+    fn shown(self, spec: &MarketSpec) -> DisplayAmount {
+        DisplayAmount { count: i128::from(self.0), sizes: [spec.tick, Step::ONE] }
     }
 }
 
 impl Amount for Quantity {
-    fn shown(self, spec: &MarketSpec) -> Shown {
-        Shown { count: i128::from(self.0), sizes: [spec.lot, Step::ONE] }
+    fn shown(self, spec: &MarketSpec) -> DisplayAmount {
+        DisplayAmount { count: i128::from(self.0), sizes: [spec.lot, Step::ONE] }
     }
 }
 
 impl Amount for Notional {
-    fn shown(self, spec: &MarketSpec) -> Shown {
-        Shown { count: self.0, sizes: [spec.tick, spec.lot] }
+    fn shown(self, spec: &MarketSpec) -> DisplayAmount {
+        DisplayAmount { count: self.0, sizes: [spec.tick, spec.lot] }
     }
 }
 
@@ -145,13 +145,13 @@ impl Amount for Notional {
 /// fill and sign of a format apply. A precision is ignored, because nothing here rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "this does nothing unless it is printed"]
-pub struct Shown {
+pub struct DisplayAmount {
     count: i128,
     /// The size of one unit of `count` is the product of these.
     sizes: [Step; 2],
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for DisplayAmount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad_integral(self.count >= 0, "", &digits(self.count.unsigned_abs(), self.sizes))
     }
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(spec.show_quantity(Quantity(3)), "150");
         assert_eq!(spec.price("-1.0"), Ok(Price(-400)));
         assert_eq!(spec.quantity("150"), Ok(Quantity(3)));
-        assert_eq!(spec.price("one"), Err(BadDecimal::NoDecimal));
+        assert_eq!(spec.price("one"), Err(BadDecimal::NotDecimal));
     }
 
     #[test]

@@ -31,34 +31,34 @@ const REQUEST: u64 = 5;
 const ACTION: u64 = 6;
 
 /// The hash of a record while its words are added.
-struct Words(SipHasher13);
+struct RecordHasher(SipHasher13);
 
-impl Words {
-    fn of(kind: u64) -> Self {
-        let mut words =
+impl RecordHasher {
+    fn new(kind: u64) -> Self {
+        let mut hasher =
             Self(SipHasher13::new_with_keys(0x7072_6963_6574_696d, 0x6520_6469_6765_7374));
-        words.put(kind);
-        words
+        hasher.put(kind);
+        hasher
     }
 
     fn put(&mut self, word: u64) {
         self.0.write(&word.to_le_bytes());
     }
 
-    fn sum(self) -> u128 {
+    fn finish(self) -> u128 {
         self.0.finish128().as_u128()
     }
 }
 
 /// A type that can be written as words.
-trait Spell {
-    fn spell(&self, words: &mut Words);
+trait HashInto {
+    fn hash_into(&self, hasher: &mut RecordHasher);
 }
 
-fn hash(kind: u64, record: &impl Spell) -> u128 {
-    let mut words = Words::of(kind);
-    record.spell(&mut words);
-    words.sum()
+fn hash(kind: u64, record: &impl HashInto) -> u128 {
+    let mut hasher = RecordHasher::new(kind);
+    record.hash_into(&mut hasher);
+    hasher.finish()
 }
 
 impl Action {
@@ -125,54 +125,54 @@ pub(crate) fn engine_digest(
     own: &EngineSnapshot,
     markets: impl Iterator<Item = (MarketId, u128)>,
 ) -> u128 {
-    let mut words = Words::of(ENGINE);
-    own.rules_version.spell(&mut words);
-    own.last_sequence.spell(&mut words);
-    own.last_timestamp.spell(&mut words);
-    own.last_market.spell(&mut words);
+    let mut hasher = RecordHasher::new(ENGINE);
+    own.rules_version.hash_into(&mut hasher);
+    own.last_sequence.hash_into(&mut hasher);
+    own.last_timestamp.hash_into(&mut hasher);
+    own.last_market.hash_into(&mut hasher);
     for (market, digest) in markets {
-        market.spell(&mut words);
-        digest.spell(&mut words);
+        market.hash_into(&mut hasher);
+        digest.hash_into(&mut hasher);
     }
-    words.sum()
+    hasher.finish()
 }
 
-impl Spell for u128 {
-    fn spell(&self, words: &mut Words) {
-        words.0.write(&self.to_le_bytes());
-    }
-}
-
-impl Spell for i128 {
-    fn spell(&self, words: &mut Words) {
-        words.0.write(&self.to_le_bytes());
+impl HashInto for u128 {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        hasher.0.write(&self.to_le_bytes());
     }
 }
 
-impl Spell for u64 {
-    fn spell(&self, words: &mut Words) {
-        words.put(*self);
+impl HashInto for i128 {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        hasher.0.write(&self.to_le_bytes());
     }
 }
 
-impl Spell for i64 {
-    fn spell(&self, words: &mut Words) {
-        words.put(self.cast_unsigned());
+impl HashInto for u64 {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        hasher.put(*self);
     }
 }
 
-impl Spell for Symbol {
-    fn spell(&self, words: &mut Words) {
-        words.0.write(self.as_bytes());
+impl HashInto for i64 {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        hasher.put(self.cast_unsigned());
+    }
+}
+
+impl HashInto for Symbol {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        hasher.0.write(self.as_bytes());
     }
 }
 
 /// Writes smaller integers as a word.
 macro_rules! widened {
     ($($small:ty as $wide:ty),*) => {$(
-        impl Spell for $small {
-            fn spell(&self, words: &mut Words) {
-                <$wide>::from(*self).spell(words);
+        impl HashInto for $small {
+            fn hash_into(&self, hasher: &mut RecordHasher) {
+                <$wide>::from(*self).hash_into(hasher);
             }
         }
     )*};
@@ -183,9 +183,9 @@ widened!(bool as u64, u32 as u64, i32 as i64, i8 as i64);
 /// Writes a number type as the integer that it holds.
 macro_rules! numbers {
     ($($name:ident),*) => {$(
-        impl Spell for $name {
-            fn spell(&self, words: &mut Words) {
-                self.0.spell(words);
+        impl HashInto for $name {
+            fn hash_into(&self, hasher: &mut RecordHasher) {
+                self.0.hash_into(hasher);
             }
         }
     )*};
@@ -209,10 +209,10 @@ numbers!(
 /// Writes a struct field by field. If a field is missing here, the code does not compile.
 macro_rules! structs {
     ($($name:ident { $($field:ident),* $(,)? })*) => {$(
-        impl Spell for $name {
-            fn spell(&self, words: &mut Words) {
+        impl HashInto for $name {
+            fn hash_into(&self, hasher: &mut RecordHasher) {
                 let Self { $($field),* } = self;
-                $($field.spell(words);)*
+                $($field.hash_into(hasher);)*
             }
         }
     )*};
@@ -238,60 +238,60 @@ structs! {
     Turnover { prices, volume, notional, trades }
 }
 
-impl Spell for Limits {
-    fn spell(&self, words: &mut Words) {
+impl HashInto for Limits {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
         let Self { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max } =
             self;
-        orders_max.spell(words);
-        requests_max.spell(words);
-        blocked_max.spell(words);
-        parts_max.spell(words);
+        orders_max.hash_into(hasher);
+        requests_max.hash_into(hasher);
+        blocked_max.hash_into(hasher);
+        parts_max.hash_into(hasher);
         // A market without a limit per account keeps the digest that it had under version 1.
         if orders_per_account_max < orders_max {
-            orders_per_account_max.spell(words);
+            orders_per_account_max.hash_into(hasher);
         }
     }
 }
 
-impl Spell for OrderRecord {
-    fn spell(&self, words: &mut Words) {
+impl HashInto for OrderRecord {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
         let Self { party, side, kind, until, post_only, minimum_quantity, .. } = self;
         let Self { display_quantity, self_trade, open, shown, priority, session, .. } = self;
-        party.spell(words);
-        side.spell(words);
-        kind.spell(words);
-        until.spell(words);
-        post_only.spell(words);
-        minimum_quantity.spell(words);
-        display_quantity.spell(words);
-        self_trade.spell(words);
-        open.spell(words);
-        shown.spell(words);
-        priority.spell(words);
+        party.hash_into(hasher);
+        side.hash_into(hasher);
+        kind.hash_into(hasher);
+        until.hash_into(hasher);
+        post_only.hash_into(hasher);
+        minimum_quantity.hash_into(hasher);
+        display_quantity.hash_into(hasher);
+        self_trade.hash_into(hasher);
+        open.hash_into(hasher);
+        shown.hash_into(hasher);
+        priority.hash_into(hasher);
         // An order without a session keeps the digest that it had under version 1 of the rules.
         if let Some(session) = session {
-            session.spell(words);
+            session.hash_into(hasher);
         }
     }
 }
 
-impl Spell for SessionId {
-    fn spell(&self, words: &mut Words) {
-        self.0.get().spell(words);
+impl HashInto for SessionId {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
+        self.0.get().hash_into(hasher);
     }
 }
 
 /// Writes an enum as the number of its variant followed by its content. The numbers are part of
 /// every stored digest and never change.
 macro_rules! enums {
-    ($($name:ident { $($number:literal $variant:ident $(($held:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
-        impl Spell for $name {
-            fn spell(&self, words: &mut Words) {
+    ($($name:ident { $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
+        impl HashInto for $name {
+            fn hash_into(&self, hasher: &mut RecordHasher) {
                 match self {
-                    $(Self::$variant $(($held))? $({ $($field),* })? => {
-                        words.put($number);
-                        $($held.spell(words);)?
-                        $($($field.spell(words);)*)?
+                    $(Self::$variant $(($value))? $({ $($field),* })? => {
+                        hasher.put($number);
+                        $($value.hash_into(hasher);)?
+                        $($($field.hash_into(hasher);)*)?
                     })*
                 }
             }
@@ -327,13 +327,13 @@ enums! {
     Until { 1 Cancelled, 2 Immediate, 3 Filled, 4 Time(time), 5 Epoch(number) }
 }
 
-impl<T: Spell> Spell for Option<T> {
-    fn spell(&self, words: &mut Words) {
+impl<T: HashInto> HashInto for Option<T> {
+    fn hash_into(&self, hasher: &mut RecordHasher) {
         match self {
-            None => words.put(0),
-            Some(held) => {
-                words.put(1);
-                held.spell(words);
+            None => hasher.put(0),
+            Some(value) => {
+                hasher.put(1);
+                value.hash_into(hasher);
             }
         }
     }

@@ -101,7 +101,7 @@ impl Engine {
         if let Some(book) = self.position(market).and_then(|at| self.books.get_mut(at)) {
             let orders = orders.min(book.head.spec.limits.orders_max);
             let orders = usize::try_from(orders).unwrap_or(usize::MAX);
-            book.standing.reserve(orders);
+            book.live_orders.reserve(orders);
         }
     }
 
@@ -136,13 +136,13 @@ impl Engine {
             kind: command.action.kind(),
         };
         sink.begin(&header);
-        let outcome = self.carry_out(command, &header, sink);
+        let outcome = self.execute(command, &header, sink);
         sink.end(outcome);
         outcome
     }
 
     #[inline(always)]
-    fn carry_out<S: Sink>(&mut self, command: &Command, header: &Header, sink: &mut S) -> Outcome {
+    fn execute<S: Sink>(&mut self, command: &Command, header: &Header, sink: &mut S) -> Outcome {
         let new = if let Action::AddMarket(spec) = &command.action { Some(spec) } else { None };
         let at = self.position(command.market);
         let in_sequence = command.sequence > self.last_sequence;
@@ -174,7 +174,7 @@ impl Engine {
         spec: &MarketSpec,
         sink: &mut S,
     ) -> Outcome {
-        if let Err(reason) = self.judge_market(command, spec) {
+        if let Err(reason) = self.check_market(command, spec) {
             return refuse(command, reason, sink);
         }
         let mut book = Book::new(command.market, spec, command.sequence, self.key);
@@ -186,7 +186,7 @@ impl Engine {
         Outcome::Accepted
     }
 
-    fn judge_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
+    fn check_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
         if !command.operator {
             return Err(Reason::NotOperator);
         }
@@ -213,7 +213,7 @@ impl Engine {
     pub fn snapshot(&self) -> EngineSnapshot {
         EngineSnapshot {
             markets: self.books.iter().map(Book::snapshot).collect(),
-            ..self.numbers()
+            ..self.snapshot_without_markets()
         }
     }
 
@@ -222,10 +222,10 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> u128 {
         let markets = self.books.iter().map(|book| (book.head.market, book.digest()));
-        engine_digest(&self.numbers(), markets)
+        engine_digest(&self.snapshot_without_markets(), markets)
     }
 
-    fn numbers(&self) -> EngineSnapshot {
+    fn snapshot_without_markets(&self) -> EngineSnapshot {
         EngineSnapshot {
             rules_version: rules::VERSION,
             last_sequence: self.last_sequence,
@@ -237,7 +237,7 @@ impl Engine {
 }
 
 /// The order that a command names, and its reference if the command carries it.
-fn order_of(action: &Action) -> (Option<OrderId>, Option<u64>) {
+fn named_order(action: &Action) -> (Option<OrderId>, Option<u64>) {
     match action {
         Action::Place(place) => (Some(place.order), Some(place.reference)),
         Action::Amend(amend) => (Some(amend.order), None),
@@ -256,7 +256,7 @@ fn order_of(action: &Action) -> (Option<OrderId>, Option<u64>) {
 }
 
 fn refuse<S: Sink>(command: &Command, reason: Reason, sink: &mut S) -> Outcome {
-    let (order, reference) = order_of(&command.action);
+    let (order, reference) = named_order(&command.action);
     sink.event(&Event::Rejected { order, reference, reason });
     Outcome::Rejected(reason)
 }

@@ -3,7 +3,7 @@
 use crate::book::{Book, Refusal};
 use crate::event::{EpochSummary, Event, Sink, Turnover};
 use crate::market::{MarketSpec, Phase, Terms};
-use crate::owners::Whose;
+use crate::owners::OrderFilter;
 use crate::quantity::{AccountId, EpochNumber, Sequence, Side};
 use crate::reason::{CancelReason, Reason};
 
@@ -33,8 +33,8 @@ impl Book {
             accepted: head.accepted,
             cancelled: head.cancelled,
             clearing,
-            bids: self.standing.summary(Side::Buy),
-            asks: self.standing.summary(Side::Sell),
+            bids: self.live_orders.summary(Side::Buy),
+            asks: self.live_orders.summary(Side::Sell),
             next_priority: head.next_priority,
         }));
         let head = &mut self.head;
@@ -48,7 +48,7 @@ impl Book {
 
     /// Ends the orders whose last epoch this is.
     fn end_last_epochs<S: Sink>(&mut self, number: EpochNumber, sink: &mut S) {
-        while let Some((last, handle)) = self.standing.next_last_epoch()
+        while let Some((last, handle)) = self.live_orders.next_last_epoch()
             && last <= number
         {
             self.cancel_order(handle, CancelReason::EpochEnded, sink);
@@ -61,9 +61,11 @@ impl Book {
             return Err(Reason::NoChange.into());
         }
         match to {
-            Phase::Closed => self.cancel_all(Whose::All, None, CancelReason::MarketClosed, sink),
+            Phase::Closed => {
+                self.cancel_all(OrderFilter::All, None, CancelReason::MarketClosed, sink)
+            }
             Phase::Continuous => {
-                if self.is_crossed() || self.holds_market_orders() {
+                if self.is_crossed() || self.has_market_orders() {
                     self.uncross(sink);
                     self.cancel_market_orders(sink);
                 }
@@ -78,7 +80,7 @@ impl Book {
 
     /// Returns `true` if the best bid reaches the best ask.
     pub(crate) fn is_crossed(&self) -> bool {
-        let best = |side| self.standing.ladder(side).best();
+        let best = |side| self.live_orders.ladder(side).best();
         match (best(Side::Buy), best(Side::Sell)) {
             (Some(bid), Some(ask)) => bid.price >= ask.price,
             (None, _) | (_, None) => false,
@@ -86,17 +88,17 @@ impl Book {
     }
 
     /// Returns `true` if market orders rest, which is possible in Call.
-    pub(crate) fn holds_market_orders(&self) -> bool {
+    pub(crate) fn has_market_orders(&self) -> bool {
         [Side::Buy, Side::Sell]
             .iter()
-            .any(|side| self.standing.ladder(*side).unpriced().orders != 0)
+            .any(|side| self.live_orders.ladder(*side).unpriced().orders != 0)
     }
 
     fn cancel_market_orders<S: Sink>(&mut self, sink: &mut S) {
         let mut batch = core::mem::take(&mut self.batch);
         for side in [Side::Buy, Side::Sell] {
-            let queue = self.standing.queue(side, self.standing.ladder(side).unpriced());
-            batch.extend(queue.map(|handle| (self.standing.order(handle).priority, handle)));
+            let queue = self.live_orders.queue(side, self.live_orders.ladder(side).unpriced());
+            batch.extend(queue.map(|handle| (self.live_orders.order(handle).priority, handle)));
         }
         self.cancel_batch(batch, CancelReason::NoLiquidity, sink);
     }
@@ -118,8 +120,8 @@ impl Book {
         Ok(())
     }
 
-    pub(crate) fn may_be_removed(&self) -> Result<(), Refusal> {
-        if self.standing.live() != 0 {
+    pub(crate) fn check_removable(&self) -> Result<(), Refusal> {
+        if self.live_orders.live() != 0 {
             return Err(Reason::MarketNotEmpty.into());
         }
         if self.head.phase != Phase::Closed {

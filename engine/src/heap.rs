@@ -50,13 +50,13 @@ impl<K: Copy + Ord> Heap<K> {
             self.places.resize(room, ABSENT);
         }
         self.entries.push((key, handle));
-        self.rise(self.entries.len().saturating_sub(1), (key, handle));
+        self.sift_up(self.entries.len().saturating_sub(1), (key, handle));
     }
 
     /// Sets the key of a handle, and adds the handle if it is not in the heap.
     pub(crate) fn set(&mut self, handle: u32, key: K) {
         match self.place(handle).and_then(|place| Some((place, self.entries.get(place)?.0))) {
-            Some((place, old)) => self.settle(place, old, (key, handle)),
+            Some((place, old)) => self.sift(place, old, (key, handle)),
             None => self.insert(handle, key),
         }
     }
@@ -70,7 +70,7 @@ impl<K: Copy + Ord> Heap<K> {
         // The last entry takes the empty position, unless it is the one that was removed.
         let last = self.entries.pop()?;
         if place < self.entries.len() {
-            self.settle(place, key, last);
+            self.sift(place, key, last);
         }
         Some(key)
     }
@@ -93,17 +93,17 @@ impl<K: Copy + Ord> Heap<K> {
 
     /// Puts an entry at a position whose key was `old`. No key above it is larger than `old`, and
     /// none below is smaller, so the entry can only have to move in one direction.
-    fn settle(&mut self, place: usize, old: K, entry: (K, u32)) {
+    fn sift(&mut self, place: usize, old: K, entry: (K, u32)) {
         if entry.0 < old {
-            self.rise(place, entry);
+            self.sift_up(place, entry);
         } else {
-            self.sink(place, entry);
+            self.sift_down(place, entry);
         }
     }
 
     /// Puts an entry at a free position, or further up while its parent is larger.
     #[expect(clippy::indexing_slicing, reason = "a parent comes before its children")]
-    fn rise(&mut self, mut place: usize, entry: (K, u32)) {
+    fn sift_up(&mut self, mut place: usize, entry: (K, u32)) {
         while place > 0 {
             let above = parent(place);
             if self.entries[above].0 <= entry.0 {
@@ -117,7 +117,7 @@ impl<K: Copy + Ord> Heap<K> {
 
     /// Puts an entry at a free position, or further down while a child is smaller.
     #[expect(clippy::indexing_slicing, reason = "the range ends at the last entry")]
-    fn sink(&mut self, mut place: usize, entry: (K, u32)) {
+    fn sift_down(&mut self, mut place: usize, entry: (K, u32)) {
         loop {
             let begin = place.saturating_mul(CHILDREN).saturating_add(1);
             let end = begin.saturating_add(CHILDREN).min(self.entries.len());

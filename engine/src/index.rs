@@ -38,7 +38,7 @@ pub(crate) struct Index {
 /// until the index next changes. It does not name its table, because no two ids have the same tag
 /// and handle, and because an insert always goes into the new table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot {
+pub(crate) struct Position {
     tag: u64,
     place: usize,
 }
@@ -66,39 +66,39 @@ impl Index {
         self.len
     }
 
-    /// Returns the handle of `id`. `is_it` returns `true` if a handle belongs to `id`. It is called
+    /// Returns the handle of `id`. `is_match` returns `true` if a handle belongs to `id`. It is called
     /// only when the tag matches; for one in 2^32 other ids the tag matches by chance.
     #[inline]
-    pub(crate) fn find(&self, id: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        self.find_spot(id, is_it).ok().map(|(handle, _)| handle)
+    pub(crate) fn find(&self, id: u128, is_match: impl Fn(u32) -> bool) -> Option<u32> {
+        self.find_position(id, is_match).ok().map(|(handle, _)| handle)
     }
 
     /// Returns the handle of `id` and its position, or the position where `id` would be inserted.
     #[inline(always)]
-    pub(crate) fn find_spot(
+    pub(crate) fn find_position(
         &self,
         id: u128,
-        is_it: impl Fn(u32) -> bool,
-    ) -> Result<(u32, Spot), Spot> {
+        is_match: impl Fn(u32) -> bool,
+    ) -> Result<(u32, Position), Position> {
         let tag = self.tag(id);
         let mut place = self.home(tag);
         loop {
-            let spot = Spot { tag, place };
+            let position = Position { tag, place };
             // If the index has no slots yet, the probe ends here.
             let slot = self.slots.get(place).copied().unwrap_or(FREE);
             if slot == FREE {
                 if self.old.is_empty() {
-                    return Err(spot);
+                    return Err(position);
                 }
-                return match self.find_old(tag, is_it) {
-                    Some(place) => Ok((self.old_handle(place), Spot { tag, place })),
-                    None => Err(spot),
+                return match self.find_old(tag, is_match) {
+                    Some(place) => Ok((self.old_handle(place), Position { tag, place })),
+                    None => Err(position),
                 };
             }
             if slot >> TAG_BITS == tag {
                 let handle = handle(slot);
-                if is_it(handle) {
-                    return Ok((handle, spot));
+                if is_match(handle) {
+                    return Ok((handle, position));
                 }
             }
             place = self.next(place);
@@ -119,14 +119,14 @@ impl Index {
 
     /// Inserts an id at the position that a failed lookup returned, with a handle below 2^31.
     #[inline]
-    pub(crate) fn insert_at(&mut self, spot: Spot, handle: u32) {
+    pub(crate) fn insert_at(&mut self, position: Position, handle: u32) {
         assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
-        let entry = entry(spot.tag, handle);
+        let entry = entry(position.tag, handle);
         if self.len >= self.limit {
             self.grow();
             self.put(entry);
-        } else if let Some(slot) = self.slots.get_mut(spot.place) {
-            assert!(*slot == FREE, "a spot stays valid until the next change");
+        } else if let Some(slot) = self.slots.get_mut(position.place) {
+            assert!(*slot == FREE, "a position stays valid until the next change");
             *slot = entry;
         }
         self.len = self.len.saturating_add(1);
@@ -134,13 +134,13 @@ impl Index {
 
     /// Removes the id that a lookup found at this position with this handle.
     #[inline]
-    pub(crate) fn remove_at(&mut self, spot: Spot, handle: u32) {
-        let wanted = entry(spot.tag, handle);
+    pub(crate) fn remove_at(&mut self, position: Position, handle: u32) {
+        let wanted = entry(position.tag, handle);
         self.len = self.len.saturating_sub(1);
-        if self.slots.get(spot.place) == Some(&wanted) {
-            self.close(spot.place);
+        if self.slots.get(position.place) == Some(&wanted) {
+            self.close(position.place);
         } else {
-            self.close_old(spot.place, wanted);
+            self.close_old(position.place, wanted);
         }
     }
 

@@ -3,9 +3,9 @@
 //! The queue's links are in the orders themselves, so every change goes through the arena that
 //! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
 
-use crate::arena::{Arena, Handle, Order, Seat, slot};
+use crate::arena::{Arena, Handle, Order, QueuePosition, slot};
+use crate::price_map::PriceMap;
 use crate::quantity::{Price, Quantity, Side};
-use crate::rungs::Rungs;
 
 /// The level of market orders, which have no price.
 const UNPRICED: u32 = 0;
@@ -33,7 +33,7 @@ impl Level {
 pub(crate) struct Ladder {
     /// Converts prices to keys.
     mask: u64,
-    prices: Rungs,
+    prices: PriceMap,
     levels: Vec<Level>,
     /// The hidden quantity of each level, up to the last level in which an order ever hid anything.
     hidden: Vec<Quantity>,
@@ -51,7 +51,7 @@ impl Ladder {
             Side::Sell => 1 << 63,
         };
         let (levels, hidden, free) = (vec![unpriced], Vec::new(), Vec::new());
-        Self { mask, prices: Rungs::default(), levels, hidden, free }
+        Self { mask, prices: PriceMap::default(), levels, hidden, free }
     }
 
     /// Converts a price to a key. The best price has the smallest key.
@@ -71,7 +71,7 @@ impl Ladder {
 
     /// Changes the hidden quantity of a level: subtracts `less` and adds `more`.
     #[inline]
-    fn hide(&mut self, level: u32, less: Quantity, more: Quantity) {
+    fn change_hidden(&mut self, level: u32, less: Quantity, more: Quantity) {
         // Nearly all orders hide nothing.
         if less.is_zero() && more.is_zero() {
             return;
@@ -97,14 +97,14 @@ impl Ladder {
 
     /// Returns `true` if an order at the best price has a hidden part.
     #[inline]
-    pub(crate) fn best_hides(&self) -> bool {
+    pub(crate) fn best_has_hidden(&self) -> bool {
         let hidden = self.prices.first().and_then(|(_, level)| self.hidden.get(slot(level)));
         hidden.is_some_and(|hidden| !hidden.is_zero())
     }
 
     /// Returns `true` if an order on the other side with this limit would meet an order here.
     #[inline]
-    pub(crate) fn is_met_by(&self, limit: Price) -> bool {
+    pub(crate) fn is_reached_by(&self, limit: Price) -> bool {
         self.prices.first().is_some_and(|(best, _)| best <= self.key(limit))
     }
 
@@ -152,13 +152,13 @@ impl Ladder {
     /// Adds an order to the end of the queue of its price, or of the market orders. Returns its
     /// level and the order ahead of it.
     #[inline]
-    pub(crate) fn admit(
+    pub(crate) fn insert(
         &mut self,
         arena: &mut Arena,
         handle: Handle,
         price: Option<Price>,
         (shown, hidden): (Quantity, Quantity),
-    ) -> Seat {
+    ) -> QueuePosition {
         let number = price.map_or(UNPRICED, |price| self.level_for(price));
         let level = &mut self.levels[slot(number)];
         level.orders = level.orders.saturating_add(1);
@@ -169,17 +169,17 @@ impl Ladder {
         } else {
             arena.order_mut(previous).next = handle;
         }
-        self.hide(number, Quantity::ZERO, hidden);
-        Seat { level: number, previous }
+        self.change_hidden(number, Quantity::ZERO, hidden);
+        QueuePosition { level: number, previous }
     }
 
     /// Removes an order and its shown and hidden quantities from its queue, and closes the level if
     /// it is then empty. Returns the level's price.
     #[inline]
-    pub(crate) fn dismiss(
+    pub(crate) fn remove(
         &mut self,
         arena: &mut Arena,
-        Seat { level: number, previous }: Seat,
+        QueuePosition { level: number, previous }: QueuePosition,
         next: Handle,
         (shown, hidden): (Quantity, Quantity),
     ) -> Price {
@@ -198,7 +198,7 @@ impl Ladder {
             arena.order_mut(next).previous = previous;
         }
         let empty = level.orders == 0;
-        self.hide(number, hidden, Quantity::ZERO);
+        self.change_hidden(number, hidden, Quantity::ZERO);
         if empty && number != UNPRICED {
             self.close_level(number, price);
         }
@@ -218,7 +218,7 @@ impl Ladder {
         let Some(number) = order.level() else { return };
         let level = &mut self.levels[slot(number)];
         level.shown = level.shown.minus(order.shown).plus(shown);
-        self.hide(number, arena.hidden(handle), hidden);
+        self.change_hidden(number, arena.hidden(handle), hidden);
         arena.resize(handle, shown, hidden);
     }
 
@@ -238,8 +238,8 @@ impl Ladder {
             return level;
         }
         // At the best price or ahead of it, no search is needed.
-        let leads = best.is_none_or(|(best, _)| key < best);
-        if !leads && let Some(level) = self.prices.get(key) {
+        let is_best = best.is_none_or(|(best, _)| key < best);
+        if !is_best && let Some(level) = self.prices.get(key) {
             return level;
         }
         let number = self.open_level(price);

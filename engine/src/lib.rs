@@ -13,6 +13,7 @@ mod audit;
 mod book;
 mod bounds;
 mod cascade;
+mod checks;
 mod command;
 mod crossing;
 #[cfg(feature = "decimal")]
@@ -26,23 +27,22 @@ mod group;
 mod heap;
 mod index;
 mod invariant;
-mod judge;
 mod ladder;
+mod live_orders;
 mod make;
 mod market;
 mod owners;
 mod parties;
 mod parts;
 mod plain;
+mod price_map;
 mod quantity;
 #[cfg(test)]
 mod random;
 mod reason;
 mod replenish;
 mod restore;
-mod rungs;
 mod snapshot;
-mod standing;
 mod step;
 mod stops;
 mod sweep;
@@ -64,7 +64,7 @@ pub use book::Book;
 pub use bounds::BrokenBound;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
 #[cfg(feature = "decimal")]
-pub use decimal::{Amount, BadDecimal, Shown};
+pub use decimal::{Amount, BadDecimal, DisplayAmount};
 pub use engine::Engine;
 pub use event::{
     Clearing, EpochSummary, Event, Header, Outcome, Party, Prices, RequestMark, SideSummary, Sink,

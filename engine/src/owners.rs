@@ -25,7 +25,7 @@ use crate::quantity::{AccountId, SessionId};
 
 /// Which orders a search returns.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Whose {
+pub(crate) enum OrderFilter {
     /// All orders.
     All,
     /// The orders of an account.
@@ -81,8 +81,8 @@ fn counter(mark: u32) -> usize {
     slot(mark >> (u32::BITS - COUNTER_BITS))
 }
 
-impl Whose {
-    pub(crate) fn fits(self, order: &Order) -> bool {
+impl OrderFilter {
+    pub(crate) fn matches(self, order: &Order) -> bool {
         match self {
             Self::All => true,
             Self::Account(account) => order.account == account,
@@ -103,50 +103,50 @@ impl Owners {
 
     /// Registers an order that has just been stored in its slot.
     #[inline(always)]
-    pub(crate) fn admit(&mut self, arena: &Arena, handle: Handle) {
+    pub(crate) fn insert(&mut self, arena: &Arena, handle: Handle) {
         if let Some(register) = &mut self.register {
-            register.admit(arena, handle);
+            register.insert(arena, handle);
         }
     }
 
     /// Unregisters an order that is about to leave its slot.
     #[inline(always)]
-    pub(crate) fn dismiss(&mut self, arena: &Arena, handle: Handle) {
+    pub(crate) fn remove(&mut self, arena: &Arena, handle: Handle) {
         if let Some(register) = &mut self.register {
-            register.dismiss(arena, handle);
+            register.remove(arena, handle);
         }
     }
 
-    /// Returns `true` if an account has fewer than `most` orders.
+    /// Returns `true` if an account has fewer than `limit` orders.
     #[inline(never)]
-    pub(crate) fn has_room(&mut self, arena: &Arena, account: AccountId, most: u32) -> bool {
+    pub(crate) fn has_room(&mut self, arena: &Arena, account: AccountId, limit: u32) -> bool {
         let key = self.key;
         let register = self.register.get_or_insert_with(|| {
             let counters = vec![Counter::default(); COUNTERS];
             let mut register = Box::new(Register { key, counters, marks: Vec::new() });
-            arena.handles().for_each(|handle| register.admit(arena, handle));
+            arena.handles().for_each(|handle| register.insert(arena, handle));
             register
         });
         let mark = register.mark(account);
-        register.at_most(mark) < most || register.exactly(arena, account, mark) < most
+        register.upper_bound(mark) < limit || register.exact_count(arena, account, mark) < limit
     }
 }
 
 impl Register {
     /// The part of an order's mark that comes from its account.
     fn mark(&self, account: AccountId) -> u32 {
-        let hash = u32::try_from(self.key.blend(account.0) >> 32).unwrap_or(0);
+        let hash = u32::try_from(self.key.mix(account.0) >> 32).unwrap_or(0);
         hash & ACCOUNT | TAKEN
     }
 
     /// The number of orders of all accounts that share this counter: an upper bound for each of
     /// them.
-    fn at_most(&self, mark: u32) -> u32 {
+    fn upper_bound(&self, mark: u32) -> u32 {
         self.counters.get(counter(mark)).map_or(0, |counter| counter.orders)
     }
 
     /// The number of orders of one account.
-    fn exactly(&mut self, arena: &Arena, account: AccountId, mark: u32) -> u32 {
+    fn exact_count(&mut self, arena: &Arena, account: AccountId, mark: u32) -> u32 {
         let orders = marked(&self.marks, COUNTER, mark & COUNTER);
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return 0 };
         let accounts = counter.accounts.get_or_insert_with(|| {
@@ -158,7 +158,7 @@ impl Register {
     }
 
     #[inline(never)]
-    fn admit(&mut self, arena: &Arena, handle: Handle) {
+    fn insert(&mut self, arena: &Arena, handle: Handle) {
         let Order { account, session, .. } = *arena.order(handle);
         let mark = self.mark(account) | session.map_or(0, session_mark);
         let at = slot(handle.0);
@@ -176,7 +176,7 @@ impl Register {
     }
 
     #[inline(never)]
-    fn dismiss(&mut self, arena: &Arena, handle: Handle) {
+    fn remove(&mut self, arena: &Arena, handle: Handle) {
         let Some(mark) = self.marks.get_mut(slot(handle.0)) else { return };
         let mark = core::mem::take(mark);
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return };
@@ -187,14 +187,14 @@ impl Register {
     }
 
     /// The slots of all matching orders, and of a few others with the same mark.
-    pub(crate) fn candidates(&self, whose: Whose) -> impl Iterator<Item = Handle> {
-        let (bits, mark) = match whose {
-            Whose::All => (TAKEN, TAKEN),
-            Whose::Account(account) => (ACCOUNT, self.mark(account)),
-            Whose::Session(None) => (IN_SESSION, IN_SESSION),
-            Whose::Session(Some(session)) => (SESSION, session_mark(session)),
+    pub(crate) fn candidates(&self, filter: OrderFilter) -> impl Iterator<Item = Handle> {
+        let (bits, mark) = match filter {
+            OrderFilter::All => (TAKEN, TAKEN),
+            OrderFilter::Account(account) => (ACCOUNT, self.mark(account)),
+            OrderFilter::Session(None) => (IN_SESSION, IN_SESSION),
+            OrderFilter::Session(Some(session)) => (SESSION, session_mark(session)),
         };
-        let none = bits == ACCOUNT && self.at_most(mark) == 0;
+        let none = bits == ACCOUNT && self.upper_bound(mark) == 0;
         marked(if none { &[] } else { &self.marks }, bits, mark)
     }
 
@@ -225,14 +225,14 @@ impl Register {
 
 /// The slots whose marks have these bits.
 fn marked(marks: &[u32], bits: u32, wanted: u32) -> impl Iterator<Item = Handle> {
-    let fits = move |mark: &u32| mark & bits == wanted;
+    let matches = move |mark: &u32| mark & bits == wanted;
     let strides = marks.chunks(STRIDE).zip((0_u32..).step_by(STRIDE));
     // Every mark of a stride is compared, even after a match: this takes only a few vector
     // instructions.
     let found =
-        strides.filter(move |(marks, _)| marks.iter().fold(false, |any, mark| any | fits(mark)));
+        strides.filter(move |(marks, _)| marks.iter().fold(false, |any, mark| any | matches(mark)));
     found.flat_map(move |(marks, first)| {
-        marks.iter().zip(first..).filter_map(move |(mark, at)| fits(mark).then_some(Handle(at)))
+        marks.iter().zip(first..).filter_map(move |(mark, at)| matches(mark).then_some(Handle(at)))
     })
 }
 

@@ -9,11 +9,11 @@ impl Event {
     /// A refusal has none: the order that it names may be another account's, or not exist.
     #[inline]
     pub fn parties(&self) -> impl Iterator<Item = Party> + use<> {
-        self.both().into_iter().flatten()
+        self.party_pair().into_iter().flatten()
     }
 
     #[inline]
-    const fn both(&self) -> [Option<Party>; 2] {
+    const fn party_pair(&self) -> [Option<Party>; 2] {
         match self {
             Self::Accepted { account, place, .. } => {
                 let (order, reference) = (place.order, place.reference);

@@ -27,12 +27,12 @@ impl Parts {
 /// In these rounds only sums matter. In the round after them the order of the parts matters.
 pub(crate) fn whole_rounds<'a>(
     parts: impl Iterator<Item = &'a Parts>,
-    goes_on: impl Fn(u64) -> bool,
+    can_continue: impl Fn(u64) -> bool,
 ) -> u64 {
     let (mut low, mut high) = (0, parts.map(Parts::rounds).max().unwrap_or(0));
     while high.saturating_sub(low) > 1 {
         let middle = low.midpoint(high);
-        if goes_on(middle) {
+        if can_continue(middle) {
             low = middle;
         } else {
             high = middle;

@@ -9,15 +9,15 @@
 
 use crate::arena::Handle;
 use crate::book::Book;
+use crate::checks::require;
 use crate::command::{Amend, Command, OrderKind, Place, TimeInForce};
 use crate::event::{Event, Party, Sink};
-use crate::index::Spot;
-use crate::judge::require;
+use crate::index::Position;
+use crate::live_orders::PlainOrder;
 use crate::market::Phase;
 use crate::quantity::{AccountId, Price, Priority, Quantity, Side};
 use crate::reason::Reason;
 use crate::snapshot::{OrderRecord, Until};
-use crate::standing::PlainOrder;
 
 impl Place {
     /// The limit price of the order, if it has no conditions.
@@ -48,44 +48,44 @@ impl Book {
         sink: &mut S,
     ) -> Result<(), Reason> {
         let account = command.account;
-        let spot = self.judge_plain(account, place, limit)?;
+        let position = self.check_plain(account, place, limit)?;
         let priority = self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority });
-        if self.meets(place.side, limit) {
-            self.take_plain(command, place, priority, sink);
+        if self.would_match(place.side, limit) {
+            self.match_plain(command, place, priority, sink);
         } else {
-            self.rest_plain(command, place, limit, (priority, spot));
+            self.rest_plain(command, place, limit, (priority, position));
         }
         Ok(())
     }
 
     /// Returns `true` if an order on this side with this limit would trade at once.
     #[inline(always)]
-    fn meets(&self, side: Side, limit: Price) -> bool {
+    fn would_match(&self, side: Side, limit: Price) -> bool {
         self.head.phase == Phase::Continuous
-            && self.standing.ladder(side.opposite()).is_met_by(limit)
+            && self.live_orders.ladder(side.opposite()).is_reached_by(limit)
     }
 
-    /// Makes the checks of [`Book::judge_place`] and [`Book::judge_entry`] in the same order.
+    /// Makes the checks of [`Book::check_place`] and [`Book::check_entry`] in the same order.
     /// Returns the position where the index can insert the order.
     #[inline(always)]
-    fn judge_plain(
+    fn check_plain(
         &mut self,
         account: AccountId,
         place: &Place,
         limit: Price,
-    ) -> Result<Spot, Reason> {
+    ) -> Result<Position, Reason> {
         let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
-        self.judge_quantity(place.quantity)?;
+        self.check_quantity(place.quantity)?;
         require(self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
-        let Err(spot) = self.standing.find_spot(place.order) else {
+        let Err(position) = self.live_orders.find_position(place.order) else {
             return Err(Reason::DuplicateOrderId);
         };
-        self.judge_room(account)?;
-        Ok(spot)
+        self.check_room(account)?;
+        Ok(position)
     }
 
     /// Stores an order that meets no other.
@@ -95,14 +95,14 @@ impl Book {
         command: &Command,
         place: &Place,
         limit: Price,
-        (priority, spot): (Priority, Spot),
+        (priority, position): (Priority, Position),
     ) {
         let party =
             Party { order: place.order, account: command.account, reference: place.reference };
         let Place { side, quantity, self_trade, .. } = *place;
         let session = command.session;
         let order = PlainOrder { party, side, limit, quantity, self_trade, priority, session };
-        self.standing.attach_plain(order, spot);
+        self.live_orders.attach_plain(order, position);
     }
 
     /// Executes an `Amend` of a plain order that is not post-only. If the order leaves its queue and
@@ -113,12 +113,12 @@ impl Book {
         amend: &Amend,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let order = *self.standing.order(handle);
-        let before = self.standing.ladder(order.side).price(&order);
+        let order = *self.live_orders.order(handle);
+        let before = self.live_orders.ladder(order.side).price(&order);
         let (open, limit) = (amend.quantity.unwrap_or(order.shown), amend.price.unwrap_or(before));
         let enters = amend.requeue || open > order.shown || limit != before;
         require(amend.if_open.is_none_or(|o| o == order.shown), Reason::Changed)?;
-        self.judge_quantity(open)?;
+        self.check_quantity(open)?;
         require(!enters || self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
         require(amend.stop_price.is_none(), Reason::BadCombination)?;
         require(enters || open != order.shown, Reason::NoChange)?;
@@ -131,21 +131,21 @@ impl Book {
             priority,
         });
         if !enters {
-            self.standing.resize(handle, open, Quantity::ZERO);
-        } else if self.meets(order.side, limit) {
-            let record = self.standing.detach(handle);
+            self.live_orders.resize(handle, open, Quantity::ZERO);
+        } else if self.would_match(order.side, limit) {
+            let record = self.live_orders.detach(handle);
             let kind = OrderKind::Limit { price: limit };
             self.enter_as_taker(OrderRecord { kind, open, priority, ..record }, sink);
             self.cascade(sink);
         } else {
-            self.standing.requeue_plain(handle, limit, open, priority);
+            self.live_orders.requeue_plain(handle, limit, open, priority);
         }
         Ok(())
     }
 
     /// Matches a plain order that meets another.
     #[inline(never)]
-    fn take_plain<S: Sink>(
+    fn match_plain<S: Sink>(
         &mut self,
         command: &Command,
         place: &Place,

@@ -83,19 +83,19 @@ impl Book {
         holds(bounded, "the number of orders is at most orders_max")?;
         let closed = self.head.phase == Phase::Closed && count != Some(0);
         holds(!closed, "a closed market holds no orders")?;
-        let rest = |order: &OrderRecord| order.kind.stop().is_none();
+        let is_resting = |order: &OrderRecord| order.kind.stop().is_none();
         let sorted = |orders: &[OrderRecord]| orders.is_sorted_by(|a, b| a.priority < b.priority);
-        holds(snapshot.resting.iter().all(rest), "no resting order is a stop")?;
-        holds(!snapshot.waiting.iter().any(rest), "every waiting order is a stop")?;
+        holds(snapshot.resting.iter().all(is_resting), "no resting order is a stop")?;
+        holds(!snapshot.waiting.iter().any(is_resting), "every waiting order is a stop")?;
         let by_priority = sorted(&snapshot.resting) && sorted(&snapshot.waiting);
         holds(by_priority, "orders are sorted by priority")?;
-        self.standing.reserve(count.unwrap_or(0));
+        self.live_orders.reserve(count.unwrap_or(0));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             self.check_record(order)?;
             let within = Priority(0) < order.priority && order.priority < self.head.next_priority;
             holds(within, "priorities are from 1 to below the next one")?;
-            holds(self.standing.find(order.party.order).is_none(), "order ids are unique")?;
-            self.standing.attach(order);
+            holds(self.live_orders.find(order.party.order).is_none(), "order ids are unique")?;
+            self.live_orders.attach(order);
         }
         Ok(())
     }
@@ -134,10 +134,10 @@ fn check_head(head: &MarketHead, engine: Sequence) -> Result<(), &'static str> {
     holds(traded, "there is a last price exactly when there was a trade")?;
     let payable = head.last_price.is_none_or(|price| head.spec.is_payable(price));
     holds(payable, "quantity_max at the last price stays within 2^94")?;
-    holds(turnover_is_possible(head), "the epoch's turnover is possible")
+    holds(is_turnover_possible(head), "the epoch's turnover is possible")
 }
 
-fn turnover_is_possible(head: &MarketHead) -> bool {
+fn is_turnover_possible(head: &MarketHead) -> bool {
     let Turnover { prices, volume, notional, trades } = head.turnover;
     match prices {
         None => volume == 0 && notional.0 == 0 && trades == 0,

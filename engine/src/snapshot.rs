@@ -111,7 +111,7 @@ pub struct OrderRecord {
 
 impl OrderRecord {
     /// The quantity that the order shows when it enters a queue.
-    pub(crate) fn fresh_part(&self) -> Quantity {
+    pub(crate) fn shown_on_entry(&self) -> Quantity {
         self.display_quantity.map_or(self.open, |display| display.min(self.open))
     }
 }

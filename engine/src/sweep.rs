@@ -7,21 +7,21 @@
 use crate::arena::Handle;
 use crate::command::SelfTrade;
 use crate::ladder::Level;
+use crate::live_orders::LiveOrders;
 use crate::parts::{Parts, whole_rounds};
 use crate::quantity::Quantity;
 use crate::snapshot::OrderRecord;
-use crate::standing::Standing;
 
 /// An order that a taker meets, and what happens to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Met {
+pub(crate) struct MetOrder {
     pub(crate) maker: Handle,
     /// `true` if it belongs to the taker's account and a self-trade mode is set.
-    pub(crate) own: bool,
+    pub(crate) is_own: bool,
     /// `true` if self-trade prevention cancels it.
-    pub(crate) goes: bool,
+    pub(crate) is_cancelled: bool,
     /// The total quantity that the taker takes of it.
-    pub(crate) by: Quantity,
+    pub(crate) taken: Quantity,
     /// What is left of the part that it shows.
     pub(crate) shown: Quantity,
     /// The parts that have not come up.
@@ -33,68 +33,77 @@ pub(crate) struct Met {
 /// The orders that a taker meets at one price. The buffer is kept to avoid allocations.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
-    pub(crate) met: Vec<Met>,
+    pub(crate) met: Vec<MetOrder>,
     /// The first order whose part of the last round the taker did not take completely.
-    pub(crate) first: usize,
+    pub(crate) first_remaining: usize,
     /// `true` if self-trade prevention stops the taker.
-    pub(crate) stops: bool,
+    pub(crate) is_stopped: bool,
 }
 
 impl Sweep {
     /// Computes what a taker takes at this price.
-    pub(crate) fn run(&mut self, standing: &Standing, taker: &OrderRecord, level: &Level) {
+    pub(crate) fn run(&mut self, live_orders: &LiveOrders, taker: &OrderRecord, level: &Level) {
         self.met.clear();
-        (self.first, self.stops) = (0, false);
+        (self.first_remaining, self.is_stopped) = (0, false);
         let mut left = taker.open;
-        for maker in standing.queue(taker.side.opposite(), level) {
-            if left.is_zero() || self.stops {
+        for maker in live_orders.queue(taker.side.opposite(), level) {
+            if left.is_zero() || self.is_stopped {
                 return;
             }
-            let order = standing.order(maker);
-            let own = taker.self_trade != SelfTrade::None && order.account == taker.party.account;
-            self.stops =
-                own && matches!(taker.self_trade, SelfTrade::CancelTaker | SelfTrade::CancelBoth);
-            if own && taker.self_trade == SelfTrade::CancelTaker {
+            let order = live_orders.order(maker);
+            let is_own =
+                taker.self_trade != SelfTrade::None && order.account == taker.party.account;
+            self.is_stopped = is_own
+                && matches!(taker.self_trade, SelfTrade::CancelTaker | SelfTrade::CancelBoth);
+            if is_own && taker.self_trade == SelfTrade::CancelTaker {
                 return;
             }
-            let goes =
-                own && matches!(taker.self_trade, SelfTrade::CancelMaker | SelfTrade::CancelBoth);
-            let by = if goes { Quantity::ZERO } else { left.min(order.shown) };
-            left = left.minus(by);
-            let rest = standing.parts(maker);
-            let shown = order.shown.minus(by);
-            self.met.push(Met { maker, own, goes, by, shown, rest, replenished: false });
+            let is_cancelled = is_own
+                && matches!(taker.self_trade, SelfTrade::CancelMaker | SelfTrade::CancelBoth);
+            let taken = if is_cancelled { Quantity::ZERO } else { left.min(order.shown) };
+            left = left.minus(taken);
+            let rest = live_orders.parts(maker);
+            let shown = order.shown.minus(taken);
+            self.met.push(MetOrder {
+                maker,
+                is_own,
+                is_cancelled,
+                taken,
+                shown,
+                rest,
+                replenished: false,
+            });
         }
-        if !left.is_zero() && !self.stops {
-            self.run_through_parts(left);
+        if !left.is_zero() && !self.is_stopped {
+            self.take_hidden_parts(left);
         }
     }
 
     /// Continues after everything that was shown has been taken.
-    fn run_through_parts(&mut self, mut left: Quantity) {
-        let hides = |met: &Met| !met.goes && !met.rest.hidden.is_zero();
-        let parts = || self.met.iter().filter(|met| hides(met)).map(|met| &met.rest);
+    fn take_hidden_parts(&mut self, mut left: Quantity) {
+        let has_hidden = |met: &MetOrder| !met.is_cancelled && !met.rest.hidden.is_zero();
+        let parts = || self.met.iter().filter(|met| has_hidden(met)).map(|met| &met.rest);
         let sum = |rounds| parts().fold(Quantity::ZERO, |sum, parts| sum.plus(parts.after(rounds)));
         let rounds = whole_rounds(parts(), |rounds| sum(rounds) < left);
-        let mut first = None;
-        for met in self.met.iter_mut().filter(|met| hides(met)) {
-            let by = met.rest.after(rounds);
-            left = left.minus(by);
-            met.by = met.by.plus(by);
-            met.rest.hidden = met.rest.hidden.minus(by);
+        let mut first_remaining = None;
+        for met in self.met.iter_mut().filter(|met| has_hidden(met)) {
+            let taken = met.rest.after(rounds);
+            left = left.minus(taken);
+            met.taken = met.taken.plus(taken);
+            met.rest.hidden = met.rest.hidden.minus(taken);
         }
-        for (at, met) in self.met.iter_mut().enumerate().filter(|(_, met)| hides(met)) {
+        for (at, met) in self.met.iter_mut().enumerate().filter(|(_, met)| has_hidden(met)) {
             let part = met.rest.after(1);
-            let by = left.min(part);
-            left = left.minus(by);
-            met.by = met.by.plus(by);
+            let taken = left.min(part);
+            left = left.minus(taken);
+            met.taken = met.taken.plus(taken);
             met.rest.hidden = met.rest.hidden.minus(part);
-            met.shown = part.minus(by);
+            met.shown = part.minus(taken);
             met.replenished = true;
-            if !met.shown.is_zero() && first.is_none() {
-                first = Some(at);
+            if !met.shown.is_zero() && first_remaining.is_none() {
+                first_remaining = Some(at);
             }
         }
-        self.first = first.unwrap_or(0);
+        self.first_remaining = first_remaining.unwrap_or(0);
     }
 }

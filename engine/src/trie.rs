@@ -100,7 +100,7 @@ impl Trie {
             } else {
                 let leaf = self.nodes.make_leaf(key, value);
                 self.nodes.write_large(node, slot, leaf);
-                return self.lead(key, leaf);
+                return self.update_front(key, leaf);
             }
         }
         self.insert_below(parent, node, key, value);
@@ -119,16 +119,16 @@ impl Trie {
                 }
             }
         }
-        let mut way = (NONE, NONE, self.root);
-        while let Some(head) = self.nodes.large(way.2) {
+        let mut path = (NONE, NONE, self.root);
+        while let Some(head) = self.nodes.large(path.2) {
             let slot = head.slot(key);
             if slot > LOW || !head.has(slot) {
                 return None;
             }
-            let found = self.nodes.read_large(way.2, slot);
+            let found = self.nodes.read_large(path.2, slot);
             if !head.is_leaf() {
-                way = (way.1, way.2, found);
-            } else if self.nodes.clear_large(way.2, slot) {
+                path = (path.1, path.2, found);
+            } else if self.nodes.clear_large(path.2, slot) {
                 self.len = self.len.saturating_sub(1);
                 return Some(found);
             } else {
@@ -136,19 +136,19 @@ impl Trie {
             }
         }
         // If a large node loses a leaf of one key and stays large, its ancestors do not change.
-        let (_, parent, leaf) = way;
-        if let Some(value) = self.nodes.only(leaf, key)
+        let (_, parent, leaf) = path;
+        if let Some(value) = self.nodes.value_if_only(leaf, key)
             && let Some(head) = self.nodes.large(parent)
             && self.nodes.clear_large(parent, head.slot(key))
         {
-            self.nodes.give_back(leaf);
+            self.nodes.release(leaf);
             self.len = self.len.saturating_sub(1);
             if leaf == self.front {
                 self.front = self.leftmost(parent);
             }
             return Some(value);
         }
-        self.remove_below(way, key)
+        self.remove_below(path, key)
     }
 
     /// The node where the search for a key begins. Most searches are for keys in the front leaf.
@@ -228,7 +228,7 @@ impl Trie {
                 let leaf = self.nodes.make_leaf(key, value);
                 let fork = self.fork(key, leaf, head.span, node);
                 self.link(parent, key, fork);
-                return self.lead(key, leaf);
+                return self.update_front(key, leaf);
             }
             if head.is_leaf() {
                 assert!(!head.has(slot), "a key has one value");
@@ -242,7 +242,7 @@ impl Trie {
                 let leaf = self.nodes.make_leaf(key, value);
                 let grown = self.nodes.insert(node, slot, leaf);
                 self.relink(parent, key, node, grown);
-                return self.lead(key, leaf);
+                return self.update_front(key, leaf);
             }
             parent = node;
             node = self.nodes.read(node, slot);
@@ -260,7 +260,7 @@ impl Trie {
     }
 
     /// Makes a new leaf the front if its key is the smallest.
-    fn lead(&mut self, key: u64, leaf: u32) {
+    fn update_front(&mut self, key: u64, leaf: u32) {
         if key < self.nodes.head(self.front).span {
             self.front = leaf;
         }
@@ -300,7 +300,7 @@ impl Trie {
     /// Frees a leaf of one key. If its parent is left with one child, the parent is freed too, and
     /// the child takes its place.
     fn drop_leaf(&mut self, key: u64, leaf: u32, parent: u32, grandparent: u32) {
-        self.nodes.give_back(leaf);
+        self.nodes.release(leaf);
         let mut rest = NONE;
         if parent == NONE {
             self.root = NONE;
@@ -310,7 +310,7 @@ impl Trie {
             let others = head.taken & !bit(slot);
             if (Head { taken: others, ..head }).is_single() {
                 rest = self.nodes.read(parent, lowest(others));
-                self.nodes.give_back(parent);
+                self.nodes.release(parent);
             } else {
                 rest = self.nodes.remove(parent, slot);
             }
@@ -322,11 +322,11 @@ impl Trie {
         }
     }
 
-    /// Links `became` in the place of `node`, if it is another node.
+    /// Links `replacement` in the place of `node`, if it is another node.
     #[inline]
-    fn relink(&mut self, parent: u32, key: u64, node: u32, became: u32) {
-        if node != became {
-            self.link(parent, key, became);
+    fn relink(&mut self, parent: u32, key: u64, node: u32, replacement: u32) {
+        if node != replacement {
+            self.link(parent, key, replacement);
         }
     }
 

@@ -24,7 +24,7 @@ impl Book {
             return None;
         }
         let waiting = |side| {
-            let ladder = self.standing.ladder(side);
+            let ladder = self.live_orders.ladder(side);
             MarketOrders { orders: ladder.unpriced().orders, quantity: ladder.unpriced_open() }
         };
         let (bids, asks) = (waiting(Side::Buy), waiting(Side::Sell));
@@ -34,7 +34,7 @@ impl Book {
     /// The levels of both sides with their open quantities, hidden parts included.
     fn open_levels(&self) -> impl Iterator<Item = (Side, Price, Quantity)> {
         let of = |side| {
-            let levels = self.standing.ladder(side).open_levels();
+            let levels = self.live_orders.ladder(side).open_levels();
             levels.map(move |(_, level, open)| (side, level.price, open))
         };
         of(Side::Buy).chain(of(Side::Sell))
@@ -42,11 +42,12 @@ impl Book {
 
     /// Trades everything that can trade at the uniform price.
     pub(crate) fn uncross<S: Sink>(&mut self, sink: &mut S) -> Option<Clearing> {
-        let mut steps = core::mem::take(&mut self.steps);
-        let unpriced = |side| self.standing.ladder(side).unpriced_open();
+        let mut price_points = core::mem::take(&mut self.price_points);
+        let unpriced = |side| self.live_orders.ladder(side).unpriced_open();
         let unpriced = (unpriced(Side::Buy), unpriced(Side::Sell));
-        let clearing = clearing(&mut steps, self.open_levels(), unpriced, self.head.reference());
-        self.steps = steps;
+        let clearing =
+            clearing(&mut price_points, self.open_levels(), unpriced, self.head.reference());
+        self.price_points = price_points;
         let price = clearing?.price;
         while let (Some(bid), Some(ask)) =
             (self.front(Side::Buy, price), self.front(Side::Sell, price))
@@ -58,7 +59,7 @@ impl Book {
 
     /// The first order of a side that trades at this price.
     fn front(&self, side: Side, price: Price) -> Option<Handle> {
-        let ladder = self.standing.ladder(side);
+        let ladder = self.live_orders.ladder(side);
         if ladder.unpriced().orders != 0 {
             return Some(ladder.unpriced().head);
         }
@@ -72,8 +73,8 @@ impl Book {
 
     /// Trades two orders with each other, by the smaller of their open quantities.
     fn pair<S: Sink>(&mut self, bid: Handle, ask: Handle, price: Price, sink: &mut S) {
-        let (buyer, seller) = (self.standing.order(bid), self.standing.order(ask));
-        let (wanted, offered) = (self.standing.open(bid), self.standing.open(ask));
+        let (buyer, seller) = (self.live_orders.order(bid), self.live_orders.order(ask));
+        let (wanted, offered) = (self.live_orders.open(bid), self.live_orders.open(ask));
         let quantity = wanted.min(offered);
         let bought = (buyer.party(), wanted.minus(quantity));
         let sold = (seller.party(), offered.minus(quantity));
@@ -91,7 +92,7 @@ impl Book {
             maker_remaining: maker.1,
             taker_remaining: taker.1,
         };
-        self.traded(fill, sink);
+        self.record_trade(fill, sink);
         self.shrink(bid, bought.1);
         self.shrink(ask, sold.1);
     }
@@ -99,10 +100,10 @@ impl Book {
     /// Reduces a resting order to `open` at its place, and computes its shown part again.
     fn shrink(&mut self, handle: Handle, open: Quantity) {
         if open.is_zero() {
-            self.standing.remove(handle);
+            self.live_orders.remove(handle);
             return;
         }
-        let shown = self.standing.display(handle).map_or(open, |display| display.min(open));
-        self.standing.resize(handle, shown, open.minus(shown));
+        let shown = self.live_orders.display(handle).map_or(open, |display| display.min(open));
+        self.live_orders.resize(handle, shown, open.minus(shown));
     }
 }

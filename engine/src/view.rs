@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::digest::blocked_digest;
 use crate::ladder;
 use crate::market::{MarketSpec, Phase};
-use crate::owners::Whose;
+use crate::owners::OrderFilter;
 use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side, Timestamp};
 use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
@@ -72,49 +72,49 @@ impl Book {
     /// The number of live orders, waiting stops included.
     #[must_use]
     pub const fn live(&self) -> u32 {
-        self.standing.live()
+        self.live_orders.live()
     }
 
     /// The best level of a side, if the side has one.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.standing.ladder(side).best().map(Level::from)
+        self.live_orders.ladder(side).best().map(Level::from)
     }
 
     /// The visible orders of a side at one price, if there are any.
     #[must_use]
     pub fn depth(&self, side: Side, price: Price) -> Option<Level> {
-        self.standing.ladder(side).at(price).map(Level::from)
+        self.live_orders.ladder(side).at(price).map(Level::from)
     }
 
     /// The levels of a side, best first. The iterator is lazy.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
-        self.standing.ladder(side).levels().map(Level::from)
+        self.live_orders.ladder(side).levels().map(Level::from)
     }
 
     /// The number of levels on a side.
     #[must_use]
     pub fn depth_of(&self, side: Side) -> usize {
-        self.standing.ladder(side).len()
+        self.live_orders.ladder(side).len()
     }
 
     /// Returns a live order and how much is ahead of it. The cost grows with the length of its
     /// queue.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<OrderView> {
-        let handle = self.standing.find(order)?;
-        let record = self.standing.record(handle);
-        let ladder = self.standing.ladder(record.side);
+        let handle = self.live_orders.find(order)?;
+        let record = self.live_orders.record(handle);
+        let ladder = self.live_orders.ladder(record.side);
         let level = match record.kind.price() {
             _ if record.kind.stop().is_some() => None,
             Some(price) => ladder.at(price),
             None => Some(ladder.unpriced()),
         };
         let ahead = level.map(|level| {
-            let before = self.standing.queue(record.side, level).take_while(|at| *at != handle);
+            let before = self.live_orders.queue(record.side, level).take_while(|at| *at != handle);
             before.fold(Ahead::default(), |sum, at| Ahead {
                 orders: sum.orders.saturating_add(1),
-                quantity: sum.quantity.plus(self.standing.order(at).shown),
+                quantity: sum.quantity.plus(self.live_orders.order(at).shown),
             })
         });
         Some(OrderView { record, ahead })
@@ -124,21 +124,21 @@ impl Book {
     /// live orders.
     #[must_use]
     pub fn holds_sessions(&self) -> bool {
-        self.standing.orders(Whose::Session(None)).next().is_some()
+        self.live_orders.orders(OrderFilter::Session(None)).next().is_some()
     }
 
     /// The earliest expiry time of a live order, if any order has one.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.standing.next_expiry().map(|(due, _)| due)
+        self.live_orders.next_expiry().map(|(due, _)| due)
     }
 
     /// Returns an account's live orders in priority order. The cost grows with the number of all
     /// live orders.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
-        let orders = self.standing.orders(Whose::Account(account));
-        by_priority(orders.map(|(handle, _)| self.standing.record(handle)))
+        let orders = self.live_orders.orders(OrderFilter::Account(account));
+        by_priority(orders.map(|(handle, _)| self.live_orders.record(handle)))
     }
 
     /// Returns everything that decides this market's future as plain, sorted records.
@@ -147,10 +147,10 @@ impl Book {
         MarketSnapshot {
             head: self.head,
             resting: by_priority(
-                self.standing.records().filter(|order| order.kind.stop().is_none()),
+                self.live_orders.records().filter(|order| order.kind.stop().is_none()),
             ),
             waiting: by_priority(
-                self.standing.records().filter(|order| order.kind.stop().is_some()),
+                self.live_orders.records().filter(|order| order.kind.stop().is_some()),
             ),
             blocked: self.blocked.clone(),
             requests: self.window.iter().copied().collect(),
@@ -161,9 +161,9 @@ impl Book {
     #[must_use]
     pub fn digest(&self) -> u128 {
         let orders = self
-            .standing
-            .orders(Whose::All)
-            .map(|(handle, _)| self.standing.record(handle).digest());
+            .live_orders
+            .orders(OrderFilter::All)
+            .map(|(handle, _)| self.live_orders.record(handle).digest());
         let blocked = self.blocked.iter().copied().map(blocked_digest);
         let requests = self.window.iter().map(RequestRecord::digest);
         orders.chain(blocked).chain(requests).fold(self.head.digest(), u128::wrapping_add)

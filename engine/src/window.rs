@@ -21,18 +21,18 @@ pub struct Window {
     key: IndexKey,
     slots: Vec<Slot>,
     /// The free slots.
-    spare: Vec<u32>,
+    free_slots: Vec<u32>,
     /// The ends of the list of all requests.
     oldest: u32,
     newest: u32,
     index: Index,
     holders: Vec<Holder>,
     /// The free holders.
-    vacant: Vec<u32>,
+    free_holders: Vec<u32>,
     accounts: Index,
     /// The holders in the order in which they lose requests: most requests first, then the one
     /// whose oldest request is older.
-    most: Heap<(Reverse<u32>, Sequence)>,
+    ranking: Heap<(Reverse<u32>, Sequence)>,
 }
 
 /// A request and its links.
@@ -64,25 +64,25 @@ impl Window {
         Self {
             key,
             slots: Vec::new(),
-            spare: Vec::new(),
+            free_slots: Vec::new(),
             oldest: NONE,
             newest: NONE,
             index: Index::new(key),
             holders: Vec::new(),
-            vacant: Vec::new(),
+            free_holders: Vec::new(),
             accounts: Index::new(key),
-            most: Heap::default(),
+            ranking: Heap::default(),
         }
     }
 
     /// The record of a request, if the window has it.
     #[must_use]
     pub fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
-        let is_it = |handle| {
+        let is_match = |handle| {
             self.slot(handle)
                 .is_some_and(|it| it.record.account == account && it.record.request == request)
         };
-        let handle = self.index.find(self.name(account, request), is_it)?;
+        let handle = self.index.find(self.index_id(account, request), is_match)?;
         self.slot(handle).map(|slot| &slot.record)
     }
 
@@ -94,11 +94,11 @@ impl Window {
             return;
         }
         let handle = self.add(record);
-        self.index.insert(self.name(record.account, record.request), handle);
+        self.index.insert(self.index_id(record.account, record.request), handle);
         let holder = self.holder(record.account);
-        self.give(holder, handle);
+        self.append_to_holder(holder, handle);
         while self.index.len() > max {
-            let Some((_, holder)) = self.most.first() else { return };
+            let Some((_, holder)) = self.ranking.first() else { return };
             self.forget_oldest_of(holder);
         }
     }
@@ -111,8 +111,8 @@ impl Window {
 
     /// The name of a request in the index. A client without the key cannot choose requests of two
     /// accounts that share a name.
-    fn name(&self, account: AccountId, request: RequestId) -> u128 {
-        request.0 ^ u128::from(self.key.blend(account.0))
+    fn index_id(&self, account: AccountId, request: RequestId) -> u128 {
+        request.0 ^ u128::from(self.key.mix(account.0))
     }
 
     fn slot(&self, handle: u32) -> Option<&Slot> {
@@ -122,7 +122,7 @@ impl Window {
     /// Appends a record to the list of all requests.
     fn add(&mut self, record: RequestRecord) -> u32 {
         let slot = Slot { record, older: self.newest, newer: NONE, next: NONE };
-        let handle = put(&mut self.slots, &mut self.spare, slot);
+        let handle = put(&mut self.slots, &mut self.free_slots, slot);
         match self.slots.get_mut(at(self.newest)) {
             Some(before) => before.newer = handle,
             None => self.oldest = handle,
@@ -133,15 +133,16 @@ impl Window {
 
     /// Returns the holder of an account, and creates one if the account has no requests.
     fn holder(&mut self, account: AccountId) -> u32 {
-        let is_it = |holder| self.holders.get(at(holder)).is_some_and(|it| it.account == account);
-        match self.accounts.find_spot(account.0, is_it) {
+        let is_match =
+            |holder| self.holders.get(at(holder)).is_some_and(|it| it.account == account);
+        match self.accounts.find_position(account.0, is_match) {
             Ok((holder, _)) => holder,
-            Err(spot) => {
+            Err(position) => {
                 let new = Holder { account, count: 0, oldest: NONE, newest: NONE };
-                let holder = put(&mut self.holders, &mut self.vacant, new);
+                let holder = put(&mut self.holders, &mut self.free_holders, new);
                 // All holders may become free later, and that must not allocate.
-                self.vacant.reserve(self.holders.len());
-                self.accounts.insert_at(spot, holder);
+                self.free_holders.reserve(self.holders.len());
+                self.accounts.insert_at(position, holder);
                 holder
             }
         }
@@ -149,7 +150,7 @@ impl Window {
 
     /// Appends a request to the list of its account.
     #[expect(clippy::indexing_slicing, reason = "a holder is below the number of holders")]
-    fn give(&mut self, holder: u32, handle: u32) {
+    fn append_to_holder(&mut self, holder: u32, handle: u32) {
         let held = &mut self.holders[at(holder)];
         match self.slots.get_mut(at(held.newest)) {
             Some(before) => before.next = handle,
@@ -179,12 +180,12 @@ impl Window {
             Some(after) => after.older = older,
             None => self.newest = older,
         }
-        self.index.remove(self.name(record.account, record.request), handle);
-        self.spare.push(handle);
+        self.index.remove(self.index_id(record.account, record.request), handle);
+        self.free_slots.push(handle);
         if next == NONE {
-            self.most.remove(holder);
+            self.ranking.remove(holder);
             self.accounts.remove(record.account.0, holder);
-            self.vacant.push(holder);
+            self.free_holders.push(holder);
         } else {
             self.rank(holder);
         }
@@ -194,7 +195,7 @@ impl Window {
     #[inline]
     fn rank(&mut self, holder: u32) {
         if let Some(rank) = self.rank_of(holder) {
-            self.most.set(holder, rank);
+            self.ranking.set(holder, rank);
         }
     }
 
@@ -208,16 +209,16 @@ impl Window {
         let is_found = |it: &RequestRecord| self.find(it.account, it.request) == Some(it);
         let is_held = |(holder, held): (u32, &Holder)| {
             let own = successors(self.slot(held.oldest), |slot| self.slot(slot.next));
-            let theirs = own.filter(|slot| slot.record.account == held.account).count();
-            self.most.key(holder) == self.rank_of(holder) && theirs == at(held.count)
+            let own_count = own.filter(|slot| slot.record.account == held.account).count();
+            self.ranking.key(holder) == self.rank_of(holder) && own_count == at(held.count)
         };
         let counts = self.holders.iter().map(|held| at(held.count));
         self.iter().count() == self.index.len()
             && self.iter().is_sorted_by(|a, b| a.sequence < b.sequence)
             && self.iter().all(is_found)
             && counts.fold(0, usize::saturating_add) == self.index.len()
-            && self.most.len() == self.accounts.len()
-            && self.most.check()
+            && self.ranking.len() == self.accounts.len()
+            && self.ranking.check()
             && (0..).zip(&self.holders).all(is_held)
     }
 }

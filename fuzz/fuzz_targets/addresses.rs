@@ -5,21 +5,21 @@
 
 use libfuzzer_sys::fuzz_target;
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{SECRET, frugally, short, unseen};
+use pricetime_fuzz::bounds::{SECRET, with_memory_limit, checked_error, assert_no_secret};
 use pricetime_redis::{Address, RedisOptions, Server};
 use pricetime_settlement::ledger::postgres::PostgresOptions;
 
 fn redis(address: &str) {
-    match frugally(address.len(), 64, || RedisOptions::parse(address)) {
+    match with_memory_limit(address.len(), 64, || RedisOptions::parse(address)) {
         Ok(options) => {
             let elsewhere = format!("{:?} {:?}", options.server, options.user);
             if !elsewhere.contains(SECRET) {
-                unseen(&format!("{options:?}"), address);
+                assert_no_secret(&format!("{options:?}"), address);
             }
         }
         Err(refused) => {
-            unseen(&refused.to_string(), address);
-            assert!(short(&refused).starts_with("the address of Redis "), "{refused}");
+            assert_no_secret(&refused.to_string(), address);
+            assert!(checked_error(&refused).starts_with("the address of Redis "), "{refused}");
         }
     }
 }
@@ -27,13 +27,13 @@ fn redis(address: &str) {
 /// Percent-encodes everything except letters, digits and `-._~`.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let spell =
+    let encode_byte =
         |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") };
-    text.bytes().map(spell).collect()
+    text.bytes().map(encode_byte).collect()
 }
 
 /// Checks that a good address of Redis is parsed correctly, and that a changed one shows no secret.
-fn near_redis(bytes: &mut Bytes<'_>) {
+fn check_almost_valid_redis(bytes: &mut Bytes<'_>) {
     let user: String = (0..bytes.byte() % 8).map(|_| char::from(bytes.byte())).collect();
     let password = format!("{SECRET}{}", char::from(bytes.byte()));
     let database = i64::from(bytes.byte());
@@ -43,29 +43,29 @@ fn near_redis(bytes: &mut Bytes<'_>) {
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let tls = bytes.once_in(2);
     let scheme = if tls { "rediss" } else { "redis" };
-    let who = format!("{}:{}", encoded(&user), encoded(&password));
-    let address = format!("{scheme}://{who}@{place}/{database}");
+    let credentials = format!("{}:{}", encoded(&user), encoded(&password));
+    let address = format!("{scheme}://{credentials}@{place}/{database}");
     let options = RedisOptions::parse(&address).expect("a valid address");
     assert_eq!(options.server, Server::Single(Address { host: host.to_owned(), port }));
     assert_eq!(options.user, Some(user).filter(|user| !user.is_empty()));
     assert_eq!((options.password.as_ref(), options.database), (Some(&password), database));
     assert_eq!(options.tls.is_some(), tls);
-    unseen(&format!("{options:?}"), &address);
+    assert_no_secret(&format!("{options:?}"), &address);
     let plain = format!("{scheme}://ann:{SECRET}@{place}/{database}");
-    redis(&bytes.spoil_text(&plain));
+    redis(&bytes.corrupt_text(&plain));
 }
 
 fn postgres(address: &str, schema: &str) {
-    match frugally(address.len() + schema.len(), 64, || PostgresOptions::parse(address, schema)) {
+    match with_memory_limit(address.len() + schema.len(), 64, || PostgresOptions::parse(address, schema)) {
         Ok(options) => assert_eq!(options.schema, schema),
         Err(refused) => {
-            unseen(&refused.to_string(), address);
-            short(&refused);
+            assert_no_secret(&refused.to_string(), address);
+            checked_error(&refused);
         }
     }
 }
 
-fn near_postgres(bytes: &mut Bytes<'_>) {
+fn check_almost_valid_postgres(bytes: &mut Bytes<'_>) {
     let (port, database) = (bytes.pick(&[1_u16, 5_432]), bytes.pick(&["books", "a"]));
     let good = match bytes.byte() % 3 {
         0 => format!("postgres://ann:{SECRET}@host:{port}/{database}?sslmode=require"),
@@ -77,18 +77,18 @@ fn near_postgres(bytes: &mut Bytes<'_>) {
     let schema = bytes.pick(&["pricetime", "", "\0", "a\"b"]);
     if let Ok(options) = PostgresOptions::parse(&good, schema) {
         let shown = format!("{options:?}");
-        unseen(&shown, &good);
+        assert_no_secret(&shown, &good);
         assert!(shown.contains(&format!("host:{port}/{database}")), "{shown}");
     }
-    postgres(&bytes.spoil_text(&good), schema);
+    postgres(&bytes.corrupt_text(&good), schema);
 }
 
 fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);
     match bytes.byte() % 4 {
         0 => redis(&bytes.text()),
-        1 => near_redis(&mut bytes),
+        1 => check_almost_valid_redis(&mut bytes),
         2 => postgres(&bytes.text(), "pricetime"),
-        _ => near_postgres(&mut bytes),
+        _ => check_almost_valid_postgres(&mut bytes),
     }
 });

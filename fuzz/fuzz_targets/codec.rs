@@ -8,7 +8,7 @@ use core::fmt::Debug;
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::Sequence;
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::frugally;
+use pricetime_fuzz::bounds::with_memory_limit;
 use pricetime_journal::codec::{
     COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot,
 };
@@ -19,7 +19,7 @@ fn decoded<T: Debug>(
     decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
     encode: impl FnOnce(&T, &mut Vec<u8>),
 ) -> Option<T> {
-    match frugally(bytes.len(), 8, || decode(bytes)) {
+    match with_memory_limit(bytes.len(), 8, || decode(bytes)) {
         Ok(value) => {
             let mut again = Vec::new();
             encode(&value, &mut again);
@@ -48,18 +48,18 @@ fuzz_target!(|data: &[u8]| {
     // Then as valid encodings, changed in some places.
     let mut bytes = Bytes(data);
     let good = bytes.snapshot();
-    let mut spelled = Vec::new();
-    encode_snapshot(&good, &mut spelled).expect("the snapshot of an engine");
-    assert_eq!(snapshot(&spelled), Some(good));
-    bytes.spoil(&mut spelled);
-    snapshot(&spelled);
+    let mut encoded = Vec::new();
+    encode_snapshot(&good, &mut encoded).expect("the snapshot of an engine");
+    assert_eq!(snapshot(&encoded), Some(good));
+    bytes.corrupt(&mut encoded);
+    snapshot(&encoded);
     for mut good in bytes.commands().into_iter().take(8) {
         good.sequence = sequence;
-        spelled.clear();
-        encode_command(&good, &mut spelled);
-        assert!(spelled.len() <= COMMAND_MAX);
-        assert_eq!(command(&spelled), Some(good));
-        bytes.spoil(&mut spelled);
-        command(&spelled);
+        encoded.clear();
+        encode_command(&good, &mut encoded);
+        assert!(encoded.len() <= COMMAND_MAX);
+        assert_eq!(command(&encoded), Some(good));
+        bytes.corrupt(&mut encoded);
+        command(&encoded);
     }
 });

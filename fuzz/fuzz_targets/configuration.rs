@@ -5,14 +5,14 @@
 use libfuzzer_sys::fuzz_target;
 use pricetime_cli::configuration;
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{SECRET, frugally, short, unseen};
+use pricetime_fuzz::bounds::{SECRET, with_memory_limit, checked_error, assert_no_secret};
 
 fn config(text: &str) {
-    match frugally(text.len(), 256, || configuration(text)) {
-        Ok(shown) => unseen(&shown, text),
+    match with_memory_limit(text.len(), 256, || configuration(text)) {
+        Ok(shown) => assert_no_secret(&shown, text),
         Err(refused) => {
-            unseen(&refused, text);
-            assert!(short(&refused).starts_with("FILE: "), "{refused}");
+            assert_no_secret(&refused, text);
+            assert!(checked_error(&refused).starts_with("FILE: "), "{refused}");
         }
     }
 }
@@ -20,37 +20,37 @@ fn config(text: &str) {
 /// A configuration that is valid, or almost.
 fn written(bytes: &mut Bytes<'_>) -> String {
     let mut text = String::new();
-    let mut say = |section: String| text += &section;
+    let mut add = |section: String| text += &section;
     let (number, which) = (bytes.number(), bytes.word());
-    let is = |bit: u32| which >> bit & 1 == 1;
-    if is(0) {
-        say(format!("[listen]\ntcp = \"127.0.0.1:7070\"\ntoken = \"{SECRET}\"\n"));
-        say(format!("connections = {number}\nidle_timeout = \"{number}s\"\n"));
+    let is_set = |bit: u32| which >> bit & 1 == 1;
+    if is_set(0) {
+        add(format!("[listen]\ntcp = \"127.0.0.1:7070\"\ntoken = \"{SECRET}\"\n"));
+        add(format!("connections = {number}\nidle_timeout = \"{number}s\"\n"));
     }
-    if is(1) {
-        say(format!("[limits]\nring = {number}\nline = {number}\n"));
+    if is_set(1) {
+        add(format!("[limits]\nring = {number}\nline = {number}\n"));
     }
-    if is(2) {
-        say(format!("[redis]\nurl = \"rediss://ann:{SECRET}@host:6380/3\"\nverify = \"1h\"\n"));
+    if is_set(2) {
+        add(format!("[redis]\nurl = \"rediss://ann:{SECRET}@host:6380/3\"\nverify = \"1h\"\n"));
     }
-    if is(3) {
-        let at = if is(4) { "redis" } else { "postgres" };
-        say(format!("[settlement]\nledger = \"{at}\"\nurl = \"{at}://ann:{SECRET}@host/1\"\n"));
-        say(format!("locks = [\"redis://:{SECRET}@a\"]\n"));
-        let to = if is(5) { "http" } else { "gopher" };
-        say(format!("deliver = \"{to}://ann:{SECRET}@host/path\"\n"));
+    if is_set(3) {
+        let at = if is_set(4) { "redis" } else { "postgres" };
+        add(format!("[settlement]\nledger = \"{at}\"\nurl = \"{at}://ann:{SECRET}@host/1\"\n"));
+        add(format!("locks = [\"redis://:{SECRET}@a\"]\n"));
+        let to = if is_set(5) { "http" } else { "gopher" };
+        add(format!("deliver = \"{to}://ann:{SECRET}@host/path\"\n"));
     }
-    if is(6) {
-        say(format!("[lock]\nnodes = [\"redis://:{SECRET}@a\"]\nttl = \"{number}ms\"\n"));
+    if is_set(6) {
+        add(format!("[lock]\nnodes = [\"redis://:{SECRET}@a\"]\nttl = \"{number}ms\"\n"));
     }
-    if is(7) {
-        say(format!("[epochs]\nevery = \"{number}m\"\ncommands = {number}\n"));
+    if is_set(7) {
+        add(format!("[epochs]\nevery = \"{number}m\"\ncommands = {number}\n"));
     }
-    if is(8) {
-        say(String::from(
+    if is_set(8) {
+        add(String::from(
             "[[market]]\nmarket = 1\nsymbol = \"SUN\"\ntick = \"0.01\"\nlot = \"1\"\n",
         ));
-        say(format!("quantity_max = \"{number}\"\nprice_min = \"-5\"\nprice_max = \"5\"\n"));
+        add(format!("quantity_max = \"{number}\"\nprice_min = \"-5\"\nprice_max = \"5\"\n"));
     }
     text
 }
@@ -62,5 +62,5 @@ fuzz_target!(|data: &[u8]| {
     }
     let good = written(&mut bytes);
     config(&good);
-    config(&bytes.spoil_text(&good));
+    config(&bytes.corrupt_text(&good));
 });

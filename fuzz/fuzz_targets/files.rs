@@ -11,8 +11,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::archive::{OURS, Small, pieces};
-use pricetime_fuzz::bounds::{frugally, short};
+use pricetime_fuzz::archive::{OURS, SmallDisk, pieces};
+use pricetime_fuzz::bounds::{with_memory_limit, checked_error};
 use pricetime_journal::codec::{Kind, seal_envelope};
 use pricetime_journal::{ArchiveError, Disk as _, LocalSnapshots, unpack};
 use pricetime_settlement::{Batch, Digest, Transfer};
@@ -33,20 +33,20 @@ fn content(disk: &FaultyDisk, path: &Path) -> Vec<u8> {
 fn archive(bytes: &mut Bytes<'_>) {
     let archive = if bytes.once_in(8) { bytes.text().into_bytes() } else { bytes.archive() };
     let disk = FaultyDisk::new(1);
-    let small = Small::new(disk.clone(), DISK);
+    let small = SmallDisk::new(disk.clone(), DISK);
     let room = archive.len() + usize::try_from(DISK).expect("short");
-    let unpacked = frugally(room, 8, || {
+    let unpacked = with_memory_limit(room, 8, || {
         unpack(&mut Cursor::new(&archive), &small, Path::new(FOLDER), |_, _| {})
     });
     if let Err(refused) = unpacked {
-        short(&refused);
+        checked_error(&refused);
         let other = matches!(&refused, ArchiveError::Io(it) if it.kind() != ErrorKind::StorageFull);
         assert!(!other, "{refused}");
         // Nothing is left of an archive that was not unpacked completely.
         assert!(disk.list(Path::new("/")).expect("the root").is_empty(), "{refused}");
         return;
     }
-    let there: BTreeMap<_, _> = disk
+    let unpacked_files: BTreeMap<_, _> = disk
         .files(Path::new("/"))
         .into_iter()
         .map(|(path, _)| (path.clone(), content(&disk, &path)))
@@ -54,7 +54,7 @@ fn archive(bytes: &mut Bytes<'_>) {
         .collect();
     let expected = pieces(&archive).into_iter();
     let expected = expected.map(|(name, file)| (Path::new(FOLDER).join(name), file));
-    assert_eq!(there, expected.collect::<BTreeMap<_, _>>());
+    assert_eq!(unpacked_files, expected.collect::<BTreeMap<_, _>>());
 }
 
 /// A snapshot file that was saved and then changed, sometimes with a correct checksum.
@@ -67,13 +67,13 @@ fn snapshot(bytes: &mut Bytes<'_>) {
     let saved = open().save(&good).expect("the state can be encoded");
     let path = open().path(saved);
     let mut file = content(&disk, &path);
-    bytes.spoil(&mut file);
+    bytes.corrupt(&mut file);
     if bytes.once_in(2) && file.len() >= 32 {
         seal_envelope(Kind::Snapshot, good.rules_version, &mut file);
     }
     disk.create(&path).and_then(|mut it| it.write_at(0, &file)).expect("there is room");
     let snapshots = open();
-    match frugally(file.len(), 16, || snapshots.load(saved)) {
+    match with_memory_limit(file.len(), 16, || snapshots.load(saved)) {
         Ok(loaded) => {
             // The engine that restores the snapshot compares the digest.
             let mut again = open();
@@ -83,8 +83,8 @@ fn snapshot(bytes: &mut Bytes<'_>) {
             }
         }
         Err(refused) => {
-            let said = short(&refused);
-            assert!(said.contains(path.to_str().expect("a text")), "{said}");
+            let text = checked_error(&refused);
+            assert!(text.contains(path.to_str().expect("a text")), "{text}");
         }
     }
 }
@@ -114,14 +114,14 @@ fn batch(bytes: &mut Bytes<'_>) {
     };
     let text = good.to_text();
     assert_eq!(Batch::from_text(&text).expect("it was written"), good);
-    let spoiled = bytes.spoil_text(&text);
-    for text in [spoiled, bytes.text()] {
-        match frugally(text.len(), 64, || Batch::from_text(&text)) {
+    let corrupted = bytes.corrupt_text(&text);
+    for text in [corrupted, bytes.text()] {
+        match with_memory_limit(text.len(), 64, || Batch::from_text(&text)) {
             Ok(batch) => {
                 assert_eq!(Batch::from_text(&batch.to_text()).expect("it was written"), batch);
                 let _sound = batch.check();
             }
-            Err(refused) => drop(short(&refused)),
+            Err(refused) => drop(checked_error(&refused)),
         }
     }
 }

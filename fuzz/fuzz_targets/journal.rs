@@ -21,17 +21,17 @@ fn read(journal: &Journal) -> (Vec<Command>, bool) {
             for command in found {
                 match command {
                     Ok(command) => commands.push(command),
-                    Err(refused) => return (commands, named(&refused)),
+                    Err(refused) => return (commands, assert_not_disk_error(&refused)),
                 }
             }
             (commands, true)
         }
-        Err(refused) => (commands, named(&refused)),
+        Err(refused) => (commands, assert_not_disk_error(&refused)),
     }
 }
 
 /// Checks that the error does not come from the disk. Always returns `false`.
-fn named(refused: &JournalError) -> bool {
+fn assert_not_disk_error(refused: &JournalError) -> bool {
     let disk = matches!(refused, JournalError::Io { .. } | JournalError::Poisoned(_));
     assert!(!disk && !refused.to_string().is_empty(), "{refused}");
     false
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
     let mut journal = match open() {
         Ok(journal) => journal,
         Err(refused) => {
-            named(&refused);
+            assert_not_disk_error(&refused);
             return;
         }
     };
@@ -66,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
     };
     if let Err(refused) = journal.append(&command) {
         // A segment of other rules takes no more commands.
-        named(&refused);
+        assert_not_disk_error(&refused);
         return;
     }
     journal.commit().expect("there is room");

@@ -9,17 +9,17 @@ use std::collections::BTreeSet;
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{Command, MarketSpec, Notional, Sequence, Timestamp};
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{frugally, short};
+use pricetime_fuzz::bounds::{with_memory_limit, checked_error};
 use pricetime_gateway::json::{Amount, Line, StepText, Time};
 use pricetime_gateway::{BalanceLine, read_balances, why_not_json_lines};
 use pricetime_settlement::ledger::Balance;
 
 fn line(text: &[u8], spec: &MarketSpec) {
-    let line = match frugally(text.len(), 64, || Line::read(text)) {
+    let line = match with_memory_limit(text.len(), 64, || Line::read(text)) {
         Ok(line) => line,
         Err(refused) => {
             assert!(refused.column <= text.len() + 1, "{refused:?}");
-            short(&refused);
+            checked_error(&refused);
             return;
         }
     };
@@ -27,7 +27,7 @@ fn line(text: &[u8], spec: &MarketSpec) {
     assert_eq!(Line::read(&again).as_ref(), Ok(&line));
     let draft = match line.draft(Some(spec)) {
         Ok(draft) => draft,
-        Err(refused) => return drop(short(&refused)),
+        Err(refused) => return drop(checked_error(&refused)),
     };
     let command = Command {
         sequence: Sequence(1),
@@ -75,14 +75,14 @@ fn balances(text: &str, spec: &MarketSpec) -> Result<(Vec<Balance>, String), Str
     Ok((found, text))
 }
 
-fn brought(text: &str, spec: &MarketSpec) {
-    match frugally(text.len(), 64, || balances(text, spec)) {
+fn check_balances(text: &str, spec: &MarketSpec) {
+    match with_memory_limit(text.len(), 64, || balances(text, spec)) {
         Ok((found, again)) => {
             let accounts: BTreeSet<_> = found.iter().map(|it| it.account).collect();
             assert_eq!(accounts.len(), found.len(), "{found:?}");
             assert_eq!(balances(&again, spec), Ok((found, again)));
         }
-        Err(refused) => assert!(short(&refused).starts_with("line "), "{refused}"),
+        Err(refused) => assert!(checked_error(&refused).starts_with("line "), "{refused}"),
     }
 }
 
@@ -102,12 +102,12 @@ fuzz_target!(|data: &[u8]| {
         0 => {
             assert_eq!(why_not_json_lines("FILE", b"{}\n"), None);
             if let Some(why) = why_not_json_lines("FILE", bytes.0) {
-                assert!(short(&why).starts_with("FILE:"), "{why}");
+                assert!(checked_error(&why).starts_with("FILE:"), "{why}");
             }
             line(bytes.0, &spec);
         }
         1 => decimal(&bytes.text(), &spec),
-        2 => brought(&bytes.text(), &spec),
+        2 => check_balances(&bytes.text(), &spec),
         3 => {
             for number in 0..4 {
                 let (base, quote) = (bytes.number(), bytes.number().cast_signed());
@@ -117,8 +117,8 @@ fuzz_target!(|data: &[u8]| {
                     spec.show_lots(base.into()),
                     spec.show_notional(Notional(quote.into())),
                 );
-                brought(&good, &spec);
-                brought(&bytes.spoil_text(&good), &spec);
+                check_balances(&good, &spec);
+                check_balances(&bytes.corrupt_text(&good), &spec);
             }
         }
         _ => {
@@ -127,7 +127,7 @@ fuzz_target!(|data: &[u8]| {
                 let mut text = serde_json::to_vec(&good).expect("numbers and texts");
                 assert_eq!(Line::read(&text), Ok(good));
                 line(&text, &spec);
-                bytes.spoil(&mut text);
+                bytes.corrupt(&mut text);
                 line(&text, &spec);
             }
         }

@@ -21,12 +21,12 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(engine.digest(), snapshot.digest());
     let mut copy = Engine::new(MARKETS_MAX);
     copy.restore(&snapshot).expect("it restored before");
-    let (mut told, mut again): (Vec<Group>, Vec<Group>) = (Vec::new(), Vec::new());
+    let (mut groups, mut copy_groups): (Vec<Group>, Vec<Group>) = (Vec::new(), Vec::new());
     for command in bytes.commands_after(&snapshot) {
-        engine.apply(&command, &mut told);
-        copy.apply(&command, &mut again);
+        engine.apply(&command, &mut groups);
+        copy.apply(&command, &mut copy_groups);
         assert_eq!(engine.audit(), Ok(()));
     }
-    assert_eq!(told, again);
+    assert_eq!(groups, copy_groups);
     assert_eq!(engine.digest(), copy.digest());
 });

@@ -40,7 +40,7 @@ impl Bytes<'_> {
         end.extend_from_slice(&count.to_le_bytes());
         self.seal(end, &mut archive);
         if self.once_in(4) {
-            self.spoil(&mut archive);
+            self.corrupt(&mut archive);
         }
         archive
     }
@@ -80,7 +80,7 @@ impl Bytes<'_> {
 
     fn seal(&mut self, mut payload: Vec<u8>, archive: &mut Vec<u8>) {
         if self.once_in(8) {
-            self.spoil(&mut payload);
+            self.corrupt(&mut payload);
         }
         let mut piece = vec![0; ENVELOPE_LENGTH];
         piece.append(&mut payload);
@@ -107,8 +107,8 @@ pub fn pieces(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     };
     let (mut files, mut rest) = (BTreeMap::new(), archive);
     while !rest.is_empty() {
-        let (head, behind) = rest.split_at(ENVELOPE_LENGTH);
-        let (payload, next) = behind.split_at(number(&head[16..24]));
+        let (head, after_head) = rest.split_at(ENVELOPE_LENGTH);
+        let (payload, next) = after_head.split_at(number(&head[16..24]));
         rest = next;
         let (named, payload) = payload.split_at(2);
         if *named != [0; 2] {
@@ -124,12 +124,12 @@ pub fn pieces(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
 
 /// A disk of limited size.
 #[derive(Debug)]
-pub struct Small {
+pub struct SmallDisk {
     disk: FaultyDisk,
     left: Arc<AtomicU64>,
 }
 
-impl Small {
+impl SmallDisk {
     /// Creates an empty disk of this size.
     #[must_use]
     pub fn new(disk: FaultyDisk, size: u64) -> Self {
@@ -150,7 +150,7 @@ struct SmallFile {
 
 impl SmallFile {
     /// Reserves the space by which the file grows.
-    fn reach(&self, length: u64) -> io::Result<()> {
+    fn reserve(&self, length: u64) -> io::Result<()> {
         let more = length.saturating_sub(self.file.length()?);
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
         let taken = self.left.fetch_update(set, get, |left| left.checked_sub(more));
@@ -158,7 +158,7 @@ impl SmallFile {
     }
 }
 
-impl Disk for Small {
+impl Disk for SmallDisk {
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         self.disk.create_folder(folder)
     }
@@ -214,12 +214,12 @@ impl DiskFile for SmallFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.reach(offset.saturating_add(bytes.len() as u64))?;
+        self.reserve(offset.saturating_add(bytes.len() as u64))?;
         self.file.write_at(offset, bytes)
     }
 
     fn preallocate(&mut self, length: u64) -> io::Result<()> {
-        self.reach(length)?;
+        self.reserve(length)?;
         self.file.preallocate(length)
     }
 

@@ -36,25 +36,25 @@ impl Bytes<'_> {
         let folder = Path::new(FOLDER);
         disk.create_folder(folder).expect("a folder");
         disk.sync_folder(Path::new("/")).expect("its name");
-        let (how, changes) = (self.word(), self.byte() % 6);
+        let (choice, changes) = (self.word(), self.byte() % 6);
         let half = self.0.len() / 2;
-        let (changing, rest) = self.0.split_at(half);
+        let (change_input, rest) = self.0.split_at(half);
         self.0 = rest;
-        Journal::create(disk, folder, OURS, Sequence(1 + how % 3), OPTIONS)?;
+        Journal::create(disk, folder, OURS, Sequence(1 + choice % 3), OPTIONS)?;
         let mut journal = Journal::open(std::sync::Arc::new(disk.clone()), folder, OURS, OPTIONS)?;
         for (at, command) in self.commands().iter().take(COMMANDS_MAX).enumerate() {
             journal.append(&Command { sequence: next(&journal), ..*command })?;
-            match how >> (at % 32 * 2) & 3 {
+            match choice >> (at % 32 * 2) & 3 {
                 0 => drop(journal.commit()?),
                 1 => journal.mark()?,
                 _ => {}
             }
         }
         journal.commit()?;
-        if how & 1 << 63 != 0 {
+        if choice & 1 << 63 != 0 {
             journal.seal()?;
         }
-        self.0 = changing;
+        self.0 = change_input;
         for _ in 0..changes {
             self.change_file(disk);
         }
@@ -64,10 +64,10 @@ impl Bytes<'_> {
 
     fn change_file(&mut self, disk: &FaultyDisk) {
         let files = disk.files(Path::new(FOLDER));
-        let Some((path, _)) = files.get(self.place_in(files.len())) else { return };
+        let Some((path, _)) = files.get(self.index_below(files.len())) else { return };
         let mut bytes = read(disk, path);
-        let how = self.byte() % 8;
-        match how {
+        let choice = self.byte() % 8;
+        match choice {
             0 => disk.remove(path).expect("it is there"),
             // A copy under another name.
             1 => {
@@ -76,30 +76,30 @@ impl Bytes<'_> {
             }
             // The header.
             2 | 3 => {
-                let (at, word) = (self.place_in(HEADER), self.number().to_le_bytes());
+                let (at, word) = (self.index_below(HEADER), self.number().to_le_bytes());
                 put(&mut bytes, at, &word);
-                if let Some(header) = bytes.get_mut(..HEADER).filter(|_| how == 3) {
+                if let Some(header) = bytes.get_mut(..HEADER).filter(|_| choice == 3) {
                     seal_envelope(Kind::Segment, 1, header);
                 }
                 write(disk, path, &bytes);
             }
             // A record, with a new checksum, so that its content is read.
             4 | 5 => {
-                let begun = record(&bytes, self.place_in(64));
-                let (at, word) = (self.place_in(40), self.number().to_le_bytes());
-                put(&mut bytes, begun + at, &word[..1 + self.place_in(8)]);
+                let begun = record(&bytes, self.index_below(64));
+                let (at, word) = (self.index_below(40), self.number().to_le_bytes());
+                put(&mut bytes, begun + at, &word[..1 + self.index_below(8)]);
                 check(&mut bytes, begun);
                 write(disk, path, &bytes);
             }
             // Any bytes, up to the whole file.
             6 => {
-                let (at, many) = (self.place_in(bytes.len()), self.place_in(1_024));
-                let new: Vec<u8> = (0..many).map(|_| self.byte()).collect();
+                let (at, count) = (self.index_below(bytes.len()), self.index_below(1_024));
+                let new: Vec<u8> = (0..count).map(|_| self.byte()).collect();
                 put(&mut bytes, at, &new);
                 write(disk, path, &bytes);
             }
             _ => {
-                self.spoil(&mut bytes);
+                self.corrupt(&mut bytes);
                 write(disk, path, &bytes);
             }
         }

@@ -38,14 +38,14 @@ impl Bytes<'_> {
     }
 
     /// A position below `length`, or zero if `length` is zero.
-    pub fn place_in(&mut self, length: usize) -> usize {
+    pub fn index_below(&mut self, length: usize) -> usize {
         (usize::from(self.byte()) << 8 | usize::from(self.byte())) % length.max(1)
     }
 
     /// Changes some bytes in a few places, and sometimes the length.
-    pub fn spoil(&mut self, bytes: &mut Vec<u8>) {
+    pub fn corrupt(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..self.byte() % 4 {
-            let at = self.place_in(bytes.len());
+            let at = self.index_below(bytes.len());
             match self.byte() % 8 {
                 0 => bytes.truncate(at),
                 1 => bytes.push(self.byte()),
@@ -68,9 +68,9 @@ impl Bytes<'_> {
 
     /// Changes some bytes of a text in a few places. Bytes that are then not valid UTF-8 are
     /// replaced.
-    pub fn spoil_text(&mut self, text: &str) -> String {
+    pub fn corrupt_text(&mut self, text: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
-        self.spoil(&mut bytes);
+        self.corrupt(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -12,10 +12,10 @@ impl Line {
     /// Returns [`Denied`] if the question is about an account that the principal does not act for.
     pub fn may_be_asked_by(&self, principal: &Principal) -> Result<(), Denied> {
         match self {
-            Self::Subscribe(asked) => {
-                asked.account.map_or(Ok(()), |account| principal.may_act_for(account.into()))
+            Self::Subscribe(query) => {
+                query.account.map_or(Ok(()), |account| principal.may_act_for(account.into()))
             }
-            Self::Outcome(asked) => principal.may_act_for(asked.account.into()),
+            Self::Outcome(query) => principal.may_act_for(query.account.into()),
             Self::Order(_) if *principal == Principal::Public => Err(Denied::NoToken),
             Self::Order(_)
             | Self::Hello(_)

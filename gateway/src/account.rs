@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// A connection may be owed this many bytes even if others have used up the budget of all.
-const SHARE: usize = 1 << 16;
+const SHARE_MIN: usize = 1 << 16;
 /// The subscriptions of a connection may have this many times its limit ready.
-const READY: usize = 4;
+const READY_FACTOR: usize = 4;
 
 /// The bytes that all connections may be owed.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    most: usize,
+    limit: usize,
     used: AtomicUsize,
     freed: Notify,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Budget {
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,
-    most: usize,
+    limit: usize,
     owed: Mutex<usize>,
     subscriptions: AtomicUsize,
     /// The bytes that its subscriptions have ready.
@@ -39,28 +39,28 @@ pub(crate) struct Charge {
 
 /// The bytes of a buffer. They count for the budget of all, not for the limit of the connection.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct BufferBytes {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 /// A subscription, which counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Subscribed {
+pub(crate) struct SubscriptionBytes {
     account: Arc<Account>,
-    ready: Held,
+    ready: BufferBytes,
 }
 
 impl Budget {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, used: AtomicUsize::new(0), freed: Notify::new() })
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, used: AtomicUsize::new(0), freed: Notify::new() })
     }
 
     /// The account of a connection that may be owed this many bytes.
-    pub(crate) fn account(self: &Arc<Self>, most: usize) -> Arc<Account> {
+    pub(crate) fn account(self: &Arc<Self>, limit: usize) -> Arc<Account> {
         Arc::new(Account {
             budget: Arc::clone(self),
-            most,
+            limit,
             owed: Mutex::new(0),
             subscriptions: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
@@ -97,12 +97,12 @@ impl Account {
 
     fn take(&self, bytes: usize) -> bool {
         let mut owed = self.owed();
-        if *owed > 0 && *owed + bytes > self.most {
+        if *owed > 0 && *owed + bytes > self.limit {
             return false;
         }
         let budget = &self.budget;
         let all = |used: usize| {
-            let fits = used + bytes <= budget.most || *owed + bytes <= SHARE.min(self.most);
+            let fits = used + bytes <= budget.limit || *owed + bytes <= SHARE_MIN.min(self.limit);
             fits.then_some(used + bytes)
         };
         let fits = budget.used.fetch_update(AcqRel, Acquire, all).is_ok();
@@ -120,24 +120,24 @@ impl Account {
     }
 
     /// Returns `true` if more is owed than may be.
-    pub(crate) fn is_overdrawn(&self) -> bool {
-        *self.owed() > self.most
+    pub(crate) fn is_over_limit(&self) -> bool {
+        *self.owed() > self.limit
     }
 
-    pub(crate) fn subscribed(self: &Arc<Self>) -> Subscribed {
+    pub(crate) fn subscribed(self: &Arc<Self>) -> SubscriptionBytes {
         self.subscriptions.fetch_add(1, AcqRel);
-        Subscribed { account: Arc::clone(self), ready: self.held() }
+        SubscriptionBytes { account: Arc::clone(self), ready: self.buffer_bytes() }
     }
 
     /// Starts to count a buffer of this connection.
-    pub(crate) fn held(&self) -> Held {
-        Held { budget: Arc::clone(&self.budget), bytes: 0 }
+    pub(crate) fn buffer_bytes(&self) -> BufferBytes {
+        BufferBytes { budget: Arc::clone(&self.budget), bytes: 0 }
     }
 }
 
 impl Charge {
     /// Charges more, without waiting, for an answer that has turned out to be larger.
-    pub(crate) fn raise(&mut self, bytes: usize) {
+    pub(crate) fn raise_to(&mut self, bytes: usize) {
         let more = bytes.saturating_sub(self.bytes);
         *self.account.owed() += more;
         self.account.budget.used.fetch_add(more, AcqRel);
@@ -145,7 +145,7 @@ impl Charge {
     }
 }
 
-impl Held {
+impl BufferBytes {
     /// Sets how many bytes are counted.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
@@ -157,14 +157,14 @@ impl Held {
     }
 }
 
-impl Subscribed {
+impl SubscriptionBytes {
     /// Counts what the subscription has ready while its client is slow. Returns `false` if the subscriptions
     /// of the connection have too many bytes ready.
     pub(crate) fn set_ready(&mut self, bytes: usize) -> bool {
-        let Account { ready, most, .. } = &*self.account;
+        let Account { ready, limit, .. } = &*self.account;
         ready.fetch_sub(self.ready.bytes, AcqRel);
         self.ready.set(bytes);
-        ready.fetch_add(bytes, AcqRel) + bytes <= most.saturating_mul(READY)
+        ready.fetch_add(bytes, AcqRel) + bytes <= limit.saturating_mul(READY_FACTOR)
     }
 }
 
@@ -176,13 +176,13 @@ impl Drop for Charge {
     }
 }
 
-impl Drop for Held {
+impl Drop for BufferBytes {
     fn drop(&mut self) {
         self.set(0);
     }
 }
 
-impl Drop for Subscribed {
+impl Drop for SubscriptionBytes {
     fn drop(&mut self) {
         self.set_ready(0);
         self.account.subscriptions.fetch_sub(1, AcqRel);
@@ -204,16 +204,16 @@ mod tests {
 
     #[tokio::test]
     async fn charges_stay_within_the_limit_of_a_connection_and_of_all() {
-        let budget = Budget::new(3 * SHARE);
-        let (one, two) = (budget.account(2 * SHARE), budget.account(2 * SHARE));
-        let large = charged(&one, 2 * SHARE).await.expect("its whole limit");
+        let budget = Budget::new(3 * SHARE_MIN);
+        let (one, two) = (budget.account(2 * SHARE_MIN), budget.account(2 * SHARE_MIN));
+        let large = charged(&one, 2 * SHARE_MIN).await.expect("its whole limit");
         assert!(charged(&one, 1).await.is_none(), "it would be owed more than its limit");
-        let share = charged(&two, SHARE).await.expect("the rest of the budget");
-        assert!(charged(&two, SHARE).await.is_none(), "the budget is used up");
-        let third = budget.account(2 * SHARE);
-        let least = charged(&third, SHARE).await.expect("every connection has its share");
+        let share = charged(&two, SHARE_MIN).await.expect("the rest of the budget");
+        assert!(charged(&two, SHARE_MIN).await.is_none(), "the budget is used up");
+        let third = budget.account(2 * SHARE_MIN);
+        let least = charged(&third, SHARE_MIN).await.expect("every connection has its share");
         drop(large);
-        assert!(charged(&two, SHARE).await.is_some(), "what was freed can be charged");
+        assert!(charged(&two, SHARE_MIN).await.is_some(), "what was freed can be charged");
         drop((share, least));
         assert!(one.is_idle() && two.is_idle() && third.is_idle());
         assert_eq!(budget.used.load(Acquire), 0, "all of it is given back");
@@ -221,26 +221,26 @@ mod tests {
 
     #[tokio::test]
     async fn charge_waits_until_another_is_dropped() {
-        let budget = Budget::new(SHARE);
-        let account = budget.account(SHARE);
+        let budget = Budget::new(SHARE_MIN);
+        let account = budget.account(SHARE_MIN);
         let mut first = account.charge(1).await;
-        first.raise(2 * SHARE);
-        assert!(account.is_overdrawn());
+        first.raise_to(2 * SHARE_MIN);
+        assert!(account.is_over_limit());
         let waiting = account.charge(1);
         let freeing = async {
             tokio::task::yield_now().await;
             drop(first);
         };
         let (charge, ()) = tokio::join!(waiting, freeing);
-        assert!(!account.is_overdrawn() && !account.is_idle());
-        let mut held = account.held();
-        held.set(2 * SHARE);
+        assert!(!account.is_over_limit() && !account.is_idle());
+        let mut buffer_bytes = account.buffer_bytes();
+        buffer_bytes.set(2 * SHARE_MIN);
         let mut subscribed = account.subscribed();
         let mut second = account.subscribed();
-        assert!(subscribed.set_ready(3 * SHARE) && second.set_ready(SHARE));
-        assert!(!second.set_ready(SHARE + 1), "together they have too much ready");
-        assert!(subscribed.set_ready(2 * SHARE), "they have less ready again");
-        drop((charge, held, second));
+        assert!(subscribed.set_ready(3 * SHARE_MIN) && second.set_ready(SHARE_MIN));
+        assert!(!second.set_ready(SHARE_MIN + 1), "together they have too much ready");
+        assert!(subscribed.set_ready(2 * SHARE_MIN), "they have less ready again");
+        drop((charge, buffer_bytes, second));
         assert!(!account.is_idle());
         drop(subscribed);
         assert!(account.is_idle());

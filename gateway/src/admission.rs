@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-use crate::connections::Connections;
+use crate::connections::ConnectionLimits;
 
 /// Open files that connections leave to the host: journal, snapshots, settlement, Redis, children.
 const FILES_RESERVED: usize = 128;
@@ -19,13 +19,13 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 /// Counts connections and refuses those above a limit.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    most: usize,
-    limits: Connections,
-    seats: Mutex<Seats>,
+    connections_max: usize,
+    limits: ConnectionLimits,
+    counts: Mutex<ConnectionCounts>,
 }
 
 #[derive(Debug, Default)]
-struct Seats {
+struct ConnectionCounts {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
     over_tcp: usize,
@@ -36,7 +36,7 @@ struct Seats {
 
 /// The place of one connection. It is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Slot {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
 }
@@ -46,68 +46,70 @@ impl Admission {
     ///
     /// # Errors
     /// Returns an error if the limit leaves no room for connections.
-    pub(crate) fn new(limits: Connections) -> io::Result<Arc<Self>> {
-        let most = room(limits)?;
-        Ok(Arc::new(Self { most, limits, seats: Mutex::default() }))
+    pub(crate) fn new(limits: ConnectionLimits) -> io::Result<Arc<Self>> {
+        let connections_max = allowed_connections(limits)?;
+        Ok(Arc::new(Self { connections_max, limits, counts: Mutex::default() }))
     }
 
     /// Admits a client: over TCP with its address, over the Unix socket with none.
     ///
     /// # Errors
     /// Returns the limit that the connection would exceed, as a sentence for the client.
-    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Seat, String> {
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(why) = self.check(&seats, address) {
-            seats.refused += 1;
-            if seats.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
-                warn!(refused = seats.refused, "connections refused: {why}");
-                (seats.refused, seats.logged) = (0, Some(Instant::now()));
+    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Slot, String> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(why) = self.check(&counts, address) {
+            counts.refused += 1;
+            if counts.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
+                warn!(refused = counts.refused, "connections refused: {why}");
+                (counts.refused, counts.logged) = (0, Some(Instant::now()));
             }
             return Err(why);
         }
-        seats.all += 1;
+        counts.all += 1;
         if let Some(address) = address {
-            seats.over_tcp += 1;
-            *seats.by_address.entry(address).or_default() += 1;
+            counts.over_tcp += 1;
+            *counts.by_address.entry(address).or_default() += 1;
         }
-        Ok(Seat { admission: Arc::clone(self), address })
+        Ok(Slot { admission: Arc::clone(self), address })
     }
 
-    fn check(&self, seats: &Seats, address: Option<IpAddr>) -> Result<(), String> {
-        let tcp_most = self.most - self.limits.reserved;
-        if seats.all >= self.most || (address.is_some() && seats.over_tcp >= tcp_most) {
-            let most = if address.is_some() { tcp_most } else { self.most };
+    fn check(&self, counts: &ConnectionCounts, address: Option<IpAddr>) -> Result<(), String> {
+        let tcp_max = self.connections_max - self.limits.reserved;
+        if counts.all >= self.connections_max || (address.is_some() && counts.over_tcp >= tcp_max) {
+            let connections_max = if address.is_some() { tcp_max } else { self.connections_max };
             return Err(format!(
-                "{most} connections are open, which is the limit; try again later"
+                "{connections_max} connections are open, which is the limit; try again later"
             ));
         }
         let Some(address) = address else { return Ok(()) };
-        let most = self.limits.per_address;
-        if seats.by_address.get(&address).is_some_and(|there| *there >= most) {
-            return Err(format!("{address} has {most} connections, which is the limit; close one"));
+        let connections_max = self.limits.per_address;
+        if counts.by_address.get(&address).is_some_and(|count| *count >= connections_max) {
+            return Err(format!(
+                "{address} has {connections_max} connections, which is the limit; close one"
+            ));
         }
         Ok(())
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut seats = self.admission.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.all -= 1;
+        let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
         let Some(address) = self.address else { return };
-        seats.over_tcp -= 1;
-        if let Some(there) = seats.by_address.get_mut(&address) {
-            *there -= 1;
-            if *there == 0 {
-                seats.by_address.remove(&address);
+        counts.over_tcp -= 1;
+        if let Some(count) = counts.by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.by_address.remove(&address);
             }
         }
     }
 }
 
 /// How many connections the limit of open files has room for, up to the configured number.
-fn room(limits: Connections) -> io::Result<usize> {
-    let needed = (limits.most + FILES_RESERVED) as u64;
+fn allowed_connections(limits: ConnectionLimits) -> io::Result<usize> {
+    let needed = (limits.connections_max + FILES_RESERVED) as u64;
     let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
     let mut limit = getrlimit(Resource::Nofile);
     if !enough(limit.current) {
@@ -118,20 +120,20 @@ fn room(limits: Connections) -> io::Result<usize> {
     }
     let files = match limit.current {
         Some(files) if files < needed => usize::try_from(files).unwrap_or(usize::MAX),
-        _ => return Ok(limits.most),
+        _ => return Ok(limits.connections_max),
     };
-    let most = files.saturating_sub(FILES_RESERVED);
-    if most <= limits.reserved {
+    let connections_max = files.saturating_sub(FILES_RESERVED);
+    if connections_max <= limits.reserved {
         let least = FILES_RESERVED + limits.reserved + 1;
         return Err(io::Error::other(format!(
             "this process may open {files} files at a time, and needs {least}: raise `ulimit -n`"
         )));
     }
     warn!(
-        connections = most,
-        configured = limits.most,
+        connections = connections_max,
+        configured = limits.connections_max,
         files,
         "fewer connections than configured: the limit of open files is too low; raise `ulimit -n`"
     );
-    Ok(most)
+    Ok(connections_max)
 }

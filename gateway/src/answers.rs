@@ -17,13 +17,13 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::account::Account;
-use crate::connected::{Connected, ended};
+use crate::context::{GatewayContext, ended};
 use crate::lines::Bounds;
 use crate::outcomes::Outcomes;
 use crate::outgoing::Outgoing;
-use crate::owed::{Item, Queue, Reply, Wanted};
-use crate::push::{Push, Pushed, Whose, push_account, push_market};
+use crate::push::{FeedOwner, Push, PushedLine, push_account, push_market};
 use crate::turns::Client;
+use crate::unsent::{Item, QuestionResult, Reply, UnsentQueue};
 
 /// How many updates may wait between the subscriptions and the writer.
 const PUSHED_MAX: usize = 256;
@@ -33,18 +33,18 @@ const SUBSCRIPTIONS_MAX: usize = 64;
 /// Writes answers, and between them the lines of subscriptions.
 #[derive(Debug)]
 pub(crate) struct Writer<W> {
-    shared: Arc<Connected>,
+    shared: Arc<GatewayContext>,
     /// The principal that reads the answers.
     principal: Principal,
     /// How many tickets have been resolved.
-    told: Arc<AtomicU64>,
+    resolved: Arc<AtomicU64>,
     /// The outcomes of the commands that were answered.
     outcomes: Outcomes,
-    owed: Queue,
+    unsent: UnsentQueue,
     out: Outgoing<W>,
     account: Option<Arc<Account>>,
-    pushed: mpsc::Receiver<Pushed>,
-    push: mpsc::Sender<Pushed>,
+    pushed: mpsc::Receiver<PushedLine>,
+    push: mpsc::Sender<PushedLine>,
     subscriptions: usize,
     /// Becomes `true` when the subscriptions have to end.
     closing: watch::Sender<bool>,
@@ -52,7 +52,7 @@ pub(crate) struct Writer<W> {
 
 /// A spec for groups in markets that do not exist, which have no decimals. It breaks no bound.
 #[must_use]
-pub fn no_spec() -> MarketSpec {
+pub fn placeholder_spec() -> MarketSpec {
     MarketSpec {
         symbol: Symbol::new("-").unwrap_or_else(|_| unreachable!("a hyphen is a symbol")),
         tick: Step::ONE,
@@ -72,10 +72,10 @@ pub fn no_spec() -> MarketSpec {
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(crate) fn new(
-        shared: Arc<Connected>,
+        shared: Arc<GatewayContext>,
         principal: Principal,
-        told: Arc<AtomicU64>,
-        (to, owed): (W, Queue),
+        resolved: Arc<AtomicU64>,
+        (to, unsent): (W, UnsentQueue),
         bounds: Option<&Bounds>,
     ) -> Self {
         let (push, pushed) = mpsc::channel(PUSHED_MAX);
@@ -85,9 +85,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Self {
             shared,
             principal,
-            told,
+            resolved,
             outcomes: Outcomes::default(),
-            owed,
+            unsent,
             out,
             account,
             pushed,
@@ -101,33 +101,33 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(crate) async fn run(mut self) -> io::Result<Outcomes> {
         loop {
             let next = tokio::select! {
-                owed = self.owed.next() => owed.map(Ok),
+                unsent = self.unsent.next() => unsent.map(Ok),
                 Some(pushed) = self.pushed.recv() => Some(Err(pushed)),
             };
             match next {
                 None => break,
-                Some(Ok(owed)) => {
-                    self.settle(owed.item).await?;
+                Some(Ok(unsent)) => {
+                    self.write_item(unsent.item).await?;
                     // The answer is in the buffer now, which is counted separately.
-                    drop(owed.charge);
+                    drop(unsent.charge);
                 }
                 Some(Err(pushed)) => pushed.put(self.out.buffer()),
             }
-            let idle = self.owed.is_empty() && self.pushed.is_empty();
+            let idle = self.unsent.is_empty() && self.pushed.is_empty();
             if idle || self.out.is_full() {
                 self.flush().await?;
             }
             if idle {
-                self.out.rest();
+                self.out.shrink();
             }
         }
         let outcomes = std::mem::take(&mut self.outcomes);
-        self.last_pushes().await?;
+        self.drain_pushed().await?;
         Ok(outcomes)
     }
 
     /// Writes what the subscriptions have sent by now, and ends them.
-    async fn last_pushes(mut self) -> io::Result<()> {
+    async fn drain_pushed(mut self) -> io::Result<()> {
         // All of them see this, because each has a receiver of its own.
         let _ = self.closing.send(true);
         let (push, _) = mpsc::channel(1);
@@ -142,8 +142,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let Self { out, owed, .. } = self;
-        out.flush(|| owed.weigh()).await
+        let Self { out, unsent, .. } = self;
+        out.flush(|| unsent.charge_received()).await
     }
 
     fn put(&mut self, answer: &Answer) -> io::Result<()> {
@@ -153,7 +153,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(())
     }
 
-    async fn settle(&mut self, item: Item) -> io::Result<()> {
+    async fn write_item(&mut self, item: Item) -> io::Result<()> {
         match item {
             Item::Ticket { line, request, spec, ticket } => {
                 let done = self.done(line, request, spec, ticket).await?;
@@ -161,8 +161,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             Item::Found { line, found, room } => {
                 let found = match found {
-                    Wanted::Now(found) => Ok(*found),
-                    Wanted::Later(ticket) => self.resolve(ticket).await?,
+                    QuestionResult::Now(found) => Ok(*found),
+                    QuestionResult::Later(ticket) => self.resolve(ticket).await?,
                 };
                 let answer = match found {
                     Ok(found) => Answer::of_found(line, found, &self.principal),
@@ -175,8 +175,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let status = self.status(line);
                 self.put(&status)
             }
-            Item::Subscribe { line, asked, client, answered } => {
-                let answer = self.subscribe(line, asked, client).await?;
+            Item::Subscribe { line, query, client, answered } => {
+                let answer = self.subscribe(line, query, client).await?;
                 self.put(&answer)?;
                 // The reader may have ended.
                 let _ = answered.send(());
@@ -223,7 +223,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(match self.resolve(ticket).await? {
             Ok(group) => {
                 self.outcomes.count(group.outcome);
-                let spec = spec.map_or_else(no_spec, |spec| *spec);
+                let spec = spec.map_or_else(placeholder_spec, |spec| *spec);
                 let done = Done::of_group(&self.principal.seen(group), &spec);
                 Answer::Done(Done { line: Some(line), durable: self.shared.is_durable(), ..done })
             }
@@ -236,20 +236,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         &mut self,
         mut ticket: impl Future<Output = Result<T, Stopped>> + Unpin,
     ) -> io::Result<Result<T, Stopped>> {
-        let told = tokio::select! {
+        let resolved = tokio::select! {
             biased;
-            told = &mut ticket => Some(told),
+            resolved = &mut ticket => Some(resolved),
             () = std::future::ready(()) => None,
         };
-        let told = match told {
-            Some(told) => told,
+        let resolved = match resolved {
+            Some(resolved) => resolved,
             None => {
                 self.flush().await?;
                 ticket.await
             }
         };
-        self.told.fetch_add(1, Ordering::Release);
-        Ok(told)
+        self.resolved.fetch_add(1, Ordering::Release);
+        Ok(resolved)
     }
 
     fn stopped(&self, line: u64, request: Option<Uuid>, stopped: Stopped) -> Answer {
@@ -267,22 +267,22 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn subscribe(
         &mut self,
         line: u64,
-        asked: Subscribe,
+        query: Subscribe,
         client: Client,
     ) -> io::Result<Answer> {
         if self.subscriptions >= SUBSCRIPTIONS_MAX {
             let why = format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions");
             return Ok(refused(line, why));
         }
-        let id = MarketId(asked.market);
+        let id = MarketId(query.market);
         let Some(spec) = self.shared.host.spec(id) else {
-            return Ok(refused(line, unknown(asked.market)));
+            return Ok(refused(line, no_market(query.market)));
         };
-        let feed = if asked.from.is_some() {
+        let feed = if query.from.is_some() {
             self.flush().await?;
-            self.resume(asked, client).await?
+            self.resume(query, client).await?
         } else {
-            feed(&self.shared.host, &asked)
+            feed(&self.shared.host, &query)
         };
         let (to, closing) = (self.push.clone(), self.closing.subscribe());
         let push = Push::new(to, closing, self.account.as_ref());
@@ -302,8 +302,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     orders: feed.orders.iter().map(|it| OrderLine::of(it, &spec)).collect(),
                 };
                 let durable = self.shared.is_durable();
-                let whose = Whose { market: id, account, durable };
-                tokio::spawn(push_account(feed, whose, spec, push));
+                let owner = FeedOwner { market: id, account, durable };
+                tokio::spawn(push_account(feed, owner, spec, push));
                 Answer::Orders(orders)
             }
         };
@@ -314,15 +314,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Subscribes from an older command.
     async fn resume(
         &mut self,
-        asked: Subscribe,
+        query: Subscribe,
         client: Client,
     ) -> io::Result<Result<Feed, String>> {
-        let looking = feed_in_turn(Arc::clone(&self.shared), asked, client);
-        tokio::pin!(looking);
+        let replaying = feed_in_turn(Arc::clone(&self.shared), query, client);
+        tokio::pin!(replaying);
         // In the meantime the other subscriptions continue.
         loop {
             tokio::select! {
-                found = &mut looking => return found,
+                found = &mut replaying => return found,
                 Some(pushed) = self.pushed.recv() => {
                     pushed.put(self.out.buffer());
                     if self.pushed.is_empty() || self.out.is_full() {
@@ -338,23 +338,23 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 /// while, and the turns are fair between clients. When the host is about to close, no client waits for a
 /// turn any more.
 async fn feed_in_turn(
-    shared: Arc<Connected>,
-    asked: Subscribe,
+    shared: Arc<GatewayContext>,
+    query: Subscribe,
     client: Client,
 ) -> io::Result<Result<Feed, String>> {
     let mut stop = shared.stop.clone();
     let turn = tokio::select! {
-        turn = shared.resuming.take(client) => turn?,
+        turn = shared.replay_turns.take(client) => turn?,
         () = ended(&mut stop) => return Ok(Err(String::from("the host is shutting down"))),
     };
-    let looking = spawn_blocking(move || {
-        let found = feed(&shared.host, &asked);
+    let replaying = spawn_blocking(move || {
+        let found = feed(&shared.host, &query);
         // The next turn may belong to the task that closes the host.
         drop(shared);
         drop(turn);
         found
     });
-    looking.await.map_err(io::Error::other)
+    replaying.await.map_err(io::Error::other)
 }
 
 /// The feed of a subscription.
@@ -364,20 +364,20 @@ enum Feed {
 }
 
 /// Subscribes, or returns the reason why it cannot.
-fn feed(host: &Host, asked: &Subscribe) -> Result<Feed, String> {
-    let (id, from) = (MarketId(asked.market), asked.from.map(Sequence));
-    let gone = || unknown(asked.market);
-    let feed = match (asked.account, from) {
-        (None, None) => Feed::Market(host.subscribe(id).ok_or_else(gone)?),
+fn feed(host: &Host, query: &Subscribe) -> Result<Feed, String> {
+    let (id, from) = (MarketId(query.market), query.from.map(Sequence));
+    let missing = || no_market(query.market);
+    let feed = match (query.account, from) {
+        (None, None) => Feed::Market(host.subscribe(id).ok_or_else(missing)?),
         (None, Some(from)) => {
             Feed::Market(host.subscribe_from(id, from).map_err(|error| error.to_string())?)
         }
         (Some(account), from) => {
-            let whose = account.into();
+            let owner = account.into();
             let feed = match from {
-                None => host.subscribe_account(id, whose).ok_or_else(gone)?,
+                None => host.subscribe_account(id, owner).ok_or_else(missing)?,
                 Some(from) => host
-                    .subscribe_account_from(id, whose, from)
+                    .subscribe_account_from(id, owner, from)
                     .map_err(|error| error.to_string())?,
             };
             Feed::Account(account, feed)
@@ -390,6 +390,6 @@ const fn refused(line: u64, error: String) -> Answer {
     Answer::Refused(Refused { line, column: None, request: None, error })
 }
 
-fn unknown(market: u32) -> String {
+fn no_market(market: u32) -> String {
     format!("there is no market {market}")
 }

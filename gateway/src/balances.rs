@@ -6,7 +6,7 @@ use std::io::BufRead;
 use crate::json::Amount;
 use pricetime::engine::MarketSpec;
 use pricetime::persistence::journal::echo::shorten;
-use pricetime::persistence::journal::lines::{Next, next_line, too_long};
+use pricetime::persistence::journal::lines::{NextLine, next_line, too_long};
 use pricetime::persistence::settlement::ledger::Balance;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -51,10 +51,10 @@ pub fn read_balances(mut from: impl BufRead, spec: &MarketSpec) -> Result<Vec<Ba
     for at in 1_u64.. {
         let next = next_line(&mut from, &mut line).map_err(|why| format!("line {at}: {why}"))?;
         let read = match next {
-            Next::End => break,
-            Next::Line if line.trim_ascii().is_empty() => continue,
-            Next::Line => serde_json::from_slice(&line).map_err(|why| why.to_string()),
-            Next::Long => Err(too_long()),
+            NextLine::End => break,
+            NextLine::Line if line.trim_ascii().is_empty() => continue,
+            NextLine::Line => serde_json::from_slice(&line).map_err(|why| why.to_string()),
+            NextLine::Long => Err(too_long()),
         };
         let balance = read.and_then(|line: BalanceLine| line.balance(spec)).and_then(|it| {
             let is_new = known.insert(it.account);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// The limits of connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Connections {
+pub struct ConnectionLimits {
     /// How many there may be at a time, over TCP and the Unix socket together.
-    pub most: usize,
+    pub connections_max: usize,
     /// How many of those only the Unix socket may use.
     pub reserved: usize,
     /// How many there may be at a time from one address.

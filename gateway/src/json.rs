@@ -9,12 +9,12 @@
 //! them. [`Line::draft`], [`Line::of`] and [`Done::of`] convert between them and the core's types, all
 //! exactly.
 
-mod asked;
 mod convert;
 mod event;
 mod input;
 mod market;
 mod output;
+mod questions;
 mod read;
 #[cfg(feature = "schema")]
 mod schema;

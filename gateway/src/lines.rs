@@ -13,7 +13,7 @@ use crate::account::Account;
 const FILE_BUFFER: usize = 1 << 16;
 const BUFFER: usize = 1 << 14;
 /// How much of a line's memory is kept for the next one.
-const LINE_KEPT: usize = 1 << 12;
+const LINE_CAPACITY_KEPT: usize = 1 << 12;
 
 /// The limits of a connection. A file has none.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub(crate) enum Read {
     /// There are no more lines.
     End,
     /// No line came in time. The text is the reason.
-    Late(String),
+    TimedOut(String),
 }
 
 /// The lines of a client or of a file.
@@ -48,14 +48,14 @@ pub(crate) struct Lines<R> {
     line: Vec<u8>,
     line_max: usize,
     bounds: Option<Bounds>,
-    begun: bool,
+    has_begun: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) fn new(from: R, line_max: usize, bounds: Option<Bounds>) -> Self {
         let buffer = if bounds.is_some() { BUFFER } else { FILE_BUFFER };
         let from = BufReader::with_capacity(buffer, from);
-        Self { from, line: Vec::new(), line_max, bounds, begun: false }
+        Self { from, line: Vec::new(), line_max, bounds, has_begun: false }
     }
 
     /// The last line that was read, without the white space around it.
@@ -66,7 +66,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Reads the next line. If the future is dropped before it is done, part of a line is lost.
     pub(crate) async fn next(&mut self) -> io::Result<Read> {
         self.line.clear();
-        self.line.shrink_to(LINE_KEPT);
+        self.line.shrink_to(LINE_CAPACITY_KEPT);
         let Some(bounds) = &self.bounds else { return self.read().await };
         if self.from.buffer().contains(&b'\n') {
             // The whole line is there already, as it nearly always is.
@@ -74,27 +74,27 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
         let bounds = bounds.clone();
         loop {
-            let limit = if self.begun { bounds.idle } else { bounds.line };
+            let limit = if self.has_begun { bounds.idle } else { bounds.line };
             match timeout(limit, self.from.fill_buf()).await {
-                Ok(there) => {
-                    there?;
+                Ok(available) => {
+                    available?;
                     break;
                 }
-                Err(_) if !self.begun => {
-                    return Ok(Read::Late(format!("no line arrived within {limit:?}")));
+                Err(_) if !self.has_begun => {
+                    return Ok(Read::TimedOut(format!("no line arrived within {limit:?}")));
                 }
                 Err(_) if bounds.account.is_idle() => {
-                    return Ok(Read::Late(format!("idle for {limit:?}")));
+                    return Ok(Read::TimedOut(format!("idle for {limit:?}")));
                 }
                 Err(_) => {}
             }
         }
-        let late = || Read::Late(format!("a line did not end within {:?}", bounds.line));
-        timeout(bounds.line, self.read()).await.unwrap_or_else(|_| Ok(late()))
+        let timed_out = || Read::TimedOut(format!("a line did not end within {:?}", bounds.line));
+        timeout(bounds.line, self.read()).await.unwrap_or_else(|_| Ok(timed_out()))
     }
 
     async fn read(&mut self) -> io::Result<Read> {
-        self.begun = true;
+        self.has_begun = true;
         let most = self.line_max as u64;
         let read = (&mut self.from).take(most + 1).read_until(b'\n', &mut self.line).await?;
         if read == 0 {
@@ -110,9 +110,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Skips the rest of the line.
     async fn skip(&mut self) -> io::Result<()> {
         loop {
-            let there = self.from.fill_buf().await?;
-            let end = there.iter().position(|byte| *byte == b'\n');
-            let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
+            let available = self.from.fill_buf().await?;
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let (used, done) =
+                end.map_or((available.len(), available.is_empty()), |end| (end + 1, true));
             self.from.consume(used);
             if done {
                 return Ok(());

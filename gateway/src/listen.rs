@@ -15,17 +15,17 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::account::Budget;
-use crate::admission::{Admission, Seat};
-use crate::connected::{Connected, ended};
-use crate::connections::Connections;
+use crate::admission::{Admission, Slot};
+use crate::connections::ConnectionLimits;
+use crate::context::{GatewayContext, ended};
 use crate::lines::Bounds;
 use crate::session::Session;
 use crate::socket::Socket;
 
 /// How long connections may take to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be accepted.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// The addresses to listen on.
 #[derive(Clone, Debug, Default)]
@@ -66,24 +66,24 @@ pub struct Listeners {
 /// The limits of connections, of each one and of all together.
 #[derive(Debug)]
 struct Limits {
-    connections: Connections,
+    connections: ConnectionLimits,
     admission: Arc<Admission>,
     budget: Arc<Budget>,
 }
 
 impl Limits {
-    fn new(connections: Connections) -> io::Result<Self> {
+    fn new(connections: ConnectionLimits) -> io::Result<Self> {
         let admission = Admission::new(connections)?;
         Ok(Self { connections, admission, budget: Budget::new(connections.bytes_of_all) })
     }
 
     /// Admits a client: over TCP with its address, over the Unix socket with none.
-    fn admit(&self, address: Option<IpAddr>) -> Result<(Seat, Bounds), String> {
-        let seat = self.admission.admit(address)?;
-        let Connections { line, idle, write, bytes, .. } = self.connections;
+    fn admit(&self, address: Option<IpAddr>) -> Result<(Slot, Bounds), String> {
+        let slot = self.admission.admit(address)?;
+        let ConnectionLimits { line, idle, write, bytes, .. } = self.connections;
         // Operators type by hand, so only idleness ends their connections.
         let line = if address.is_some() { line } else { idle };
-        Ok((seat, Bounds { line, idle, write, account: self.budget.account(bytes) }))
+        Ok((slot, Bounds { line, idle, write, account: self.budget.account(bytes) }))
     }
 }
 
@@ -93,7 +93,7 @@ impl Listeners {
     /// # Errors
     /// Returns the address that cannot be bound, with the reason, or an error if too few files may be
     /// open for connections.
-    pub async fn open(addresses: &Addresses, connections: Connections) -> io::Result<Self> {
+    pub async fn open(addresses: &Addresses, connections: ConnectionLimits) -> io::Result<Self> {
         let limits = addresses.any().then(|| Limits::new(connections)).transpose()?;
         let (unix, tcp) = bind(addresses).await?;
         if let Some(path) = &addresses.unix {
@@ -106,7 +106,7 @@ impl Listeners {
     }
 
     /// Serves clients until all connections have to end, and then waits for those that are still open.
-    pub async fn serve(self, shared: Arc<Connected>) {
+    pub async fn serve(self, shared: Arc<GatewayContext>) {
         let mut stop = shared.stop.clone();
         let mut sessions = JoinSet::new();
         let Some(limits) = &self.limits else { return ended(&mut stop).await };
@@ -115,10 +115,10 @@ impl Listeners {
                 () = ended(&mut stop) => break,
                 accepted = accept_unix(self.unix.as_ref()) => match accepted {
                     Ok(stream) => match limits.admit(None) {
-                        Ok((seat, bounds)) => {
+                        Ok((slot, bounds)) => {
                             let (from, to) = stream.into_split();
-                            let session = Session::new(Arc::clone(&shared), Principal::Operator).on(bounds);
-                            sessions.spawn(serve(session, from, to, seat));
+                            let session = Session::new(Arc::clone(&shared), Principal::Operator).with_bounds(bounds);
+                            sessions.spawn(serve(session, from, to, slot));
                         }
                         Err(why) => drop(stream.try_write(&refusal(why))),
                     },
@@ -126,13 +126,13 @@ impl Listeners {
                 },
                 accepted = accept_tcp(self.tcp.as_ref()) => match accepted {
                     Ok((stream, address)) => match limits.admit(Some(address.ip())) {
-                        Ok((seat, bounds)) => {
+                        Ok((slot, bounds)) => {
                             // Without this an answer may wait for the next one. It still works.
                             let _ = stream.set_nodelay(true);
                             let (from, to) = stream.into_split();
-                            let session = Session::new(Arc::clone(&shared), Principal::Public).on(bounds);
-                            let session = session.of_peer(Some(address));
-                            sessions.spawn(serve(session, from, to, seat));
+                            let session = Session::new(Arc::clone(&shared), Principal::Public).with_bounds(bounds);
+                            let session = session.with_peer(Some(address));
+                            sessions.spawn(serve(session, from, to, slot));
                         }
                         Err(why) => drop(stream.try_write(&refusal(why))),
                     },
@@ -146,7 +146,7 @@ impl Listeners {
             socket.remove();
         }
         let all = async { while sessions.join_next().await.is_some() {} };
-        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
             warn!("clients disconnected at shutdown: they do not read their answers");
             sessions.shutdown().await;
         }
@@ -157,7 +157,7 @@ async fn bind(addresses: &Addresses) -> io::Result<(Option<Socket>, Option<TcpLi
     let mut unix = None;
     if let Some(path) = &addresses.unix {
         let socket = Socket::open(path).await;
-        let named = |why| of(&path.display(), &why);
+        let named = |why| with_address(&path.display(), &why);
         unix = Some(socket.map_err(named)?);
     }
     let mut tcp = None;
@@ -167,7 +167,7 @@ async fn bind(addresses: &Addresses) -> io::Result<(Option<Socket>, Option<TcpLi
             if let Some(socket) = &unix {
                 socket.remove();
             }
-            of(address, &why)
+            with_address(address, &why)
         };
         tcp = Some(listener.map_err(named)?);
     }
@@ -175,7 +175,7 @@ async fn bind(addresses: &Addresses) -> io::Result<(Option<Socket>, Option<TcpLi
 }
 
 /// Adds the address to an error.
-fn of(address: &impl Display, why: &io::Error) -> io::Error {
+fn with_address(address: &impl Display, why: &io::Error) -> io::Error {
     io::Error::new(why.kind(), format!("{address}: {why}"))
 }
 
@@ -184,12 +184,12 @@ async fn serve(
     session: Session,
     from: impl AsyncRead + Unpin,
     to: impl AsyncWrite + Unpin,
-    seat: Seat,
+    slot: Slot,
 ) {
     if let Err(error) = session.run(from, to).await {
         info!("client disconnected: {error}");
     }
-    drop(seat);
+    drop(slot);
 }
 
 /// The only line of a connection that is not admitted.
@@ -202,7 +202,7 @@ fn refusal(error: String) -> Vec<u8> {
 
 async fn pause(error: &io::Error) {
     warn!("cannot accept a connection: {error}");
-    tokio::time::sleep(PAUSE).await;
+    tokio::time::sleep(ACCEPT_RETRY).await;
 }
 
 async fn accept_unix(socket: Option<&Socket>) -> io::Result<UnixStream> {

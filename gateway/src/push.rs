@@ -11,19 +11,19 @@ use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::account::{Account, Charge, Subscribed};
-use crate::connected::ended;
+use crate::account::{Account, Charge, SubscriptionBytes};
+use crate::context::ended;
 
 /// How often the subscription checks how much is ready for a slow client.
-const LOOK: Duration = Duration::from_millis(100);
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A line of a subscription.
-pub(crate) struct Pushed {
+pub(crate) struct PushedLine {
     line: Vec<u8>,
     _charge: Option<Charge>,
 }
 
-impl Pushed {
+impl PushedLine {
     /// Appends the line to the buffer.
     pub(crate) fn put(self, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(&self.line);
@@ -33,23 +33,23 @@ impl Pushed {
 
 /// The sending end of a subscription.
 pub(crate) struct Push {
-    to: mpsc::Sender<Pushed>,
+    to: mpsc::Sender<PushedLine>,
     closing: watch::Receiver<bool>,
     account: Option<Arc<Account>>,
-    subscribed: Option<Subscribed>,
+    subscribed: Option<SubscriptionBytes>,
 }
 
 /// Why a line was not sent.
-enum Untold {
+enum NotSent {
     /// The writer has ended.
-    Gone,
+    WriterEnded,
     /// The client is slow, and too much is ready for it.
     Slow,
 }
 
 impl Push {
     pub(crate) fn new(
-        to: mpsc::Sender<Pushed>,
+        to: mpsc::Sender<PushedLine>,
         closing: watch::Receiver<bool>,
         account: Option<&Arc<Account>>,
     ) -> Self {
@@ -59,31 +59,31 @@ impl Push {
 
     /// Sends a line as soon as the connection may be owed it. `ready` returns how many more lines there
     /// are.
-    async fn tell(&mut self, answer: &Answer, ready: impl Fn() -> usize) -> Result<(), Untold> {
+    async fn send(&mut self, answer: &Answer, ready: impl Fn() -> usize) -> Result<(), NotSent> {
         let Self { to, account, subscribed, .. } = self;
-        let line = serde_json::to_vec(answer).map_err(|_| Untold::Gone)?;
-        let bytes = size_of::<Pushed>() + line.capacity();
-        let bringing = async {
+        let line = serde_json::to_vec(answer).map_err(|_| NotSent::WriterEnded)?;
+        let bytes = size_of::<PushedLine>() + line.capacity();
+        let sending = async {
             let charge = match account {
                 None => None,
                 Some(account) => tokio::select! {
                     biased;
                     charge = account.charge(bytes) => Some(charge),
-                    () = to.closed() => return Err(Untold::Gone),
+                    () = to.closed() => return Err(NotSent::WriterEnded),
                 },
             };
-            to.send(Pushed { line, _charge: charge }).await.map_err(|_| Untold::Gone)
+            to.send(PushedLine { line, _charge: charge }).await.map_err(|_| NotSent::WriterEnded)
         };
-        tokio::pin!(bringing);
+        tokio::pin!(sending);
         loop {
-            if let Ok(brought) = timeout(LOOK, &mut bringing).await {
-                return brought;
+            if let Ok(sent) = timeout(CHECK_INTERVAL, &mut sending).await {
+                return sent;
             }
             // The next lines are likely to be as long as this one.
             let bytes = bytes.saturating_mul(ready());
             if subscribed.as_mut().is_some_and(|subscribed| !subscribed.set_ready(bytes)) {
                 info!(bytes, "subscription ended: its client is slow");
-                return Err(Untold::Slow);
+                return Err(NotSent::Slow);
             }
         }
     }
@@ -109,10 +109,10 @@ pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Pu
             None => return,
             Some(Ok(update)) => {
                 let update = Answer::Update(Update::of(&update, &spec));
-                match push.tell(&update, || updates.ready()).await {
+                match push.send(&update, || updates.ready()).await {
                     Ok(()) => {}
-                    Err(Untold::Gone) => return,
-                    Err(Untold::Slow) => break pricetime::Ended.to_string(),
+                    Err(NotSent::WriterEnded) => return,
+                    Err(NotSent::Slow) => break pricetime::Ended.to_string(),
                 }
             }
             Some(Err(ended)) => break ended.to_string(),
@@ -120,11 +120,11 @@ pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Pu
     };
     drop(updates);
     // If the writer has ended, the client cannot be reached.
-    let _ = push.tell(&Answer::Ended(Ended { market, account: None, why }), || 0).await;
+    let _ = push.send(&Answer::Ended(Ended { market, account: None, why }), || 0).await;
 }
 
 /// The account of the events, and whether they are durable when they are sent.
-pub(crate) struct Whose {
+pub(crate) struct FeedOwner {
     pub(crate) market: MarketId,
     pub(crate) account: Uuid,
     pub(crate) durable: bool,
@@ -133,7 +133,7 @@ pub(crate) struct Whose {
 /// Sends an account's own events until the subscription or the connection ends.
 pub(crate) async fn push_account(
     feed: AccountFeed,
-    Whose { market, account, durable }: Whose,
+    FeedOwner { market, account, durable }: FeedOwner,
     spec: MarketSpec,
     mut push: Push,
 ) {
@@ -145,10 +145,10 @@ pub(crate) async fn push_account(
             None => return,
             Some(Ok(group)) => {
                 let own = Answer::Own(Done { durable, ..Done::of_group(&group, &spec) });
-                match push.tell(&own, || updates.ready()).await {
+                match push.send(&own, || updates.ready()).await {
                     Ok(()) => {}
-                    Err(Untold::Gone) => return,
-                    Err(Untold::Slow) => break pricetime::Ended.to_string(),
+                    Err(NotSent::WriterEnded) => return,
+                    Err(NotSent::Slow) => break pricetime::Ended.to_string(),
                 }
             }
             Some(Err(ended)) => break ended.to_string(),
@@ -156,5 +156,5 @@ pub(crate) async fn push_account(
     };
     drop(updates);
     let ended = Ended { market: market.0, account: Some(account), why };
-    let _ = push.tell(&Answer::Ended(ended), || 0).await;
+    let _ = push.send(&Answer::Ended(ended), || 0).await;
 }

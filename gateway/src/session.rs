@@ -19,20 +19,20 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
 use crate::answers::Writer;
-use crate::connected::{Connected, Times, ended};
+use crate::context::{GatewayContext, TimePolicy, ended};
 use crate::lines::{Bounds, Lines, Read};
 use crate::outcomes::Outcomes;
-use crate::owed::{Item, Items, Reply, Wanted, owed};
 use crate::turns::Client;
+use crate::unsent::{AnswerSender, Item, QuestionResult, Reply, unsent};
 
 /// How long it waits if the core has no room.
-const BUSY: Duration = Duration::from_millis(1);
+const BUSY_RETRY: Duration = Duration::from_millis(1);
 /// How many levels of books may be owed before no more lines are read.
 const LEVELS_MAX: u32 = 1 << 16;
 
 /// How many lines were read and refused, and the outcomes of the commands.
 #[derive(Clone, Debug, Default)]
-pub struct Met {
+pub struct SessionCounts {
     /// Lines that were read.
     pub lines: u64,
     /// Lines that were refused.
@@ -41,7 +41,7 @@ pub struct Met {
     pub outcomes: Outcomes,
 }
 
-impl Met {
+impl SessionCounts {
     /// Adds the counts of another session.
     pub fn add(&mut self, other: &Self) {
         self.lines += other.lines;
@@ -53,7 +53,7 @@ impl Met {
 /// The reading end of a connection.
 #[derive(Debug)]
 pub struct Session {
-    shared: Arc<Connected>,
+    shared: Arc<GatewayContext>,
     principal: Principal,
     /// The address of the client, for the log.
     peer: Option<SocketAddr>,
@@ -65,20 +65,20 @@ pub struct Session {
     specs: BTreeMap<MarketId, Option<Arc<MarketSpec>>>,
     /// How many tickets the host has given, and how many of them the writer has resolved.
     tickets: u64,
-    told: Arc<AtomicU64>,
+    resolved: Arc<AtomicU64>,
     levels: Arc<Semaphore>,
-    met: Met,
+    counts: SessionCounts,
     /// The limits of a connection. `None` for a file.
     bounds: Option<Bounds>,
 }
 
 /// What is wrong with a line, and at which byte of it.
-struct Wrong {
+struct LineError {
     column: Option<u64>,
     error: String,
 }
 
-impl<T: ToString> From<T> for Wrong {
+impl<T: ToString> From<T> for LineError {
     fn from(error: T) -> Self {
         Self { column: None, error: error.to_string() }
     }
@@ -87,7 +87,7 @@ impl<T: ToString> From<T> for Wrong {
 impl Session {
     /// Creates a session of this principal.
     #[must_use]
-    pub fn new(shared: Arc<Connected>, principal: Principal) -> Self {
+    pub fn new(shared: Arc<GatewayContext>, principal: Principal) -> Self {
         Self {
             shared,
             principal,
@@ -96,15 +96,15 @@ impl Session {
             session: None,
             specs: BTreeMap::new(),
             tickets: 0,
-            told: Arc::default(),
+            resolved: Arc::default(),
             levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
-            met: Met::default(),
+            counts: SessionCounts::default(),
             bounds: None,
         }
     }
 
     /// Sets the limits of a connection. A session without them reads a file.
-    pub(crate) fn on(self, bounds: Bounds) -> Self {
+    pub(crate) fn with_bounds(self, bounds: Bounds) -> Self {
         Self { bounds: Some(bounds), ..self }
     }
 
@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Logs a token that is refused with this address.
-    pub(crate) fn of_peer(self, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn with_peer(self, peer: Option<SocketAddr>) -> Self {
         Self { peer, ..self }
     }
 
@@ -124,11 +124,11 @@ impl Session {
         mut self,
         from: impl AsyncRead + Unpin,
         to: impl AsyncWrite + Unpin,
-    ) -> io::Result<Met> {
-        let (items, owed) = owed(self.bounds.as_ref().map(|bounds| &bounds.account));
-        let (principal, told) = (self.principal.clone(), Arc::clone(&self.told));
+    ) -> io::Result<SessionCounts> {
+        let (items, unsent) = unsent(self.bounds.as_ref().map(|bounds| &bounds.account));
+        let (principal, resolved) = (self.principal.clone(), Arc::clone(&self.resolved));
         let (shared, bounds) = (Arc::clone(&self.shared), self.bounds.clone());
-        let writer = Writer::new(shared, principal, told, (to, owed), bounds.as_ref());
+        let writer = Writer::new(shared, principal, resolved, (to, unsent), bounds.as_ref());
         let reading = async {
             let read = self.read(from, &items).await;
             // The orders of this connection end now, even if answers are still on their way.
@@ -139,14 +139,14 @@ impl Session {
         let (read, wrote) = tokio::join!(reading, writer.run());
         read?;
         match wrote {
-            Ok(outcomes) => Ok(Met { outcomes, ..self.met }),
+            Ok(outcomes) => Ok(SessionCounts { outcomes, ..self.counts }),
             // A client that has disconnected has read what it wanted.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.met),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.counts),
             Err(error) => Err(error),
         }
     }
 
-    async fn read(&mut self, from: impl AsyncRead + Unpin, items: &Items) -> io::Result<()> {
+    async fn read(&mut self, from: impl AsyncRead + Unpin, items: &AnswerSender) -> io::Result<()> {
         let most = self.shared.line_max;
         let mut lines = Lines::new(from, most, self.bounds.clone());
         let mut stop = self.shared.stop.clone();
@@ -157,13 +157,13 @@ impl Session {
                 biased;
                 read = lines.next() => read?,
                 () = ended(&mut stop) => return Ok(()),
-                () = items.gone() => return Ok(()),
+                () = items.until_closed() => return Ok(()),
             };
             let text = lines.text();
-            self.met.lines += u64::from(matches!(read, Read::Line | Read::Long));
+            self.counts.lines += u64::from(matches!(read, Read::Line | Read::Long));
             let taken = match read {
                 Read::End => return Ok(()),
-                Read::Late(why) => {
+                Read::TimedOut(why) => {
                     let error = format!("connection closed: {why}");
                     let refused = RefusedLine { line: 0, column: None, request: None, error };
                     // If the writer has ended, the client cannot be reached.
@@ -177,40 +177,40 @@ impl Session {
                     let _ = items.send(Item::Refused(self.refuse(why.into(), text))).await;
                     return Ok(());
                 }
-                Read::Long => Err(Wrong::from(format!("the line is longer than {most} bytes"))),
+                Read::Long => Err(LineError::from(format!("the line is longer than {most} bytes"))),
                 Read::Line => {
                     unknown = false;
                     self.take(text, items).await
                 }
             };
-            let owed = match taken {
+            let unsent = match taken {
                 Ok(Some(item)) => item,
                 Ok(None) => continue,
-                Err(wrong) => Item::Refused(self.refuse(wrong, text)),
+                Err(line_error) => Item::Refused(self.refuse(line_error, text)),
             };
-            if items.send(owed).await.is_err() {
+            if items.send(unsent).await.is_err() {
                 return Ok(());
             }
         }
     }
 
     /// Handles a line. Returns the answer that is owed for it, if any.
-    async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
-        let line = Line::read(text).map_err(|Unreadable { column, why }| Wrong {
+    async fn take(&mut self, text: &[u8], items: &AnswerSender) -> Result<Option<Item>, LineError> {
+        let line = Line::read(text).map_err(|Unreadable { column, why }| LineError {
             column: Some(column as u64),
             error: why,
         })?;
-        let number = self.met.lines;
+        let number = self.counts.lines;
         let Some(market) = line.market() else { return self.ask(line, items).await };
-        let is_followed = self.shared.times == Times::Followed;
-        if line.time().is_some() && self.shared.times == Times::Refused {
+        let is_followed = self.shared.times == TimePolicy::Followed;
+        if line.time().is_some() && self.shared.times == TimePolicy::Refused {
             let why = "a running market uses its own clock: leave out `time`; `run --once --input \
                        FILE` follows the times of a recording, and with --ignore-times uses the \
                        current time";
             return Err(why.into());
         }
-        let adds = matches!(line, Line::AddMarket(_));
-        let spec = if adds { None } else { self.spec(market, items).await };
+        let adds_market = matches!(line, Line::AddMarket(_));
+        let spec = if adds_market { None } else { self.spec(market, items).await };
         let draft = line.draft(spec.as_deref()).map_err(|error| error.to_string())?;
         if draft.session.is_some() && !is_followed {
             return Err("`session` is for recordings: use `cancel_on_disconnect` in `hello`".into());
@@ -229,7 +229,7 @@ impl Session {
         }
         let ticket = if is_followed {
             let time = line.time().map(|time| time.0);
-            self.enter(|host, _| host.submit_at(time, draft)).await?
+            self.submit_with(|host, _| host.submit_at(time, draft)).await?
         } else {
             self.submit(draft).await?
         };
@@ -243,24 +243,24 @@ impl Session {
     }
 
     /// Handles a line that is not a command. Returns the answer that is owed for it, if any.
-    async fn ask(&mut self, line: Line, items: &Items) -> Result<Option<Item>, Wrong> {
+    async fn ask(&mut self, line: Line, items: &AnswerSender) -> Result<Option<Item>, LineError> {
         line.may_be_asked_by(&self.principal)?;
-        let number = self.met.lines;
+        let number = self.counts.lines;
         if let Some(question) = line.question() {
             return self.find(question).await.map(Some);
         }
         if let Line::Hello(hello) = &line {
-            return self.greet(hello).map(Some);
+            return self.handle_hello(hello).map(Some);
         }
         if matches!(line, Line::Status(_)) {
             return Ok(Some(Item::Status(number)));
         }
-        let Line::Subscribe(asked) = line else { return Err("this line is not a question".into()) };
+        let Line::Subscribe(query) = line else { return Err("this line is not a question".into()) };
         // The subscription has to show everything that the lines after it do, so it begins before they
         // are read.
         let (answered, done) = oneshot::channel();
         let client = Client::of(&self.principal, self.peer.map(|it| it.ip()));
-        let item = Item::Subscribe { line: number, asked, client, answered };
+        let item = Item::Subscribe { line: number, query, client, answered };
         if items.send(item).await.is_ok() {
             // If the writer has ended, there is nothing to wait for.
             let _ = done.await;
@@ -270,7 +270,7 @@ impl Session {
 
     /// Asks a question. The answer shows what the lines before it did, and nothing that a line after it
     /// does. The lines after it are read in the meantime, and share the sync of those before it.
-    async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
+    async fn find(&mut self, question: Question) -> Result<Item, LineError> {
         let levels = match question {
             Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
             // A market in a list takes about as much memory as two levels.
@@ -281,18 +281,18 @@ impl Session {
         };
         let levels = levels.unwrap_or(LEVELS_MAX).clamp(1, LEVELS_MAX);
         let room = Arc::clone(&self.levels).acquire_many_owned(levels).await.ok();
-        let found = if self.told.load(Ordering::Acquire) == self.tickets {
-            Wanted::Now(Box::new(self.shared.host.find(question)))
+        let found = if self.resolved.load(Ordering::Acquire) == self.tickets {
+            QuestionResult::Now(Box::new(self.shared.host.find(question)))
         } else {
-            let ticket = self.enter(|host, _| host.ask(question)).await?;
+            let ticket = self.submit_with(|host, _| host.ask(question)).await?;
             self.tickets += 1;
-            Wanted::Later(ticket)
+            QuestionResult::Later(ticket)
         };
-        Ok(Item::Found { line: self.met.lines, found, room })
+        Ok(Item::Found { line: self.counts.lines, found, room })
     }
 
-    fn greet(&mut self, hello: &Hello) -> Result<Item, Wrong> {
-        if self.met.lines != 1 {
+    fn handle_hello(&mut self, hello: &Hello) -> Result<Item, LineError> {
+        if self.counts.lines != 1 {
             return Err("`hello` must be the first line".into());
         }
         if hello.format != FORMAT {
@@ -312,7 +312,7 @@ impl Session {
 
     /// The spec of a market. If it is not known, this waits until all earlier lines are answered, because
     /// one of them may add the market.
-    async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
+    async fn spec(&mut self, market: MarketId, items: &AnswerSender) -> Option<Arc<MarketSpec>> {
         let mut spec = match self.specs.get(&market) {
             Some(Some(spec)) => return Some(Arc::clone(spec)),
             Some(None) => None,
@@ -332,8 +332,8 @@ impl Session {
     }
 
     /// Submits a command.
-    async fn submit(&mut self, draft: Draft) -> Result<Ticket, Wrong> {
-        self.enter(|host, session| match session {
+    async fn submit(&mut self, draft: Draft) -> Result<Ticket, LineError> {
+        self.submit_with(|host, session| match session {
             Some(session) => host.submit_in(session, draft),
             None => host.submit(draft),
         })
@@ -341,10 +341,10 @@ impl Session {
     }
 
     /// Submits something. While there is no room, it waits, and no further line is read.
-    async fn enter<T>(
+    async fn submit_with<T>(
         &mut self,
         submit: impl Fn(&Host, Option<&mut pricetime::Session>) -> Result<Ticket<T>, Refused>,
-    ) -> Result<Ticket<T>, Wrong> {
+    ) -> Result<Ticket<T>, LineError> {
         loop {
             match submit(&self.shared.host, self.session.as_mut()) {
                 Ok(ticket) => return Ok(ticket),
@@ -353,7 +353,7 @@ impl Session {
                 Err(Refused::Busy) if *self.shared.stop.borrow() => {
                     return Err("the host is shutting down and had no room for the command".into());
                 }
-                Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
+                Err(Refused::Busy) => tokio::time::sleep(BUSY_RETRY).await,
                 Err(Refused::Stopped) => {
                     let why = self.shared.host.status().stopped.map(|it| it.reason());
                     let why =
@@ -365,10 +365,10 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, wrong: Wrong, text: &[u8]) -> RefusedLine {
-        self.met.refused += 1;
-        let Wrong { column, error } = wrong;
-        let line = self.met.lines;
+    fn refuse(&mut self, line_error: LineError, text: &[u8]) -> RefusedLine {
+        self.counts.refused += 1;
+        let LineError { column, error } = line_error;
+        let line = self.counts.lines;
         if let Some(name) = &self.name {
             warn!("{name}:{line}:{}: {error}", column.unwrap_or(1));
         }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use pricetime::persistence::journal::rename_new;
 
 /// A process that has bound its socket listens on it well within this time.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const RECHECK_AFTER: Duration = Duration::from_millis(50);
 
 /// Identifies a file, whatever its name: device and inode.
 type Identity = (u64, u64);
@@ -32,9 +32,9 @@ pub(crate) struct Socket {
 }
 
 /// A folder that only its owner can enter. It is removed when this is dropped.
-struct Private(PathBuf);
+struct PrivateFolder(PathBuf);
 
-impl Private {
+impl PrivateFolder {
     /// Creates a folder beside this file.
     fn beside(path: &Path) -> io::Result<Self> {
         // The name is short because the path of a socket has room for some 100 bytes. It is random because
@@ -46,7 +46,7 @@ impl Private {
     }
 }
 
-impl Drop for Private {
+impl Drop for PrivateFolder {
     fn drop(&mut self) {
         // If it cannot be removed, it stays, and only its owner can enter it.
         drop(fs::remove_file(self.0.join(SOCKET)));
@@ -63,15 +63,15 @@ impl Socket {
     /// # Errors
     /// Returns an error if anything else has the name.
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
-        let own = Private::beside(path)?;
-        let begun = own.0.join(SOCKET);
-        let listener = UnixListener::bind(&begun)?;
-        fs::set_permissions(&begun, Permissions::from_mode(0o600))?;
-        let identity = identity(&fs::symlink_metadata(&begun)?);
-        match rename_new(&begun, path) {
+        let own = PrivateFolder::beside(path)?;
+        let unnamed = own.0.join(SOCKET);
+        let listener = UnixListener::bind(&unnamed)?;
+        fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
+        let identity = identity(&fs::symlink_metadata(&unnamed)?);
+        match rename_new(&unnamed, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 remove_dead(path).await?;
-                rename_new(&begun, path)?;
+                rename_new(&unnamed, path)?;
             }
             renamed => renamed?,
         }
@@ -103,7 +103,7 @@ async fn remove_dead(path: &Path) -> io::Result<()> {
     if file.uid() != rustix::process::geteuid().as_raw() {
         return refused("another user's socket has this name");
     }
-    for look in 0..2 {
+    for attempt in 0..2 {
         match UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             // A process whose queue of new connections is full listens too.
@@ -113,9 +113,9 @@ async fn remove_dead(path: &Path) -> io::Result<()> {
             Err(error) => return refused(&format!("cannot connect to the socket there: {error}")),
             Ok(_) => return refused("another process listens there"),
         }
-        if look == 0 {
+        if attempt == 0 {
             // It may be bound by a process that is about to listen.
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(RECHECK_AFTER).await;
         }
     }
     if remove(path, identity(&file))? {
@@ -127,14 +127,14 @@ async fn remove_dead(path: &Path) -> io::Result<()> {
 
 /// Removes a file if it is this one. It is moved aside first, so that no other file is removed that gets
 /// the name in the meantime.
-fn remove(path: &Path, which: Identity) -> io::Result<bool> {
-    if identity(&fs::symlink_metadata(path)?) != which {
+fn remove(path: &Path, expected: Identity) -> io::Result<bool> {
+    if identity(&fs::symlink_metadata(path)?) != expected {
         return Ok(false);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     rename_new(path, &aside)?;
-    if identity(&fs::symlink_metadata(&aside)?) == which {
+    if identity(&fs::symlink_metadata(&aside)?) == expected {
         fs::remove_file(&aside)?;
         return Ok(true);
     }

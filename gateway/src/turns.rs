@@ -47,14 +47,14 @@ struct State {
 impl Turns {
     /// Waits for a turn. Dropping the future gives up the place in the queue.
     pub(crate) async fn take(&self, client: Client) -> io::Result<Turn> {
-        match self.enter(client) {
+        match self.try_take(client) {
             Ok(turn) => Ok(turn),
             Err(turn) => turn.await.map_err(io::Error::other),
         }
     }
 
     /// Takes the turn if it is free. Otherwise returns the receiver that it will come through.
-    fn enter(&self, client: Client) -> Result<Turn, oneshot::Receiver<Turn>> {
+    fn try_take(&self, client: Client) -> Result<Turn, oneshot::Receiver<Turn>> {
         let mut state = self.state();
         if !state.is_taken {
             state.is_taken = true;
@@ -113,12 +113,12 @@ mod tests {
     fn client_that_waits_for_many_turns_gets_every_other_one() {
         let public = Client::of(&Principal::Public, Some(IpAddr::from([127, 0, 0, 1])));
         let turns = Turns::default();
-        let mut turn = turns.enter(Client::Operator).expect("the turn is free");
+        let mut turn = turns.try_take(Client::Operator).expect("the turn is free");
         let one = std::iter::repeat_n(("one", account(1)), 4);
         let others = [("two", account(2)), ("public", public.clone()), ("public", public)];
         let mut waiting: Vec<_> = one
             .chain(others)
-            .map(|(name, client)| (name, turns.enter(client).expect_err("the turn is taken")))
+            .map(|(name, client)| (name, turns.try_take(client).expect_err("the turn is taken")))
             .collect();
         let mut order = Vec::new();
         loop {
@@ -129,14 +129,14 @@ mod tests {
             turn = next;
         }
         assert_eq!(order, ["one", "two", "public", "one", "public", "one", "one"]);
-        assert!(turns.enter(account(1)).is_ok(), "the turn is free again");
+        assert!(turns.try_take(account(1)).is_ok(), "the turn is free again");
     }
 
     #[test]
     fn turn_skips_clients_that_have_disconnected() {
         let turns = Turns::default();
-        let first = turns.enter(account(1)).expect("the turn is free");
-        let wait = |number| turns.enter(account(number)).expect_err("the turn is taken");
+        let first = turns.try_take(account(1)).expect("the turn is free");
+        let wait = |number| turns.try_take(account(number)).expect_err("the turn is taken");
         let (gone, mut last) = (wait(2), wait(3));
         let (late, later) = (wait(4), wait(5));
         drop(gone);
@@ -146,6 +146,6 @@ mod tests {
         // It was sent the turn and has not noticed.
         drop(late);
         drop(later);
-        assert!(turns.enter(account(1)).is_ok(), "the turn is free again");
+        assert!(turns.try_take(account(1)).is_ok(), "the turn is free again");
     }
 }

@@ -153,9 +153,10 @@ pub(crate) fn seen<'a>(
     outcome: Outcome,
     own: impl Fn(AccountId) -> bool,
 ) -> Group {
-    let speaks = own(header.account);
-    let events = events.into_iter().filter_map(|event| seen_event(event, &own, speaks)).collect();
-    if speaks {
+    let is_sender = own(header.account);
+    let events =
+        events.into_iter().filter_map(|event| seen_event(event, &own, is_sender)).collect();
+    if is_sender {
         return Group { header: *header, events, outcome };
     }
     let header = Header { account: AccountId(0), request: None, session: None, ..*header };
@@ -175,11 +176,11 @@ pub(crate) fn public_epoch(summary: &EpochSummary) -> EpochSummary {
 }
 
 /// Returns the event as the owner of these accounts may see it, or `None` if it does not concern them.
-/// `speaks` is `true` if one of them sent the command.
-fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> Option<Event> {
+/// `is_sender` is `true` if one of them sent the command.
+fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, is_sender: bool) -> Option<Event> {
     let seen = match concerned(event) {
         Concerned::Accounts([one, other]) => own(one) || own(other),
-        Concerned::Sender => speaks,
+        Concerned::Sender => is_sender,
         Concerned::All => true,
     };
     let mut event = seen.then_some(*event)?;

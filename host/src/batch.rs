@@ -5,7 +5,7 @@ use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
-use crate::question::Asked;
+use crate::question::PendingQuestion;
 
 /// The work of one step of the core. It goes to the journal thread, which makes it durable, and from there
 /// to the publisher.
@@ -17,20 +17,20 @@ pub(crate) struct Batch {
     /// Callers that wait for a group, each with its index, ascending.
     pub(crate) waiting: Vec<(usize, oneshot::Sender<Answer>)>,
     /// Questions between the commands, in order.
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) questions: Vec<PendingQuestion>,
 }
 
 /// Groups, one after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
-    closed: Vec<Closed>,
+    closed: Vec<ClosedGroup>,
     /// The events of all of them.
     events: Vec<Event>,
 }
 
 /// A complete group. Its events end at `end`.
 #[derive(Clone, Copy, Debug)]
-struct Closed {
+struct ClosedGroup {
     header: Header,
     outcome: Outcome,
     end: usize,
@@ -38,7 +38,7 @@ struct Closed {
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.commands.is_empty() && self.asked.is_empty()
+        self.commands.is_empty() && self.questions.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,7 +46,7 @@ impl Batch {
     }
 
     /// Returns the number of commands that it has room for.
-    pub(crate) fn room(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.commands.capacity()
     }
 
@@ -61,7 +61,7 @@ impl Batch {
     }
 
     /// Returns the groups, to be copied.
-    pub(crate) const fn told(&self) -> &Groups {
+    pub(crate) const fn as_groups(&self) -> &Groups {
         &self.groups
     }
 
@@ -89,7 +89,7 @@ impl Batch {
         self.groups.closed.clear();
         self.groups.events.clear();
         self.waiting.clear();
-        self.asked.clear();
+        self.questions.clear();
     }
 }
 
@@ -103,7 +103,7 @@ impl Groups {
     }
 
     /// Returns the sequences of the first and the last group.
-    pub(crate) fn ends(&self) -> Option<(Sequence, Sequence)> {
+    pub(crate) fn first_and_last(&self) -> Option<(Sequence, Sequence)> {
         let (first, last) = (self.closed.first()?, self.closed.last()?);
         Some((first.header.sequence, last.header.sequence))
     }
@@ -130,7 +130,7 @@ impl Sink for Batch {
 
 impl Sink for Groups {
     fn begin(&mut self, header: &Header) {
-        self.closed.push(Closed { header: *header, outcome: Outcome::Accepted, end: 0 });
+        self.closed.push(ClosedGroup { header: *header, outcome: Outcome::Accepted, end: 0 });
     }
 
     fn event(&mut self, event: &Event) {

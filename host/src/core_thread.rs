@@ -82,7 +82,7 @@ pub(crate) enum Refused<T> {
 }
 
 /// An entry of the thread's queue.
-enum Waiting<T> {
+enum Entry<T> {
     Item(T),
     /// Entries after this one are not read.
     Close,
@@ -91,9 +91,9 @@ enum Waiting<T> {
 /// The sending side of the thread's queue.
 #[derive(Debug)]
 pub(crate) struct Submitter<T> {
-    sender: Sender<Waiting<T>>,
+    sender: Sender<Entry<T>>,
     /// Only used to empty the queue once the thread has ended.
-    receiver: Receiver<Waiting<T>>,
+    receiver: Receiver<Entry<T>>,
     /// Items that are not urgent are refused while this many wait.
     room: usize,
     end: Arc<End>,
@@ -141,22 +141,22 @@ impl<T> Submitter<T> {
         if self.end.get().is_some() {
             return Err(Refused::Stopped(item));
         }
-        match self.sender.try_send(Waiting::Item(item)) {
-            Ok(()) | Err(TrySendError::Full(Waiting::Close)) => {}
-            Err(TrySendError::Full(Waiting::Item(item))) => return Err(Refused::Busy(item)),
+        match self.sender.try_send(Entry::Item(item)) {
+            Ok(()) | Err(TrySendError::Full(Entry::Close)) => {}
+            Err(TrySendError::Full(Entry::Item(item))) => return Err(Refused::Busy(item)),
             // Cannot happen, because this submitter holds a receiver itself.
             Err(TrySendError::Disconnected(_)) => {}
         }
         // The thread may have ended in between and never read the item. Then no caller may wait for it.
         if self.end.get().is_some() {
-            empty(&self.receiver);
+            drain(&self.receiver);
         }
         Ok(())
     }
 }
 
 /// Drops everything that waits.
-fn empty<T>(receiver: &Receiver<T>) {
+fn drain<T>(receiver: &Receiver<T>) {
     while receiver.try_recv().is_ok() {}
 }
 
@@ -164,7 +164,7 @@ fn empty<T>(receiver: &Receiver<T>) {
 #[derive(Debug)]
 pub(crate) struct Thread<W: Work> {
     handle: JoinHandle<Option<W>>,
-    sender: Sender<Waiting<W::Item>>,
+    sender: Sender<Entry<W::Item>>,
     end: Arc<End>,
 }
 
@@ -174,10 +174,10 @@ impl<W: Work> Thread<W> {
     /// # Errors
     /// Returns the reason if the work failed or panicked.
     pub(crate) fn close(self) -> Result<W, String> {
-        let soon = Duration::from_millis(10);
+        let retry_after = Duration::from_millis(10);
         while self.end.get().is_none() {
             if !matches!(
-                self.sender.send_timeout(Waiting::Close, soon),
+                self.sender.send_timeout(Entry::Close, retry_after),
                 Err(SendTimeoutError::Timeout(_))
             ) {
                 break;
@@ -199,49 +199,49 @@ pub(crate) fn spawn<W: Work>(
     ended: impl FnOnce(Option<&str>) + Send + 'static,
 ) -> io::Result<(Submitter<W::Item>, Thread<W>)> {
     let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
-    let (end, kept) = (Arc::new(End::new()), receiver.clone());
-    let (state, wait, most) = (Arc::clone(&end), options.wait, options.batch.max(1));
+    let (end, drain_receiver) = (Arc::new(End::new()), receiver.clone());
+    let (state, wait, batch_max) = (Arc::clone(&end), options.wait, options.batch.max(1));
     let room = options.capacity.saturating_sub(options.reserve).max(1);
     let handle = std::thread::Builder::new().name(options.name.clone()).spawn(move || {
-        let mut batch = Vec::with_capacity(most);
+        let mut batch = Vec::with_capacity(batch_max);
         let run = AssertUnwindSafe(|| run(&mut work, &receiver, wait, &mut batch));
         let run = catch_unwind(run).unwrap_or_else(|panic| Err(reason(panic.as_ref())));
         let _ = state.set(run.clone());
         ended(run.as_ref().err().map(String::as_str));
-        empty(&receiver);
+        drain(&receiver);
         run.ok().map(|()| work)
     })?;
     let submitter =
-        Submitter { sender: sender.clone(), receiver: kept, room, end: Arc::clone(&end) };
+        Submitter { sender: sender.clone(), receiver: drain_receiver, room, end: Arc::clone(&end) };
     Ok((submitter, Thread { handle, sender, end }))
 }
 
 /// How many times a thread that does not sleep polls in vain before it calls the work with an empty batch.
-const LOOKS: u32 = 1_024;
+const POLLS_MAX: u32 = 1_024;
 
 fn run<W: Work>(
     work: &mut W,
-    receiver: &Receiver<Waiting<W::Item>>,
+    receiver: &Receiver<Entry<W::Item>>,
     wait: Wait,
     batch: &mut Vec<W::Item>,
 ) -> Result<(), String> {
     let batch_max = batch.capacity();
-    let mut alone = work.step(batch)?;
+    let mut timeout = work.step(batch)?;
     loop {
         let mut open = true;
-        match next(receiver, wait, alone) {
-            Some(Waiting::Item(first)) => batch.push(first),
-            Some(Waiting::Close) => open = false,
+        match next(receiver, wait, timeout) {
+            Some(Entry::Item(first)) => batch.push(first),
+            Some(Entry::Close) => open = false,
             None => {}
         }
         while open && batch.len() < batch_max {
             match receiver.try_recv() {
-                Ok(Waiting::Item(item)) => batch.push(item),
-                Ok(Waiting::Close) | Err(TryRecvError::Disconnected) => open = false,
+                Ok(Entry::Item(item)) => batch.push(item),
+                Ok(Entry::Close) | Err(TryRecvError::Disconnected) => open = false,
                 Err(TryRecvError::Empty) => break,
             }
         }
-        alone = work.step(batch)?;
+        timeout = work.step(batch)?;
         batch.clear();
         if !open {
             return Ok(());
@@ -250,21 +250,21 @@ fn run<W: Work>(
 }
 
 /// Returns the next entry, or `None` if the work is to be called without one.
-fn next<T>(receiver: &Receiver<T>, wait: Wait, alone: Option<Duration>) -> Option<T> {
+fn next<T>(receiver: &Receiver<T>, wait: Wait, timeout: Option<Duration>) -> Option<T> {
     if wait == Wait::Park {
-        return match alone {
+        return match timeout {
             None => receiver.recv().ok(),
-            Some(alone) => receiver.recv_timeout(alone).ok(),
+            Some(timeout) => receiver.recv_timeout(timeout).ok(),
         };
     }
-    let mut looks = 0_u32;
+    let mut polls = 0_u32;
     loop {
         match receiver.try_recv() {
             Ok(item) => return Some(item),
-            Err(TryRecvError::Empty) if looks < LOOKS || alone.is_none() => {}
+            Err(TryRecvError::Empty) if polls < POLLS_MAX || timeout.is_none() => {}
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
         }
-        looks = looks.saturating_add(1);
+        polls = polls.saturating_add(1);
         if wait == Wait::Spin {
             core::hint::spin_loop();
         } else {
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn each_submitter_is_served_in_its_order() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
-            let (sender, got) = mpsc::channel();
+            let (sender, received) = mpsc::channel();
             let (submitter, thread) =
                 spawn(&options(wait), Echo(sender), |_| ()).expect("a thread");
             std::thread::scope(|scope| {
@@ -325,7 +325,7 @@ mod tests {
             });
             thread.close().expect("the thread ends without an error");
             let mut last = [0; 3];
-            for item in got {
+            for item in received {
                 let from = usize::try_from(item >> 32).expect("a number");
                 let last = last.get_mut(from).expect("one of three");
                 assert_eq!(
@@ -406,9 +406,9 @@ mod tests {
             let (open, held) = mpsc::channel();
             let (submitter, thread) =
                 spawn(&options(Wait::Park), Failing(held), |_| ()).expect("a thread");
-            let (say, gone) = mpsc::channel();
+            let (report, gone) = mpsc::channel();
             let mut taken = 0;
-            while submitter.submit(Dropped(say.clone())).is_ok() {
+            while submitter.submit(Dropped(report.clone())).is_ok() {
                 taken += 1;
                 if taken == 30 {
                     open.send(()).expect("the thread waits");
@@ -419,7 +419,7 @@ mod tests {
             }
             drop(open);
             assert!(thread.close().is_err_and(|why| why == "failed on purpose"));
-            drop(say);
+            drop(report);
             assert!(gone.iter().count() >= taken, "the items are dropped before the submitter");
             drop(submitter);
         }
@@ -428,8 +428,8 @@ mod tests {
     #[test]
     fn panic_stops_the_thread_and_its_reason_is_kept() {
         let (sender, _got) = mpsc::channel();
-        let (say, told) = mpsc::channel();
-        let ended = move |why: Option<&str>| drop(say.send(why.map(ToOwned::to_owned)));
+        let (report, reported) = mpsc::channel();
+        let ended = move |why: Option<&str>| drop(report.send(why.map(ToOwned::to_owned)));
         let started = spawn(&options(Wait::Park), Echo(sender), ended);
         let (submitter, thread) = started.expect("a thread");
         submitter.submit(0).expect("the thread runs");
@@ -437,8 +437,8 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(submitter.has_ended());
-        let told = told.recv().expect("the reason");
-        assert!(told.is_some_and(|why| why.contains("zero was submitted")));
+        let reported = reported.recv().expect("the reason");
+        assert!(reported.is_some_and(|why| why.contains("zero was submitted")));
         assert!(thread.close().is_err_and(|why| why.contains("zero was submitted")));
     }
 

@@ -47,7 +47,7 @@ impl Schedule {
 
     /// Returns the gate that is due at `now`, if there is one. If several were missed, only the first is
     /// closed, and the epoch that opens with it runs to the next gate after `now`.
-    pub(crate) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.filter(|due| *due <= now)?;
         self.due = next(self.gates, now);
         self.commands = 0;
@@ -56,12 +56,12 @@ impl Schedule {
 
     /// Returns the next gate that is due at `now`, without skipping the missed ones after it, so that each
     /// of them closes an epoch. If the gap is too long to be a pause, only one is closed.
-    pub(crate) fn pass_one(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn take_next_due(&mut self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.filter(|due| *due <= now)?;
         let following = next(self.gates, due);
         let interval = following.map_or(u64::MAX, |following| following.0 - due.0);
         if now.0 - due.0 > interval.saturating_mul(PAUSE_MAX) {
-            return self.pass(now);
+            return self.take_due(now);
         }
         self.due = following;
         self.commands = 0;
@@ -80,7 +80,7 @@ impl Schedule {
     }
 
     /// Returns the time until the next gate.
-    pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn until_next(&self, now: Timestamp) -> Option<Duration> {
         self.due.map(|due| Duration::from_nanos(due.0.saturating_sub(now.0)))
     }
 }
@@ -106,25 +106,25 @@ mod tests {
     #[test]
     fn aligned_gates_follow_the_clock() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
-        assert_eq!(gates.left(Timestamp(14 * MINUTE)), Some(Duration::from_secs(60)));
-        assert_eq!(gates.pass(Timestamp(15 * MINUTE - 1)), None);
-        assert_eq!(gates.pass(Timestamp(15 * MINUTE)), Some(Timestamp(15 * MINUTE)));
-        assert_eq!(gates.pass(Timestamp(15 * MINUTE)), None);
-        assert_eq!(gates.left(Timestamp(15 * MINUTE)), Some(QUARTER));
+        assert_eq!(gates.until_next(Timestamp(14 * MINUTE)), Some(Duration::from_secs(60)));
+        assert_eq!(gates.take_due(Timestamp(15 * MINUTE - 1)), None);
+        assert_eq!(gates.take_due(Timestamp(15 * MINUTE)), Some(Timestamp(15 * MINUTE)));
+        assert_eq!(gates.take_due(Timestamp(15 * MINUTE)), None);
+        assert_eq!(gates.until_next(Timestamp(15 * MINUTE)), Some(QUARTER));
     }
 
     #[test]
     fn only_the_first_of_several_missed_gates_is_passed() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
-        assert_eq!(gates.pass(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
-        assert_eq!(gates.pass(Timestamp(50 * MINUTE)), None);
-        assert_eq!(gates.pass(Timestamp(60 * MINUTE)), Some(Timestamp(60 * MINUTE)));
+        assert_eq!(gates.take_due(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
+        assert_eq!(gates.take_due(Timestamp(50 * MINUTE)), None);
+        assert_eq!(gates.take_due(Timestamp(60 * MINUTE)), Some(Timestamp(60 * MINUTE)));
     }
 
     #[test]
     fn recording_passes_each_missed_gate_unless_the_gap_is_no_pause() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
-        let mut passed = |now| std::iter::from_fn(|| gates.pass_one(Timestamp(now))).count();
+        let mut passed = |now| std::iter::from_fn(|| gates.take_next_due(Timestamp(now))).count();
         assert_eq!(passed(50 * MINUTE), 3);
         assert_eq!(passed(50 * MINUTE), 0);
         assert_eq!(passed(60 * MINUTE), 1);
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn clock_that_jumps_back_moves_no_gate() {
         let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(100 * MINUTE));
-        assert_eq!(gates.pass(Timestamp(3 * MINUTE)), None);
-        assert_eq!(gates.pass(Timestamp(115 * MINUTE)), Some(Timestamp(115 * MINUTE)));
+        assert_eq!(gates.take_due(Timestamp(3 * MINUTE)), None);
+        assert_eq!(gates.take_due(Timestamp(115 * MINUTE)), Some(Timestamp(115 * MINUTE)));
     }
 
     #[test]
@@ -143,13 +143,13 @@ mod tests {
         let mut gates = Schedule::new(EpochSchedule::Commands(3), Timestamp(0));
         let closed: Vec<bool> = (0..7).map(|_| gates.count()).collect();
         assert_eq!(closed, [false, false, true, false, false, true, false]);
-        assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
-        assert_eq!(gates.left(Timestamp(0)), None);
+        assert_eq!(gates.take_due(Timestamp(u64::MAX)), None);
+        assert_eq!(gates.until_next(Timestamp(0)), None);
     }
 
     #[test]
     fn gates_end_at_the_largest_timestamp() {
         let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(u64::MAX - 1));
-        assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
+        assert_eq!(gates.take_due(Timestamp(u64::MAX)), None);
     }
 }

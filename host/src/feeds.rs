@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::accounts::Accounts;
 use crate::access::public_epoch;
-use crate::question::{Asked, Found, Question};
+use crate::question::{Found, PendingQuestion, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates};
 use crate::view::MarketView;
 
@@ -33,19 +33,19 @@ pub(crate) struct Feeds {
     accounts: Accounts,
     /// The last update of each watched market in Call. The end of the batch adds what an uncross would do
     /// then.
-    held: BTreeMap<MarketId, MarketUpdate>,
+    deferred: BTreeMap<MarketId, MarketUpdate>,
     /// Whether all subscriptions have ended. A later one ends after its book.
     ended: bool,
 }
 
 /// A book as of a command. It is turned into a view without the publisher's lock.
 #[derive(Debug)]
-pub(crate) struct AsOf {
+pub(crate) struct BookAsOf {
     sequence: Sequence,
     pub(crate) book: FrozenBook,
 }
 
-impl AsOf {
+impl BookAsOf {
     /// Returns the best `depth` levels of each side.
     pub(crate) fn view(&self, depth: usize) -> MarketView {
         MarketView::of_frozen(&self.book, self.sequence, depth)
@@ -55,12 +55,12 @@ impl AsOf {
 /// A market subscription that has begun. Its book is frozen as of that moment, and is turned into a feed
 /// without the publisher's lock.
 #[derive(Debug)]
-pub(crate) struct BegunMarket {
-    book: AsOf,
+pub(crate) struct MarketSubscription {
+    book: BookAsOf,
     pub(crate) updates: Updates<Arc<MarketUpdate>>,
 }
 
-impl BegunMarket {
+impl MarketSubscription {
     pub(crate) fn into_feed(self) -> MarketFeed {
         let Self { book, updates } = self;
         MarketFeed { book: book.view(usize::MAX), updates }
@@ -70,13 +70,13 @@ impl BegunMarket {
 /// An account subscription that has begun. Its orders are frozen as of that moment, and are turned into a
 /// feed without the publisher's lock.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct AccountSubscription {
     sequence: Sequence,
     orders: AccountOrders,
     pub(crate) updates: Updates<Arc<Group>>,
 }
 
-impl Begun {
+impl AccountSubscription {
     pub(crate) fn into_feed(self) -> AccountFeed {
         let Self { sequence, orders, updates } = self;
         AccountFeed { sequence, orders: orders.into_records(), updates }
@@ -89,7 +89,7 @@ impl Feeds {
             image,
             markets: BTreeMap::new(),
             accounts: Accounts::new(),
-            held: BTreeMap::new(),
+            deferred: BTreeMap::new(),
             ended: false,
         }
     }
@@ -103,9 +103,9 @@ impl Feeds {
             touched.extend(self.touched(header.market, events));
             touched.sort_unstable_by_key(|(side, price)| (*side == Side::Sell, *price));
             touched.dedup();
-            self.tell_market(header, events, touched);
+            self.publish_market(header, events, touched);
         }
-        self.accounts.tell(header, events, outcome);
+        self.accounts.publish(header, events, outcome);
     }
 
     /// Returns the levels where the orders that these events name rest now.
@@ -119,39 +119,39 @@ impl Feeds {
             .collect()
     }
 
-    fn tell_market(&mut self, header: &Header, events: &[Event], touched: Vec<Touched>) {
+    fn publish_market(&mut self, header: &Header, events: &[Event], touched: Vec<Touched>) {
         let market = self.image.market(header.market);
         let in_call = market.is_some_and(|market| market.head().phase == Phase::Call);
         let update = update(header, events, market, touched);
-        let nothing = update.trades.is_empty()
+        let is_empty = update.trades.is_empty()
             && update.levels.is_empty()
             && update.phase.is_none()
             && update.closed.is_none()
             && !update.removed
-            && !(in_call && events.iter().any(moves_call));
-        if nothing {
+            && !(in_call && events.iter().any(affects_call));
+        if is_empty {
             // Nothing to send, but readers that were dropped are removed.
-            self.tell_readers(header.market, None);
+            self.send_update(header.market, None);
             return;
         }
-        let before = self.held.remove(&header.market);
-        let now = if in_call { self.held.insert(header.market, update) } else { Some(update) };
+        let before = self.deferred.remove(&header.market);
+        let now = if in_call { self.deferred.insert(header.market, update) } else { Some(update) };
         for update in before.into_iter().chain(now) {
-            self.tell_readers(header.market, Some(update));
+            self.send_update(header.market, Some(update));
         }
     }
 
     /// Sends the updates that were held back, at the end of a batch. An uncross is computed once for each
     /// watched market in Call that changed in the batch, however many commands and subscribers there are.
     pub(crate) fn end_batch(&mut self) {
-        for (market, mut update) in std::mem::take(&mut self.held) {
+        for (market, mut update) in std::mem::take(&mut self.deferred) {
             update.call = self.image.market(market).and_then(MarketImage::call);
-            self.tell_readers(market, Some(update));
+            self.send_update(market, Some(update));
         }
     }
 
     /// Sends an update to the readers of a market. Readers whose queue is full are disconnected.
-    fn tell_readers(&mut self, market: MarketId, update: Option<MarketUpdate>) {
+    fn send_update(&mut self, market: MarketId, update: Option<MarketUpdate>) {
         let Some(readers) = self.markets.get_mut(&market) else { return };
         match update.map(Arc::new) {
             None => readers.retain(|reader| !reader.is_closed()),
@@ -169,15 +169,15 @@ impl Feeds {
     }
 
     /// Returns a market's book as of now, without copying it.
-    pub(crate) fn freeze(&self, market: MarketId) -> Option<AsOf> {
+    pub(crate) fn freeze(&self, market: MarketId) -> Option<BookAsOf> {
         let book = self.image.market(market)?.freeze_book();
-        Some(AsOf { sequence: self.image.last_sequence(), book })
+        Some(BookAsOf { sequence: self.image.last_sequence(), book })
     }
 
     /// Answers a question that was asked between commands.
-    pub(crate) fn answer(&self, asked: Asked) {
+    pub(crate) fn answer(&self, pending: PendingQuestion) {
         // The caller may have dropped its ticket.
-        let _ = asked.reply.send(self.find(asked.question));
+        let _ = pending.reply.send(self.find(pending.question));
     }
 
     /// Answers a question as of now.
@@ -209,15 +209,19 @@ impl Feeds {
     }
 
     /// Begins a market subscription. Copies no level under the publisher's lock.
-    pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<BegunMarket> {
+    pub(crate) fn subscribe(
+        &mut self,
+        market: MarketId,
+        capacity: usize,
+    ) -> Option<MarketSubscription> {
         // The updates that were held back are older than the book.
         self.end_batch();
         let book = self.freeze(market)?;
-        let (sender, receiver) = mpsc::channel(room.max(1));
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
         if !self.ended {
             self.markets.entry(market).or_default().push(sender);
         }
-        Some(BegunMarket { book, updates: Updates::of(receiver) })
+        Some(MarketSubscription { book, updates: Updates::of(receiver) })
     }
 
     /// Begins an account subscription. Under the publisher's lock, this copies the account's orders, or
@@ -226,18 +230,18 @@ impl Feeds {
         &mut self,
         market: MarketId,
         account: AccountId,
-        room: usize,
-    ) -> Option<Begun> {
+        capacity: usize,
+    ) -> Option<AccountSubscription> {
         let orders = self.image.market(market)?.freeze_orders_of(account);
-        let updates = Updates::of(self.accounts.add(market, account, room));
+        let updates = Updates::of(self.accounts.add(market, account, capacity));
         if self.ended {
             self.accounts.clear();
         }
-        Some(Begun { sequence: self.image.last_sequence(), orders, updates })
+        Some(AccountSubscription { sequence: self.image.last_sequence(), orders, updates })
     }
 
     /// Returns `true` if there is any subscriber.
-    pub(crate) fn is_heard(&self) -> bool {
+    pub(crate) fn has_subscribers(&self) -> bool {
         !self.markets.is_empty() || !self.accounts.is_empty()
     }
 
@@ -255,7 +259,7 @@ impl Feeds {
 }
 
 /// Returns `true` if an event may change what an uncross would do.
-fn moves_call(event: &Event) -> bool {
+fn affects_call(event: &Event) -> bool {
     matches!(event, Event::MarketSet(_)) || event.parties().next().is_some()
 }
 
@@ -319,13 +323,13 @@ mod tests {
     use super::*;
 
     /// A publisher, and the engine whose groups it receives.
-    struct Told {
+    struct Fixture {
         engine: Engine,
-        public: Feeds,
+        feeds: Feeds,
     }
 
-    impl Told {
-        fn tell(&mut self, action: Action) {
+    impl Fixture {
+        fn publish(&mut self, action: Action) {
             let next = Sequence(self.engine.last_sequence().0 + 1);
             let command = Command {
                 sequence: next,
@@ -341,7 +345,7 @@ mod tests {
             self.engine.apply(&command, &mut groups);
             for Group { header, events, outcome } in groups {
                 assert_eq!(outcome, Outcome::Accepted);
-                self.public.publish(&header, &events, outcome);
+                self.feeds.publish(&header, &events, outcome);
             }
         }
     }
@@ -363,24 +367,24 @@ mod tests {
 
     #[test]
     fn subscription_book_read_later_has_not_changed() {
-        let (engine, public) = (Engine::new(1), Feeds::new(Image::default()));
-        let mut told = Told { engine, public };
-        told.tell(Action::AddMarket(spec()));
-        told.tell(Action::SetPhase(Phase::Call));
+        let (engine, feeds) = (Engine::new(1), Feeds::new(Image::default()));
+        let mut fixture = Fixture { engine, feeds };
+        fixture.publish(Action::AddMarket(spec()));
+        fixture.publish(Action::SetPhase(Phase::Call));
         for (order, price) in (1..).zip(-90..=90) {
             let side = if price % 3 == 0 { Side::Buy } else { Side::Sell };
-            told.tell(place(order, side, price));
+            fixture.publish(place(order, side, price));
         }
-        let view = told.public.view(MARKET, usize::MAX).expect("the market");
+        let view = fixture.feeds.view(MARKET, usize::MAX).expect("the market");
         assert!(view.call.is_some_and(|call| call.indicative.is_some()));
-        let begun = told.public.subscribe(MARKET, 10).expect("the market");
-        let frozen = told.public.freeze(MARKET).expect("the market");
-        told.tell(place(1_000, Side::Buy, 50));
-        told.tell(Action::CancelAll { account: None, side: None });
-        told.public.end_batch();
+        let subscription = fixture.feeds.subscribe(MARKET, 10).expect("the market");
+        let frozen = fixture.feeds.freeze(MARKET).expect("the market");
+        fixture.publish(place(1_000, Side::Buy, 50));
+        fixture.publish(Action::CancelAll { account: None, side: None });
+        fixture.feeds.end_batch();
         assert_eq!(frozen.view(usize::MAX), view);
         assert_eq!(frozen.view(3).bids, view.bids[..3]);
-        let feed = begun.into_feed();
+        let feed = subscription.into_feed();
         assert_eq!((feed.book, feed.updates.ready()), (view, 2));
     }
 }

@@ -8,7 +8,7 @@ use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
     Sequence, Timestamp,
 };
-use pricetime_redis::scores_hold_after;
+use pricetime_redis::scores_are_exact_after;
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
@@ -20,7 +20,7 @@ use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy};
 use crate::question::{Found, Question};
 use crate::refused::Refused;
-use crate::resume::{Room, SubscribeError, resume};
+use crate::resume::{SubscribeError, SubscriptionLimits, resume};
 use crate::session::{Session, Sessions};
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};
@@ -61,20 +61,20 @@ pub struct Host(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     submitter: Submitter<Item>,
-    public: Arc<Mutex<Feeds>>,
-    /// Held by the caller that is next to lock `public`.
+    feeds: Arc<Mutex<Feeds>>,
+    /// Held by the caller that is next to lock `feeds`.
     turn: Mutex<()>,
     shared: Arc<Shared>,
     sessions: Arc<Sessions>,
     /// The limits of a subscription.
-    room: Room,
+    room: SubscriptionLimits,
     folder: Option<PathBuf>,
     /// Replays the journal, if there is one. Subscriptions from an older command take turns, because each
     /// builds an engine of its own.
-    past: Option<Mutex<JournalReplay>>,
+    journal_replay: Option<Mutex<JournalReplay>>,
     policy: Policy,
     /// Whether Redis is used. It stores prices as sorted-set scores, which must be exact.
-    scored: bool,
+    uses_redis: bool,
     /// How the state was restored.
     start: Start,
     threads: Mutex<Option<Threads>>,
@@ -83,7 +83,7 @@ struct Inner {
 /// A view with at most this many levels is built while the publisher is locked. For a larger one, the lock
 /// only covers a freeze of the book, which costs less than copying its levels. The view is then built
 /// without the lock, while commands continue.
-const DIRECT_MAX: usize = 1_000;
+const LOCKED_DEPTH_MAX: usize = 1_000;
 
 /// Data folders whose disk failed in this process.
 static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -97,27 +97,30 @@ impl Host {
     /// be restored. The error names the file and what you can do.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let (folder, policy) = (options.folder.clone(), options.policy);
-        let room = Room { updates: options.subscription, replay: options.subscription_replay };
+        let room = SubscriptionLimits {
+            updates: options.subscription,
+            replay: options.subscription_replay,
+        };
         if folder.is_none() != (policy == Policy::Epoch) {
             return Err(OpenError::NoSingleStore);
         }
         if let Some(folder) = folder.iter().find(|it| locked(&POISONED).contains(*it)) {
             return Err(OpenError::Poisoned(folder.clone()));
         }
-        let scored = options.redis.is_some();
-        let Started { submitter, public, shared, sessions, threads, start, past } =
+        let uses_redis = options.redis.is_some();
+        let Started { submitter, feeds, shared, sessions, threads, start, journal_replay } =
             start::start(options)?;
         Ok(Self(Arc::new(Inner {
             submitter,
-            public,
+            feeds,
             turn: Mutex::new(()),
             shared,
             sessions,
             room,
             folder,
-            past: past.map(Mutex::new),
+            journal_replay: journal_replay.map(Mutex::new),
             policy,
-            scored,
+            uses_redis,
             start,
             threads: Mutex::new(Some(threads)),
         })))
@@ -125,9 +128,9 @@ impl Host {
 
     /// Locks the publisher. Callers first queue on `turn`, so the publisher thread usually competes with
     /// only one or two of them.
-    fn public(&self) -> MutexGuard<'_, Feeds> {
+    fn feeds(&self) -> MutexGuard<'_, Feeds> {
         let _turn = locked(&self.0.turn);
-        locked(&self.0.public)
+        locked(&self.0.feeds)
     }
 
     /// Returns how the state was restored when the host was opened.
@@ -169,7 +172,7 @@ impl Host {
     /// Returns the same errors as [`submit`](Self::submit).
     pub fn submit_at(&self, time: Option<Timestamp>, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
-        self.enter(draft, time, Some(sender))?;
+        self.submit_item(draft, time, Some(sender))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
@@ -197,17 +200,17 @@ impl Host {
     ///
     /// # Errors
     /// Returns the same errors as [`submit`](Self::submit).
-    pub fn tell(&self, draft: Draft) -> Result<(), Refused> {
-        self.enter(draft, None, None)
+    pub fn submit_detached(&self, draft: Draft) -> Result<(), Refused> {
+        self.submit_item(draft, None, None)
     }
 
-    fn enter(
+    fn submit_item(
         &self,
         draft: Draft,
         time: Option<Timestamp>,
         answer: Option<oneshot::Sender<Answer>>,
     ) -> Result<(), Refused> {
-        if self.0.scored && !scores_hold_after(&draft.action) {
+        if self.0.uses_redis && !scores_are_exact_after(&draft.action) {
             return Err(Refused::Scores);
         }
         let urgent = matches!(
@@ -215,22 +218,22 @@ impl Host {
             Action::Cancel { .. } | Action::CancelAll { .. } | Action::CancelSession { .. }
         );
         if self.0.policy == Policy::Epoch {
-            self.may_enter(&draft.action)?;
+            self.check_redis_only(&draft.action)?;
         }
         let item = Item::Draft(draft, time, answer);
-        let entered = if urgent {
+        let submitted = if urgent {
             self.0.submitter.submit_urgently(item)
         } else {
             self.0.submitter.submit(item)
         };
-        Ok(entered?)
+        Ok(submitted?)
     }
 
     /// For a host without a data folder. Refuses all commands once the host has stopped, for example
     /// because another process has taken over. Refuses commands that may trade while too many trades wait
     /// for Redis.
-    fn may_enter(&self, action: &Action) -> Result<(), Refused> {
-        if !self.0.shared.is_well() {
+    fn check_redis_only(&self, action: &Action) -> Result<(), Refused> {
+        if !self.0.shared.is_running() {
             return Err(Refused::Stopped);
         }
         let makes_room = matches!(
@@ -255,17 +258,17 @@ impl Host {
         account: AccountId,
         request: RequestId,
     ) -> Option<RequestRecord> {
-        self.public().image.market(market)?.request(account, request).copied()
+        self.feeds().image.market(market)?.request(account, request).copied()
     }
 
     /// Returns a market's public book with the best `depth` levels of each side, or `None` if there is no
     /// such market. Commands do not wait for a large view to be copied.
     #[must_use]
     pub fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
-        if depth <= DIRECT_MAX {
-            return self.public().view(market, depth);
+        if depth <= LOCKED_DEPTH_MAX {
+            return self.feeds().view(market, depth);
         }
-        let book = self.public().freeze(market)?;
+        let book = self.feeds().freeze(market)?;
         Some(book.view(depth))
     }
 
@@ -289,12 +292,12 @@ impl Host {
     #[must_use]
     pub fn find(&self, question: Question) -> Found {
         let Question::View { market, depth } = question else {
-            return self.public().find(question);
+            return self.feeds().find(question);
         };
-        if depth <= DIRECT_MAX {
-            return self.public().find(question);
+        if depth <= LOCKED_DEPTH_MAX {
+            return self.feeds().find(question);
         }
-        let book = self.public().freeze(market);
+        let book = self.feeds().freeze(market);
         Found::View(market, book.map(|it| (it.view(depth), it.book.head().spec)))
     }
 
@@ -314,19 +317,19 @@ impl Host {
     /// Returns the ids of all markets.
     #[must_use]
     pub fn markets(&self) -> Vec<MarketId> {
-        self.public().image.markets().map(|market| market.head().market).collect()
+        self.feeds().image.markets().map(|market| market.head().market).collect()
     }
 
     /// Returns a market's spec with its current terms, or `None` if there is no such market.
     #[must_use]
     pub fn spec(&self, market: MarketId) -> Option<MarketSpec> {
-        Some(self.public().image.market(market)?.head().spec)
+        Some(self.feeds().image.market(market)?.head().spec)
     }
 
     /// Returns a live order, or `None` if no live order has this id.
     #[must_use]
     pub fn order(&self, market: MarketId, order: OrderId) -> Option<OrderRecord> {
-        self.public().image.market(market)?.order(order).copied()
+        self.feeds().image.market(market)?.order(order).copied()
     }
 
     /// Subscribes to a market's public data: its book as of now with all its levels, and every later update
@@ -334,8 +337,8 @@ impl Host {
     /// once.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        let begun = self.public().subscribe(market, self.0.room.updates)?;
-        Some(begun.into_feed())
+        let subscription = self.feeds().subscribe(market, self.0.room.updates)?;
+        Some(subscription.into_feed())
     }
 
     /// Subscribes to an account in a market: its live orders as of now, and every later event that concerns
@@ -343,8 +346,8 @@ impl Host {
     /// market.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        let begun = self.public().subscribe_account(market, account, self.0.room.updates)?;
-        Some(begun.into_feed())
+        let subscription = self.feeds().subscribe_account(market, account, self.0.room.updates)?;
+        Some(subscription.into_feed())
     }
 
     /// Subscribes to a market from an older command, for a reader that was disconnected: the book as of
@@ -363,7 +366,7 @@ impl Host {
         market: MarketId,
         from: Sequence,
     ) -> Result<MarketFeed, SubscribeError> {
-        let ask = |public: &mut Feeds, room| public.subscribe(market, room);
+        let ask = |feeds: &mut Feeds, room| feeds.subscribe(market, room);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -381,7 +384,7 @@ impl Host {
         account: AccountId,
         from: Sequence,
     ) -> Result<AccountFeed, SubscribeError> {
-        let ask = |public: &mut Feeds, room| public.subscribe_account(market, account, room);
+        let ask = |feeds: &mut Feeds, room| feeds.subscribe_account(market, account, room);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -394,15 +397,16 @@ impl Host {
         from: Sequence,
         ask: impl Fn(&mut Feeds, usize) -> Option<F>,
     ) -> Result<(F, Option<F>), SubscribeError> {
-        let past = locked(self.0.past.as_ref().ok_or(SubscribeError::NoJournal)?);
-        resume(&past, &self.0.public, (market, from), self.0.room, ask)
+        let journal_replay =
+            locked(self.0.journal_replay.as_ref().ok_or(SubscribeError::NoJournal)?);
+        resume(&journal_replay, &self.0.feeds, (market, from), self.0.room, ask)
     }
 
     /// Returns one number for the whole durable state as of now. Takes time in proportion to the number of
     /// orders, while commands continue.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let state = self.public().image.freeze();
+        let state = self.feeds().image.freeze();
         state.into_snapshot().digest()
     }
 
@@ -441,7 +445,7 @@ impl Host {
     pub fn ready(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
         let (submitter, shared) = (self.0.submitter.clone(), Arc::clone(&self.0.shared));
         async move {
-            let is_over = || submitter.has_ended() || !shared.is_well();
+            let is_over = || submitter.has_ended() || !shared.is_running();
             let is_ready = || submitter.has_room() && !shared.are_trades_full();
             shared.room.until(|| is_over() || is_ready()).await;
             if is_over() { Err(shared.stopped()) } else { Ok(()) }

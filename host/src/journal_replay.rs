@@ -29,36 +29,37 @@ pub enum ReplayError {
     Snapshot(#[from] SnapshotError),
     /// No snapshot can be read that the journal continues.
     #[error("no readable snapshot is continued by the journal")]
-    Nothing,
+    NoSnapshot,
 }
 
 impl JournalReplay {
     /// Opens the folder as it is at this moment.
-    pub(crate) fn look(&self) -> Result<FolderReader, FolderError> {
+    pub(crate) fn folder_reader(&self) -> Result<FolderReader, FolderError> {
         FolderReader::open(Arc::clone(&self.disk), &self.folder)
     }
 
     /// Returns the first command that can be replayed.
     pub(crate) fn oldest(&self) -> Result<Sequence, ReplayError> {
-        let look = self.look()?;
-        let first = look.first()?;
+        let folder_reader = self.folder_reader()?;
+        let first = folder_reader.first()?;
         if first.0 <= 1 {
             return Ok(Sequence(1));
         }
-        let base = look.bases(first)?.into_iter().next();
-        base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(ReplayError::Nothing)
+        let base = folder_reader.bases(first)?.into_iter().next();
+        base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(ReplayError::NoSnapshot)
     }
 
     /// Returns an engine in the newest state at or before this command. If nothing that old can be read,
     /// its state is a later one.
     pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, ReplayError> {
-        let look = self.look()?;
-        let engine = look.engine_near(look.first()?, sequence, self.markets_max)?;
-        engine.ok_or(ReplayError::Nothing)
+        let folder_reader = self.folder_reader()?;
+        let engine =
+            folder_reader.engine_near(folder_reader.first()?, sequence, self.markets_max)?;
+        engine.ok_or(ReplayError::NoSnapshot)
     }
 
     /// Returns a replay of the commands after the engine's state, up to `through`.
     pub(crate) fn replay(&self, engine: Engine, through: Sequence) -> Result<Replay, ReplayError> {
-        Ok(Replay::of(&self.look()?, engine, through)?)
+        Ok(Replay::of(&self.folder_reader()?, engine, through)?)
     }
 }

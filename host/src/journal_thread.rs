@@ -12,7 +12,7 @@ use crate::status::Shared;
 use crate::stopped::Stopped;
 
 /// After this long without work, the thread writes the mark that says how far the journal is durable.
-const QUIET: Duration = Duration::from_millis(1);
+const IDLE_BEFORE_MARK: Duration = Duration::from_millis(1);
 /// The maximum number of batches that share one sync.
 const GROUP_MAX: usize = 256;
 
@@ -45,13 +45,13 @@ impl JournalThread {
     /// Works until the core sends no more batches, then closes the journal in order.
     pub(crate) fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        let kept = match self.journal.take() {
-            None => self.pass_on(),
+        let result = match self.journal.take() {
+            None => self.forward_all(),
             Some(mut journal) => {
-                self.keep(&mut journal, &mut group).and_then(|()| Ok(journal.seal()?))
+                self.write_journal(&mut journal, &mut group).and_then(|()| Ok(journal.seal()?))
             }
         };
-        match kept {
+        match result {
             Ok(()) => {}
             Err(End::Journal(error)) => self.shared.fail_disk(error),
             Err(End::Publisher) => self.shared.stop(Stopped::Publisher),
@@ -67,17 +67,17 @@ impl JournalThread {
     }
 
     /// Passes batches on without a journal.
-    fn pass_on(&self) -> Result<(), End> {
+    fn forward_all(&self) -> Result<(), End> {
         // If another process has taken over, commands that are not yet published never happened.
-        let lost = || self.policy == Policy::Epoch && !self.shared.is_well();
-        self.incoming.iter().filter(|_| !lost()).try_for_each(|batch| self.hand_on(batch))
+        let lost = || self.policy == Policy::Epoch && !self.shared.is_running();
+        self.incoming.iter().filter(|_| !lost()).try_for_each(|batch| self.forward(batch))
     }
 
-    fn hand_on(&self, batch: Batch) -> Result<(), End> {
+    fn forward(&self, batch: Batch) -> Result<(), End> {
         self.next.send(batch).map_err(|_| End::Publisher)
     }
 
-    fn keep(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
+    fn write_journal(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
         // Commands that a crash left unmarked are durable by now. The mark tells this to readers of the
         // folder.
         let opened = journal.opened();
@@ -87,7 +87,7 @@ impl JournalThread {
         let mut synced = Instant::now();
         let (mut marked, mut unsynced) = (true, false);
         loop {
-            match self.incoming.recv_timeout(self.patience(synced, marked)) {
+            match self.incoming.recv_timeout(self.wait_max(synced, marked)) {
                 Ok(batch) => group.push(batch),
                 Err(RecvTimeoutError::Timeout) => {
                     journal.sync()?;
@@ -118,7 +118,7 @@ impl JournalThread {
                 (synced, unsynced) = (Instant::now(), false);
             }
             for batch in group.drain(..) {
-                self.hand_on(batch)?;
+                self.forward(batch)?;
             }
             // Also under constant load, because otherwise the journal would keep everything forever.
             self.drop_old(journal);
@@ -137,11 +137,11 @@ impl JournalThread {
     }
 
     /// Returns how long the thread may wait for the next batch.
-    fn patience(&self, synced: Instant, marked: bool) -> Duration {
+    fn wait_max(&self, synced: Instant, marked: bool) -> Duration {
         match self.policy {
             Policy::Interval(interval) if !marked => interval.saturating_sub(synced.elapsed()),
             _ if marked => Duration::from_secs(3_600),
-            Policy::Sync | Policy::None | Policy::Epoch | Policy::Interval(_) => QUIET,
+            Policy::Sync | Policy::None | Policy::Epoch | Policy::Interval(_) => IDLE_BEFORE_MARK,
         }
     }
 

@@ -19,12 +19,12 @@ use tracing::info;
 use crate::opening::{LockedBy, OpenError};
 use crate::serial::as_seconds;
 pub(crate) use hold::Lease;
-pub(crate) use renewal::{Kept, LeaseRenewal};
+pub(crate) use renewal::{LeaseRenewal, RenewalHandle};
 
 /// The purpose of the lock, as a part of its key.
-const WHAT: &str = "order_matching";
+const LOCK_PURPOSE: &str = "order_matching";
 /// How often a standby logs that it still waits.
-const SAY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The lock for driving a set of markets, over an odd number of independent Redis servers.
 #[derive(Clone, Debug)]
@@ -68,11 +68,11 @@ pub(crate) fn take(
     mut open: impl FnMut() -> Result<Folder, FolderError>,
 ) -> Result<(Folder, LeaseRenewal), OpenError> {
     let names = lock.nodes.first().map(|node| node.names.clone()).unwrap_or_default();
-    let key = names.lock(WHAT, &lock.set);
+    let key = names.lock(LOCK_PURPOSE, &lock.set);
     let nodes = Redlock::open(&lock.nodes)?;
-    let mut said: Option<(String, Instant)> = None;
+    let mut logged: Option<(String, Instant)> = None;
     loop {
-        let by = match begin(&nodes, &key, lock.ttl) {
+        let by = match acquire(&nodes, &key, lock.ttl) {
             Ok(held) => match open() {
                 Ok(folder) => {
                     info!(lock = key, "lock taken and folder opened");
@@ -94,16 +94,16 @@ pub(crate) fn take(
             Standby::Wait => {}
         }
         let why = by.to_string();
-        if said.as_ref().is_none_or(|(text, at)| *text != why || at.elapsed() >= SAY) {
+        if logged.as_ref().is_none_or(|(text, at)| *text != why || at.elapsed() >= LOG_INTERVAL) {
             info!("standing by: {why}");
-            said = Some((why, Instant::now()));
+            logged = Some((why, Instant::now()));
         }
         sleep((lock.ttl / 4).clamp(Duration::from_millis(20), Duration::from_secs(1)));
     }
 }
 
 /// Tries once to take the lock, and keeps extending it from then on.
-fn begin(nodes: &Redlock, key: &str, ttl: Duration) -> Result<Held, RedlockError> {
+fn acquire(nodes: &Redlock, key: &str, ttl: Duration) -> Result<Held, RedlockError> {
     let held = nodes.try_lock(key, ttl)?;
     held.keep()?;
     Ok(held)

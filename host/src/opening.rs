@@ -25,7 +25,7 @@ pub enum OpenError {
          and accept the loss of everything after it; or drop the image if you do not need it",
         folder.display()
     )]
-    ImageElsewhere {
+    ForeignImage {
         /// The folder.
         folder: PathBuf,
         /// Whether the folder is new or of another history, as text.
@@ -90,7 +90,7 @@ pub enum OpenError {
         "the runner's lock needs a data folder: a standby takes over its predecessor's folder, and \
          only an operator may take over a state that is in Redis alone"
     )]
-    LockAlone,
+    LockWithoutFolder,
     /// The system cannot start a thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),

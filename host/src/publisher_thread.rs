@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::{Event, Outcome};
-use pricetime_journal::image::Frozen;
+use pricetime_journal::image::FrozenImage;
 
 use crate::batch::Batch;
 use crate::feeds::Feeds;
@@ -14,19 +14,19 @@ use crate::status::{Shared, locked};
 use crate::stopped::Stopped;
 
 /// A batch with room for more commands than this is not reused.
-const ROOM_MAX: usize = 4_096;
+const REUSED_CAPACITY_MAX: usize = 4_096;
 
 /// Takes durable batches, publishes them, and passes the state to the snapshot thread when an epoch has
 /// closed.
 pub(crate) struct PublisherThread {
-    pub(crate) public: Arc<Mutex<Feeds>>,
+    pub(crate) feeds: Arc<Mutex<Feeds>>,
     /// Each gets all groups of a batch before the next one does: first the embedder's, then the
     /// settlement's.
     pub(crate) followers: Vec<Box<dyn Follower>>,
     pub(crate) durable: Receiver<Batch>,
     /// Back to the core, to be filled again.
-    pub(crate) give_back: Sender<Batch>,
-    pub(crate) to_snapshots: Option<Sender<Frozen>>,
+    pub(crate) recycle: Sender<Batch>,
+    pub(crate) to_snapshots: Option<Sender<FrozenImage>>,
     pub(crate) to_redis: Option<Mailbox>,
     /// To the thread that publishes events to streams.
     pub(crate) recorder: Option<Recorder>,
@@ -37,16 +37,19 @@ impl PublisherThread {
     /// Works until nothing more becomes durable.
     pub(crate) fn run(mut self) {
         let durable = self.durable.clone();
-        let mut untold = Vec::new();
+        let mut withheld = Vec::new();
         for mut batch in &durable {
-            if !self.may_tell(!untold.is_empty()) {
+            if !self.may_publish(!withheld.is_empty()) {
                 // The tickets are kept until the end, so that they resolve with the reason.
-                untold.push((std::mem::take(&mut batch.waiting), std::mem::take(&mut batch.asked)));
+                withheld.push((
+                    std::mem::take(&mut batch.waiting),
+                    std::mem::take(&mut batch.questions),
+                ));
                 continue;
             }
-            let closed = self.tell(&mut batch);
+            let closed = self.publish_batch(&mut batch);
             if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.commands.is_empty()) {
-                recorder.record(batch.told());
+                recorder.record(batch.as_groups());
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
@@ -64,8 +67,8 @@ impl PublisherThread {
             batch.answer();
             batch.clear();
             // Dropped if enough empty batches wait already, or if it grew large while the disk stalled.
-            if batch.room() <= ROOM_MAX {
-                let _ = self.give_back.try_send(batch);
+            if batch.capacity() <= REUSED_CAPACITY_MAX {
+                let _ = self.recycle.try_send(batch);
             }
             // Skipped if a state still waits for the snapshot thread.
             if closed
@@ -74,54 +77,54 @@ impl PublisherThread {
                     .as_ref()
                     .is_some_and(|snapshot_thread| snapshot_thread.is_empty())
             {
-                self.keep();
+                self.send_snapshot();
             }
         }
-        if !untold.is_empty() {
+        if !withheld.is_empty() {
             self.shared.stop(Stopped::LockLost);
         }
-        let public = locked(&self.public);
-        let unsaved = public.sequence() > self.shared.snapshot();
-        drop(public);
-        if unsaved && self.shared.is_well() {
-            self.keep();
+        let feeds = locked(&self.feeds);
+        let unsaved = feeds.sequence() > self.shared.snapshot();
+        drop(feeds);
+        if unsaved && self.shared.is_running() {
+            self.send_snapshot();
         }
-        let mut public = locked(&self.public);
-        if let Some(mailbox) = self.to_redis.as_ref().filter(|_| untold.is_empty()) {
-            mailbox.fill_all(&mut public.image);
+        let mut feeds = locked(&self.feeds);
+        if let Some(mailbox) = self.to_redis.as_ref().filter(|_| withheld.is_empty()) {
+            mailbox.fill_all(&mut feeds.image);
         }
-        public.end_subscriptions();
+        feeds.end_subscriptions();
     }
 
     /// Waits until answers and events may leave the host. Returns `false` if the host ends without its
     /// lock. After that, nothing more leaves it.
-    fn may_tell(&self, gave_up: bool) -> bool {
+    fn may_publish(&self, gave_up: bool) -> bool {
         !gave_up && self.shared.lease.as_ref().is_none_or(|lease| lease.wait())
     }
 
     /// Publishes a batch, and answers each question in its place. Returns `true` if an epoch closed in it.
-    fn tell(&self, batch: &mut Batch) -> bool {
-        let mut public = locked(&self.public);
+    fn publish_batch(&self, batch: &mut Batch) -> bool {
+        let mut feeds = locked(&self.feeds);
         let mut closed = false;
-        let mut asked = std::mem::take(&mut batch.asked).into_iter().peekable();
+        let mut questions = std::mem::take(&mut batch.questions).into_iter().peekable();
         for (at, (header, events, outcome)) in batch.groups().enumerate() {
-            while let Some(before) = asked.next_if(|asked| asked.at <= at) {
-                public.answer(before);
+            while let Some(before) = questions.next_if(|questions| questions.at <= at) {
+                feeds.answer(before);
             }
-            public.publish(header, events, outcome);
+            feeds.publish(header, events, outcome);
             closed |= outcome == Outcome::Accepted
                 && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
             if let Some(mailbox) = &self.to_redis {
-                mailbox.note(header, events, &mut public.image);
+                mailbox.record(header, events, &mut feeds.image);
             }
         }
-        public.end_batch();
-        asked.for_each(|behind| public.answer(behind));
+        feeds.end_batch();
+        questions.for_each(|behind| feeds.answer(behind));
         if let Some(mailbox) = &self.to_redis {
-            mailbox.fill(&mut public.image);
+            mailbox.fill(&mut feeds.image);
         }
-        if let Some(fault) = public.image.fault() {
-            if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
+        if let Some(fault) = feeds.image.fault() {
+            if self.to_redis.as_ref().is_some_and(Mailbox::is_sole_store) {
                 // A faulty image must not be written to Redis, and there is no other store.
                 self.shared.stop(Stopped::Image(fault.to_string()));
             }
@@ -130,12 +133,12 @@ impl PublisherThread {
         closed
     }
 
-    fn keep(&self) {
+    fn send_snapshot(&self) {
         if self.shared.is_faulty() {
             return;
         }
         let Some(snapshot_thread) = &self.to_snapshots else { return };
-        let state = locked(&self.public).image.freeze();
+        let state = locked(&self.feeds).image.freeze();
         // If the snapshot thread has ended, the reason has been reported.
         let _ = snapshot_thread.send(state);
     }

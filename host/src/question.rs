@@ -66,7 +66,7 @@ pub enum Found {
 
 /// A question among the commands of a batch.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingQuestion {
     /// How many commands of the batch come before it.
     pub(crate) at: usize,
     pub(crate) question: Question,

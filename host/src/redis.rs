@@ -8,19 +8,19 @@
 //! If enabled, events go to Redis streams as well: see [`StreamThread`].
 
 mod alerts;
-mod alone;
 mod fenced;
 mod image_thread;
-mod ledger;
-mod looks;
+mod log_limiter;
 mod mailbox;
 mod measure;
-mod seldom;
+mod recent_groups;
+mod sole_store;
 mod source;
 pub(crate) mod status;
 mod stream_thread;
-mod tape;
-mod unasked;
+mod trade_buffer;
+mod unchecked_image;
+mod verify_schedule;
 
 use std::io;
 use std::sync::Arc;
@@ -30,57 +30,60 @@ use crossbeam_channel::bounded;
 use pricetime_engine::EngineSnapshot;
 use pricetime_journal::image::Image;
 use pricetime_journal::{Folder, History, Terms};
-use pricetime_redis::stream::{StreamWriter, last_told, told_after};
+use pricetime_redis::stream::{StreamWriter, last_published, published_after};
 use pricetime_redis::{
-    Bound, Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
+    AllImages, Bound, ExistingImage, ImageWriter, Link, RedisOptions, find_image, read_all_images,
+    scores_are_exact,
 };
 use tracing::warn;
 
 use crate::opening::OpenError;
 use crate::options::{Options, Policy};
-use crate::settle::Place;
+use crate::settle::JournalSource;
 use crate::status::Shared;
-use crate::threads::Outward;
-pub(crate) use alone::{Taken, take_over};
+use crate::threads::ServerThread;
 pub(crate) use image_thread::ImageThread;
-pub(crate) use ledger::Room;
-use looks::Looks;
 pub(crate) use mailbox::Mailbox;
+pub(crate) use recent_groups::Recorder;
+pub(crate) use sole_store::{ClaimedImage, take_over};
 use source::Source;
 pub use status::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub(crate) use stream_thread::StreamThread;
-pub(crate) use tape::Recorder;
-use unasked::Unasked;
+pub(crate) use trade_buffer::TradeLimits;
+use unchecked_image::UncheckedImage;
+use verify_schedule::VerifySchedule;
 
 /// How long a thread that writes to Redis waits before it checks again whether the host holds its lease.
-const UNHELD: Duration = Duration::from_millis(50);
+const LEASE_POLL: Duration = Duration::from_millis(50);
 
 /// What Redis holds when a folder is opened.
-pub(crate) enum Asked {
+pub(crate) enum ImageCheck {
     /// There is no image, or one that the folder may replace.
-    Nothing,
+    Replaceable,
     /// Redis does not answer. The image thread asks again before it writes anything.
-    Nobody,
+    NoAnswer,
     /// There is an image, and the operator asked to restore it.
-    Image(Whole),
+    Image(AllImages),
 }
 
 /// Asks Redis whether it holds an image that this folder must not replace.
-pub(crate) fn ask(
+pub(crate) fn check_image(
     options: Option<&RedisOptions>,
     folder: &Folder,
     accept_loss: bool,
-) -> Result<Asked, OpenError> {
-    let Some(options) = options else { return Ok(Asked::Nothing) };
+) -> Result<ImageCheck, OpenError> {
+    let Some(options) = options else { return Ok(ImageCheck::Replaceable) };
     let mut link = Link::new(options.clone());
     if accept_loss && folder.is_new() {
-        let whole = read_whole(&mut link, &options.names)?;
-        return Ok(whole.map_or(Asked::Nothing, Asked::Image));
+        let whole = read_all_images(&mut link, &options.names)?;
+        return Ok(whole.map_or(ImageCheck::Replaceable, ImageCheck::Image));
     }
-    let Ok(found) = find_image(&mut link, &options.names) else { return Ok(Asked::Nobody) };
-    let Some(Found { market, history, sequence }) = found else { return Ok(Asked::Nothing) };
+    let Ok(found) = find_image(&mut link, &options.names) else { return Ok(ImageCheck::NoAnswer) };
+    let Some(ExistingImage { market, history, sequence }) = found else {
+        return Ok(ImageCheck::Replaceable);
+    };
     if !folder.is_new() && folder.ancestry().contains(&history) {
-        return Ok(Asked::Nothing);
+        return Ok(ImageCheck::Replaceable);
     }
     let own = if folder.is_new() {
         String::from("is new")
@@ -88,16 +91,16 @@ pub(crate) fn ask(
         format!("is of history {}", folder.history())
     };
     let folder = folder.path().to_owned();
-    Err(OpenError::ImageElsewhere { folder, own, history, sequence, market })
+    Err(OpenError::ForeignImage { folder, own, history, sequence, market })
 }
 
 /// Returns [`OpenError::Scores`] if Redis cannot store every price of each market exactly.
-pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), OpenError> {
+pub(crate) fn check_scores(options: Option<&RedisOptions>, image: &Image) -> Result<(), OpenError> {
     if options.is_none() {
         return Ok(());
     }
-    let far = image.markets().find(|market| !scores_hold(&market.head().spec.terms));
-    far.map_or(Ok(()), |far| Err(OpenError::Scores(far.head().market)))
+    let inexact = image.markets().find(|market| !scores_are_exact(&market.head().spec.terms));
+    inexact.map_or(Ok(()), |inexact| Err(OpenError::Scores(inexact.head().market)))
 }
 
 /// Raises the numbers of a state that begins a new history above those already published in the streams.
@@ -106,9 +109,9 @@ pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), 
 pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) {
     let Some(options) = options.filter(|it| it.publish.is_some()) else { return };
     let mut link = Link::new(options.clone());
-    match told_after(&mut link, &options.names, state) {
-        Ok(told) => {
-            for market in told.raise(state) {
+    match published_after(&mut link, &options.names, state) {
+        Ok(published) => {
+            for market in published.raise(state) {
                 warn!(
                     market = market.0,
                     "Redis: the streams hold numbers that this market cannot have: it continues \
@@ -119,7 +122,7 @@ pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) 
         }
         Err(error) => {
             warn!("Redis: cannot read what the streams have published: {error}");
-            let last = last_told(&mut link, &options.names).unwrap_or_default();
+            let last = last_published(&mut link, &options.names).unwrap_or_default();
             state.last_sequence = state.last_sequence.max(last);
         }
     }
@@ -128,7 +131,7 @@ pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) 
 /// Creates the publisher's end and the thread that publishes events, if publishing is enabled.
 pub(crate) fn publish(
     options: &Options,
-    place: &Place,
+    journal_source: &JournalSource,
     image: &Image,
     shared: &Arc<Shared>,
 ) -> Result<(Option<Recorder>, Option<StreamThread>), OpenError> {
@@ -137,11 +140,17 @@ pub(crate) fn publish(
     if options.policy == Policy::None {
         return Err(OpenError::NoJournal);
     }
-    let (history, at) = (place.history, shared.durable());
-    let (recorder, tape) = tape::tape();
+    let (history, at) = (journal_source.history, shared.durable());
+    let (recorder, recent_groups) = recent_groups::recent_groups();
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
-    let source = Source::new((place.past.clone(), tape), Arc::clone(shared), history, heads, at);
-    let writer = StreamWriter::new(ending(redis.clone(), shared), history);
+    let source = Source::new(
+        (journal_source.journal_replay.clone(), recent_groups),
+        Arc::clone(shared),
+        history,
+        heads,
+        at,
+    );
+    let writer = StreamWriter::new(bounded_link(redis.clone(), shared), history);
     let history = history.to_string();
     let stream_thread = StreamThread::new(writer, source, Arc::clone(shared), history, publish);
     Ok((Some(recorder), Some(stream_thread)))
@@ -151,77 +160,80 @@ pub(crate) fn publish(
 pub(crate) fn spawn(
     image_thread: Option<ImageThread>,
     stream_thread: Option<StreamThread>,
-) -> io::Result<Vec<Outward>> {
+) -> io::Result<Vec<ServerThread>> {
     let image_thread = image_thread.map(|image_thread| {
-        let left = "Redis does not answer: the image in Redis stays behind; the next start brings it up \
+        let pending = "Redis does not answer: the image in Redis stays behind; the next start brings it up \
                     to date";
-        Outward::spawn("image", left, move || image_thread.run())
+        ServerThread::spawn("image", pending, move || image_thread.run())
     });
     let stream_thread = stream_thread.map(|stream_thread| {
-        let left =
+        let pending =
             "Redis does not answer: some events are not published; the next start publishes them";
-        Outward::spawn("streams", left, move || stream_thread.run())
+        ServerThread::spawn("streams", pending, move || stream_thread.run())
     });
     image_thread.into_iter().chain(stream_thread).collect()
 }
 
 /// Ends the use of Redis when the host ends. A thread that is left behind must not claim a market that a
 /// successor may have claimed by then.
-pub(crate) struct Ending {
+pub(crate) struct ShutdownBound {
     pub(crate) shared: Arc<Shared>,
     /// Whether Redis is the only place that has the state. The threads then get more time at shutdown
     /// for as long as Redis answers.
-    pub(crate) alone: bool,
+    pub(crate) sole_store: bool,
 }
 
-impl Bound for Ending {
+impl Bound for ShutdownBound {
     fn is_over(&self) -> bool {
         self.shared.is_over()
     }
 
     fn answered(&self) {
-        if self.alone {
-            self.shared.prolong();
+        if self.sole_store {
+            self.shared.extend_deadline();
         }
     }
 }
 
 /// Creates a link that ends with the host.
-fn ending(options: RedisOptions, shared: &Arc<Shared>) -> Link {
+fn bounded_link(options: RedisOptions, shared: &Arc<Shared>) -> Link {
     let mut link = Link::new(options);
-    link.bound_by(Ending { shared: Arc::clone(shared), alone: false });
+    link.bound_by(ShutdownBound { shared: Arc::clone(shared), sole_store: false });
     link
 }
 
 /// What the image thread of a host with a folder needs.
-pub(crate) struct Beside {
+pub(crate) struct ImageSetup {
     pub(crate) options: RedisOptions,
     pub(crate) terms: Terms,
     /// The histories whose image may be replaced. Set if Redis did not answer when the folder was
     /// opened.
-    pub(crate) unasked: Option<Vec<String>>,
+    pub(crate) unchecked_image: Option<Vec<String>>,
 }
 
 /// The publisher's end and the image thread.
-pub(crate) type Ends = (Option<Mailbox>, Option<ImageThread>);
+pub(crate) type ImageEnds = (Option<Mailbox>, Option<ImageThread>);
 
 /// Creates both ends. All markets that are in the image now are queued first.
 pub(crate) fn start(
-    beside: Option<Beside>,
+    image_setup: Option<ImageSetup>,
     image: &mut Image,
     history: History,
     shared: &Arc<Shared>,
-) -> Ends {
-    let Some(Beside { options, terms, unasked }) = beside else { return (None, None) };
+) -> ImageEnds {
+    let Some(ImageSetup { options, terms, unchecked_image }) = image_setup else {
+        return (None, None);
+    };
     let (wake, woken) = bounded(1);
     let mailbox = Mailbox::new(wake, None);
     mailbox.fill_all(image);
-    let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
-    let looks = Looks::new(options.verify);
-    let writer = ImageWriter::new(ending(options, shared), history, terms.read());
+    let unchecked_image =
+        unchecked_image.map(|ours| UncheckedImage::new(Link::new(options.clone()), ours));
+    let verify_schedule = VerifySchedule::new(options.verify);
+    let writer = ImageWriter::new(bounded_link(options, shared), history, terms.read());
     let mut image_thread =
-        ImageThread::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
-    image_thread.unasked = unasked;
-    image_thread.looks = looks;
+        ImageThread::new(writer, Some(terms), mailbox.unwritten(), woken, Arc::clone(shared));
+    image_thread.unchecked_image = unchecked_image;
+    image_thread.verify_schedule = verify_schedule;
     (Some(mailbox), Some(image_thread))
 }

@@ -19,12 +19,12 @@ use crate::status::locked;
 
 /// The maximum number of missed updates that one subscription delivers. A reader that missed more resumes
 /// from the last of them.
-const PAST_MAX: usize = 16_384;
+const MISSED_MAX: usize = 16_384;
 /// How many attempts are made, because the journal may be truncated during one.
-const TRIES: usize = 3;
+const ATTEMPTS_MAX: usize = 3;
 /// How many commands may be missing when the live publisher takes over, and how many replays may be made to
 /// get that close.
-const NEAR: (u64, usize) = (1_000, 8);
+const CATCH_UP: (u64, usize) = (1_000, 8);
 
 /// Why a subscription cannot begin at the requested command.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub enum SubscribeError {
         "command {from} is too far back: {commands} commands would have to be replayed; subscribe \
          from now, and look at earlier events with `replay` or `inspect`"
     )]
-    Far {
+    TooFarBack {
         /// The requested command.
         from: Sequence,
         /// How many commands would have to be replayed.
@@ -81,7 +81,7 @@ pub enum SubscribeError {
 
 /// The limits of a subscription.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
+pub(crate) struct SubscriptionLimits {
     /// How many unread updates a subscription may hold.
     pub(crate) updates: usize,
     /// How many commands may be replayed for a subscription.
@@ -91,95 +91,101 @@ pub(crate) struct Room {
 /// Returns a feed from a publisher of the past, and a feed from the live one that follows it. The second is
 /// `None` if the first has more than a reader has room for, or has ended by itself.
 pub(crate) fn resume<F>(
-    past: &JournalReplay,
-    public: &Mutex<Feeds>,
+    journal_replay: &JournalReplay,
+    feeds: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
-    room: Room,
-    ask: impl Fn(&mut Feeds, usize) -> Option<F>,
+    room: SubscriptionLimits,
+    subscribe: impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
-    let mut more = 1..TRIES;
+    let mut retries = 1..ATTEMPTS_MAX;
     loop {
-        match look(past, public, (market, from), room, &ask) {
+        match try_resume(journal_replay, feeds, (market, from), room, &subscribe) {
             // A file that it was reading may have been deleted. The next attempt reads other files.
-            Err(SubscribeError::Replay(_)) if more.next().is_some() => {}
+            Err(SubscribeError::Replay(_)) if retries.next().is_some() => {}
             found => return found,
         }
     }
 }
 
-fn look<F>(
-    past: &JournalReplay,
-    public: &Mutex<Feeds>,
+fn try_resume<F>(
+    journal_replay: &JournalReplay,
+    feeds: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
-    room: Room,
-    ask: &impl Fn(&mut Feeds, usize) -> Option<F>,
+    room: SubscriptionLimits,
+    subscribe: &impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
     // Everything that the publisher has published is durable and in the journal.
-    let durable = locked(public).sequence();
+    let durable = locked(feeds).sequence();
     if from > durable {
         return Err(SubscribeError::Ahead { from, durable });
     }
-    let engine = past.engine_at(from)?;
+    let engine = journal_replay.engine_at(from)?;
     let base = engine.last_sequence();
     if base > from {
         return Err(SubscribeError::Gone { from, oldest: base });
     }
     let commands = durable.0.saturating_sub(base.0);
     if commands > room.replay {
-        return Err(SubscribeError::Far { from, commands });
+        return Err(SubscribeError::TooFarBack { from, commands });
     }
-    let mut replay = past.replay(engine, from)?;
+    let mut replay = journal_replay.replay(engine, from)?;
     replay.run::<_, ReplayError>(&mut (), |_, _, ()| Ok(ControlFlow::Continue(())))?;
-    let mut told = Feeds::new(Image::from_snapshot(&replay.engine.snapshot()));
-    let first = ask(&mut told, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
-    let mut then = Then { replay, public: told, batch: Batch::default() };
-    let (near, most) = NEAR;
-    for _ in 0..most {
-        let durable = locked(public).sequence();
-        if then.is_over() || durable.0.saturating_sub(then.replay.engine.last_sequence().0) <= near
+    let mut replayed = Feeds::new(Image::from_snapshot(&replay.engine.snapshot()));
+    let first =
+        subscribe(&mut replayed, MISSED_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
+    let mut catch_up = CatchUp { replay, feeds: replayed, batch: Batch::default() };
+    let (near, rounds_max) = CATCH_UP;
+    for _ in 0..rounds_max {
+        let durable = locked(feeds).sequence();
+        if catch_up.is_over()
+            || durable.0.saturating_sub(catch_up.replay.engine.last_sequence().0) <= near
         {
             break;
         }
-        then.tell(durable)?;
+        catch_up.advance(durable)?;
     }
-    if then.is_over() {
+    if catch_up.is_over() {
         return Ok((first, None));
     }
     let (live, through) = {
-        let mut public = locked(public);
-        (ask(&mut public, room.updates), public.sequence())
+        let mut feeds = locked(feeds);
+        (subscribe(&mut feeds, room.updates), feeds.sequence())
     };
     // The live feed continues after `through`. The first feed still needs everything up to it.
-    then.tell(through)?;
-    let live = live.filter(|_| !then.is_over());
+    catch_up.advance(through)?;
+    let live = live.filter(|_| !catch_up.is_over());
     Ok((first, live))
 }
 
 /// A replay of the journal, and the publisher that receives it.
-struct Then {
+struct CatchUp {
     replay: Replay,
-    public: Feeds,
+    feeds: Feeds,
     batch: Batch,
 }
 
-impl Then {
+impl CatchUp {
     /// Returns `true` if no subscription is left.
     fn is_over(&self) -> bool {
-        !self.public.is_heard()
+        !self.feeds.has_subscribers()
     }
 
     /// Replays the commands up to `through` and publishes their events, as long as a subscription is left.
-    fn tell(&mut self, through: Sequence) -> Result<(), ReplayError> {
-        let Self { replay, public, batch } = self;
+    fn advance(&mut self, through: Sequence) -> Result<(), ReplayError> {
+        let Self { replay, feeds, batch } = self;
         replay.commands.extend(through);
         replay.run::<_, ReplayError>(batch, |_, _, batch| {
             for (header, events, outcome) in batch.groups() {
-                public.publish(header, events, outcome);
+                feeds.publish(header, events, outcome);
             }
             batch.clear();
-            Ok(if public.is_heard() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            Ok(if feeds.has_subscribers() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
         })?;
-        public.end_batch();
+        feeds.end_batch();
         Ok(())
     }
 }

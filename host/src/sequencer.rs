@@ -16,8 +16,8 @@ use crate::batch::Batch;
 use crate::core_thread::Work;
 use crate::draft::{Draft, Item};
 use crate::epoch_schedule::Schedule;
-use crate::question::Asked;
-use crate::session::{Ending, Sessions};
+use crate::question::PendingQuestion;
+use crate::session::{EndedSession, Sessions};
 use crate::status::Shared;
 use crate::view::MarketView;
 
@@ -41,22 +41,22 @@ impl Clock for WallClock {
 }
 
 /// The longest sleep of the core while an order may expire.
-const LAPSE: Duration = Duration::from_millis(250);
+const EXPIRY_POLL: Duration = Duration::from_millis(250);
 
 /// How long the core waits for the journal before it continues without it, and the longest sleep before it
 /// tries again.
-const PATIENCE: Duration = Duration::from_micros(200);
+const HANDOFF_TIMEOUT: Duration = Duration::from_micros(200);
 
 /// Sessions that have ended and whose orders are still to be cancelled.
 #[derive(Debug, Default)]
-pub(crate) struct Endings {
+pub(crate) struct EndedSessions {
     /// The host's sessions, which report their end here.
     pub(crate) sessions: Arc<Sessions>,
     /// How many items have been handled.
     handled: u64,
     /// Sessions that have ended. All items of a session are handled once `handled` reaches the number
     /// beside it.
-    noticed: Vec<(u64, Ending)>,
+    pending: Vec<(u64, EndedSession)>,
 }
 
 /// The work of the core thread.
@@ -74,8 +74,8 @@ pub(crate) struct Sequencer {
     /// Shows whether the other threads are still running.
     pub(crate) shared: Arc<Shared>,
     /// Published batches come back here to be filled again.
-    pub(crate) used: Receiver<Batch>,
-    pub(crate) endings: Endings,
+    pub(crate) recycled: Receiver<Batch>,
+    pub(crate) ended_sessions: EndedSessions,
 }
 
 impl fmt::Debug for Sequencer {
@@ -94,17 +94,18 @@ impl Work for Sequencer {
         let idle = items.is_empty();
         // The ring has just been drained.
         self.shared.room.wake_if_awaited();
-        let now = self.pass_time(idle);
+        let now = self.advance_time(idle);
         self.end_sessions(idle, now);
-        self.endings.handled = self.endings.handled.saturating_add(items.len() as u64);
+        self.ended_sessions.handled =
+            self.ended_sessions.handled.saturating_add(items.len() as u64);
         for item in items.drain(..) {
             match item {
                 Item::Draft(draft, time, ticket) => {
-                    let at = if self.clock.is_some() { now } else { self.recorded(time) };
+                    let at = if self.clock.is_some() { now } else { self.recorded_time(time) };
                     if let Some(ticket) = ticket {
                         self.batch.waiting.push((self.batch.len(), ticket));
                     }
-                    self.carry_out(draft, at);
+                    self.apply_draft(draft, at);
                     if self.schedule.count() {
                         self.close_epochs(at);
                     }
@@ -117,29 +118,37 @@ impl Work for Sequencer {
                     let _ = reply.send(book.map(|book| MarketView::of_book(book, sequence, depth)));
                 }
                 Item::Ask(question, reply) => {
-                    self.batch.asked.push(Asked { at: self.batch.len(), question, reply });
+                    self.batch.questions.push(PendingQuestion {
+                        at: self.batch.len(),
+                        question,
+                        reply,
+                    });
                 }
             }
         }
-        self.notice_endings();
-        let gone = self.hand_on()?;
-        if !self.shared.is_well() {
+        self.collect_ended();
+        let forwarded = self.forward_batch()?;
+        if !self.shared.is_running() {
             return Err(self.shared.stopped().reason());
         }
-        if !gone {
-            return Ok(Some(PATIENCE));
+        if !forwarded {
+            return Ok(Some(HANDOFF_TIMEOUT));
         }
-        if !self.endings.noticed.is_empty() {
+        if !self.ended_sessions.pending.is_empty() {
             return Ok(Some(Duration::ZERO));
         }
         if self.clock.is_none() {
             return Ok(None);
         }
-        let left = self.schedule.left(now);
+        let until_next = self.schedule.until_next(now);
         // After an idle step, checks whether an order will expire. After any other step, assumes that one
         // will.
         let ends = !idle || self.engine.markets().any(|book| book.next_expiry().is_some());
-        Ok(if ends { Some(left.map_or(LAPSE, |left| left.min(LAPSE))) } else { left })
+        Ok(if ends {
+            Some(until_next.map_or(EXPIRY_POLL, |until_next| until_next.min(EXPIRY_POLL)))
+        } else {
+            until_next
+        })
     }
 }
 
@@ -151,30 +160,30 @@ impl Sequencer {
     }
 
     /// Closes the epochs that are due. In an idle step, also expires orders. Returns the current time.
-    fn pass_time(&mut self, idle: bool) -> Timestamp {
+    fn advance_time(&mut self, idle: bool) -> Timestamp {
         let now = self.now();
         if self.clock.is_some() {
-            if let Some(gate) = self.schedule.pass(now) {
+            if let Some(gate) = self.schedule.take_due(now) {
                 self.close_epochs(gate);
             }
             if idle {
-                self.let_time_pass(now);
+                self.expire_orders(now);
             }
         }
         now
     }
 
     /// Returns the time of a recorded command, after closing the epochs that ended before it.
-    fn recorded(&mut self, time: Option<Timestamp>) -> Timestamp {
+    fn recorded_time(&mut self, time: Option<Timestamp>) -> Timestamp {
         let last = self.engine.last_timestamp();
         let at = time.map_or(last, |time| last.max(time));
-        while let Some(gate) = self.schedule.pass_one(at) {
+        while let Some(gate) = self.schedule.take_next_due(at) {
             self.close_epochs(gate);
         }
         at
     }
 
-    fn carry_out(&mut self, draft: Draft, timestamp: Timestamp) {
+    fn apply_draft(&mut self, draft: Draft, timestamp: Timestamp) {
         let Draft { market, account, operator, request, session, action } = draft;
         let sequence = Sequence(self.engine.last_sequence().0.saturating_add(1));
         let command =
@@ -188,7 +197,7 @@ impl Sequencer {
         let account = AccountId(0);
         let (request, session) = (None, None);
         let draft = Draft { market, account, operator: true, request, session, action };
-        self.carry_out(draft, timestamp);
+        self.apply_draft(draft, timestamp);
     }
 
     /// Cancels what is left of earlier sessions, because they ended with their process. Then lets time pass
@@ -200,26 +209,28 @@ impl Sequencer {
         for market in markets {
             self.command(market, Action::CancelSession { session: None }, ended);
         }
-        self.pass_time(true);
+        self.advance_time(true);
         self
     }
 
     /// Takes note of the sessions that have ended. Their last commands are at most still in the ring. They
     /// have been carried out once the ring has been empty, or once as many items as it holds have been
     /// handled.
-    fn notice_endings(&mut self) {
-        let by = self.endings.handled.saturating_add(self.ahead_max);
-        let ended = self.endings.sessions.take_ended();
-        self.endings.noticed.extend(ended.into_iter().map(|ending| (by, ending)));
+    fn collect_ended(&mut self) {
+        let due_at = self.ended_sessions.handled.saturating_add(self.ahead_max);
+        let ended = self.ended_sessions.sessions.take_ended();
+        self.ended_sessions
+            .pending
+            .extend(ended.into_iter().map(|ended_session| (due_at, ended_session)));
     }
 
     /// Cancels the orders of sessions that were noticed earlier, if all their commands have been carried
     /// out. `empty` means that the ring has been empty since then.
     fn end_sessions(&mut self, empty: bool, now: Timestamp) {
-        let handled = self.endings.handled;
-        let due = |(by, _): &mut (u64, Ending)| empty || *by <= handled;
-        let ended: Vec<_> = self.endings.noticed.extract_if(.., due).collect();
-        for (_, Ending { session, markets }) in ended {
+        let handled = self.ended_sessions.handled;
+        let due = |(due_at, _): &mut (u64, EndedSession)| empty || *due_at <= handled;
+        let ended: Vec<_> = self.ended_sessions.pending.extract_if(.., due).collect();
+        for (_, EndedSession { session, markets }) in ended {
             for market in markets {
                 self.command(market, Action::CancelSession { session: Some(session) }, now);
             }
@@ -236,7 +247,7 @@ impl Sequencer {
     }
 
     /// Expires orders in markets that receive no commands.
-    fn let_time_pass(&mut self, now: Timestamp) {
+    fn expire_orders(&mut self, now: Timestamp) {
         let due = |expiry: Option<Timestamp>| expiry.is_some_and(|expiry| expiry <= now);
         let markets: Vec<_> = self
             .engine
@@ -253,19 +264,19 @@ impl Sequencer {
     /// stays and grows, so that the core does not stop while a disk stalls. If too many commands are not
     /// durable yet, it waits for as long as it takes, and new submissions fill the ring until they are
     /// refused as `Busy`. Returns `true` if no batch stayed.
-    fn hand_on(&mut self) -> Result<bool, String> {
+    fn forward_batch(&mut self) -> Result<bool, String> {
         if self.batch.is_empty() {
             return Ok(true);
         }
         let ahead = self.engine.last_sequence().0.saturating_sub(self.shared.durable().0);
         let full = std::mem::take(&mut self.batch);
         let sent = if ahead < self.ahead_max {
-            self.next.send_timeout(full, PATIENCE)
+            self.next.send_timeout(full, HANDOFF_TIMEOUT)
         } else {
             self.next.send(full).map_err(|SendError(full)| SendTimeoutError::Disconnected(full))
         };
         match sent {
-            Ok(()) => self.batch = self.used.try_recv().unwrap_or_default(),
+            Ok(()) => self.batch = self.recycled.try_recv().unwrap_or_default(),
             Err(SendTimeoutError::Timeout(full)) => self.batch = full,
             Err(SendTimeoutError::Disconnected(_)) => {
                 return Err(String::from("the journal thread has ended"));
@@ -277,7 +288,7 @@ impl Sequencer {
     /// Passes on what is left, for the last time. If the journal thread has ended, it has set the reason,
     /// which the waiting callers receive.
     pub(crate) fn end(mut self) {
-        self.notice_endings();
+        self.collect_ended();
         let now = self.now();
         self.end_sessions(true, now);
         if !self.batch.is_empty() {

@@ -29,7 +29,7 @@ pub struct Session {
 
 /// A session that has ended, and the markets where its orders are still to be cancelled.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(crate) struct EndedSession {
     pub(crate) session: SessionId,
     pub(crate) markets: BTreeSet<MarketId>,
 }
@@ -37,10 +37,10 @@ pub(crate) struct Ending {
 /// The sessions of a host.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    begun: AtomicU32,
-    ended: Mutex<Vec<Ending>>,
+    last_number: AtomicU32,
+    ended: Mutex<Vec<EndedSession>>,
     /// Whether `ended` has any entries.
-    any: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl Session {
@@ -55,7 +55,7 @@ impl Drop for Session {
         if markets.is_empty() {
             return;
         }
-        self.sessions.end(Ending { session: self.id, markets });
+        self.sessions.end(EndedSession { session: self.id, markets });
         // Wakes a sleeping core. A core whose ring is full checks by itself.
         drop(self.submitter.submit_urgently(Item::Wake));
     }
@@ -66,21 +66,21 @@ impl Sessions {
     /// session then.
     fn begin(&self) -> SessionId {
         loop {
-            let number = self.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            let number = self.last_number.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             if let Some(number) = NonZeroU32::new(number) {
                 return SessionId(number);
             }
         }
     }
 
-    fn end(&self, ending: Ending) {
-        locked(&self.ended).push(ending);
-        self.any.store(true, Ordering::Release);
+    fn end(&self, ended_session: EndedSession) {
+        locked(&self.ended).push(ended_session);
+        self.has_ended.store(true, Ordering::Release);
     }
 
     /// Returns the sessions that ended since the last call.
-    pub(crate) fn take_ended(&self) -> Vec<Ending> {
-        if self.any.swap(false, Ordering::AcqRel) {
+    pub(crate) fn take_ended(&self) -> Vec<EndedSession> {
+        if self.has_ended.swap(false, Ordering::AcqRel) {
             std::mem::take(&mut *locked(&self.ended))
         } else {
             Vec::new()

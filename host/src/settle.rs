@@ -8,13 +8,13 @@
 //! An [`Outlet`] can deliver posted batches to an external system, at least once and in order. It runs
 //! on a thread of its own, so that a slow outlet does not delay the ledger.
 
-mod again;
 mod delivery_thread;
 mod dropped;
 mod lock;
 mod market_settler;
 mod news;
 mod outlet;
+mod rebuilder;
 mod receipts;
 mod report;
 mod settlement_thread;
@@ -33,20 +33,20 @@ use pricetime_settlement::{Collector, PutBack, RetryPolicy, Standing};
 
 use crate::follower::Follower;
 
-pub(crate) use again::Place;
 pub(crate) use delivery_thread::DeliveryThread;
 pub use dropped::Dropped;
 pub(crate) use news::{Incoming, News, Outgoing, news};
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
+pub(crate) use rebuilder::JournalSource;
 pub(crate) use settlement_thread::SettlementThread;
 pub use store::{OperatorRequest, OperatorRequests};
 
 /// How often the settlement and delivery threads look for work if nothing else wakes them.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long they wait while the host does not hold its lease. Nothing may leave the host without it.
-const WITHOUT_LOCK: Duration = Duration::from_millis(50);
+const LEASE_POLL: Duration = Duration::from_millis(50);
 
 /// Opens a ledger. It is called again until it succeeds. With a delivery it is called once more, because
 /// the delivery thread has a handle of its own.
@@ -156,12 +156,12 @@ impl MarketSettlement {
 
 /// Collects the events for settlement, on the publisher's thread.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct SettlementFollower {
     collector: Collector,
     settlement_thread: Outgoing,
 }
 
-impl Listener {
+impl SettlementFollower {
     pub(crate) fn new(
         history: History,
         platform: AccountId,
@@ -172,16 +172,16 @@ impl Listener {
     }
 }
 
-impl Follower for Listener {
+impl Follower for SettlementFollower {
     fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         let closed = self.collector.group(header, events, outcome);
         let done = |kind| header.kind == kind && outcome == Outcome::Accepted;
-        let (comes, goes) = (done(ActionKind::AddMarket), done(ActionKind::RemoveMarket));
-        if closed.is_none() && !comes && !goes {
+        let (is_added, is_removed) = (done(ActionKind::AddMarket), done(ActionKind::RemoveMarket));
+        if closed.is_none() && !is_added && !is_removed {
             return;
         }
-        let next = Sequence(header.sequence.0.saturating_add(u64::from(!comes)));
-        let (market, next) = (header.market, (!goes).then_some(next));
-        self.settlement_thread.tell(News { market, closed, next });
+        let next = Sequence(header.sequence.0.saturating_add(u64::from(!is_added)));
+        let (market, next) = (header.market, (!is_removed).then_some(next));
+        self.settlement_thread.send(News { market, closed, next });
     }
 }

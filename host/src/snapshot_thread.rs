@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::Sequence;
-use pricetime_journal::image::Frozen;
+use pricetime_journal::image::FrozenImage;
 use pricetime_journal::{LocalSnapshots, SnapshotError};
 use tracing::{error, info};
 
@@ -23,7 +23,7 @@ const NICE: i32 = 5;
 /// Writes and keeps snapshots.
 pub(crate) struct SnapshotThread {
     pub(crate) snapshots: LocalSnapshots,
-    pub(crate) incoming: Receiver<Frozen>,
+    pub(crate) incoming: Receiver<FrozenImage>,
     /// To the journal thread: the sequence below which the journal may be dropped. `None` if all of it is
     /// kept.
     pub(crate) floors: Option<Sender<Sequence>>,
@@ -37,7 +37,7 @@ impl SnapshotThread {
         // Matching and durability take precedence. If the system refuses, the priority stays as it was.
         let _ = rustix::process::nice(NICE);
         while let Ok(state) = self.incoming.recv() {
-            let why = self.keep(state).err().map(Arc::new);
+            let why = self.save(state).err().map(Arc::new);
             if why.is_some() {
                 metrics::counter!("pricetime_snapshot_errors_total").increment(1);
             }
@@ -53,9 +53,9 @@ impl SnapshotThread {
         }
     }
 
-    fn keep(&mut self, state: Frozen) -> Result<(), SnapshotError> {
-        let needed = self.shared.needed();
-        let sequence = self.snapshots.save_beside(&state.into_snapshot(), needed)?;
+    fn save(&mut self, state: FrozenImage) -> Result<(), SnapshotError> {
+        let consumed_through = self.shared.consumed_through();
+        let sequence = self.snapshots.save_keeping(&state.into_snapshot(), consumed_through)?;
         self.shared.set_snapshot(sequence);
         if let Some(floors) = &self.floors
             && let Some(oldest) = self.snapshots.list()?.first()

@@ -37,14 +37,14 @@ pub struct Status {
 }
 
 /// How long threads that wait for a server may take to end while it still answers.
-const ENDS_MAX: Duration = Duration::from_secs(60);
+const SHUTDOWN_MAX: Duration = Duration::from_secs(60);
 
 /// The deadline for threads that wait for servers.
 #[derive(Debug)]
-struct Ends {
+struct Deadline {
     at: Instant,
     latest: Instant,
-    most: Duration,
+    allowance: Duration,
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -70,24 +70,24 @@ pub(crate) struct Shared {
     snapshot_failure: Mutex<Option<Arc<SnapshotError>>>,
     disk_failed: AtomicBool,
     /// Without a data folder: one more than the last command that is stored in Redis. Zero with one.
-    stands: AtomicU64,
+    stored: AtomicU64,
     /// Without a data folder: whether too many trades wait for Redis.
     trades_full: AtomicBool,
     faulty: OnceLock<String>,
     /// The deadline of the threads that wait for servers. Unset while the host runs.
-    ends: Mutex<Option<Ends>>,
+    deadline: Mutex<Option<Deadline>>,
     /// One more than the last command up to which every closed epoch is settled; zero if the host does not
     /// settle.
     settled: AtomicU64,
     settlement: Mutex<Vec<MarketSettlement>>,
-    pub(crate) redis: crate::redis::status::Board,
+    pub(crate) redis: crate::redis::status::SharedRedisStatus,
     /// The runner's lock, if there is one.
     pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
 }
 
 impl Shared {
     /// Returns the state of a host with this lock.
-    pub(crate) fn behind(lease: Option<std::sync::Arc<crate::lease::Lease>>) -> Self {
+    pub(crate) fn with_lease(lease: Option<std::sync::Arc<crate::lease::Lease>>) -> Self {
         Self { lease, ..Self::default() }
     }
 
@@ -119,7 +119,7 @@ impl Shared {
     }
 
     /// Returns the last command that neither the streams nor the settlement must replay, if either is used.
-    pub(crate) fn needed(&self) -> Option<Sequence> {
+    pub(crate) fn consumed_through(&self) -> Option<Sequence> {
         self.published().into_iter().chain(self.settled()).min()
     }
 
@@ -133,7 +133,7 @@ impl Shared {
     }
 
     /// Returns `true` if answers and events may leave the host at this moment.
-    pub(crate) fn may_release(&self) -> bool {
+    pub(crate) fn may_publish(&self) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.holds())
     }
 
@@ -172,7 +172,7 @@ impl Shared {
     /// # Errors
     /// Returns the reason unless the host was closed in order.
     pub(crate) async fn until_ended(&self) -> Result<(), Stopped> {
-        self.ended.until(|| !self.is_well() || self.closed.load(Ordering::Acquire)).await;
+        self.ended.until(|| !self.is_running() || self.closed.load(Ordering::Acquire)).await;
         self.end()
     }
 
@@ -182,8 +182,8 @@ impl Shared {
     }
 
     /// Without a data folder: records that every command up to this one is stored in Redis.
-    pub(crate) fn set_stands(&self, sequence: Sequence) {
-        self.stands.store(sequence.0.saturating_add(1), Ordering::Release);
+    pub(crate) fn set_stored(&self, sequence: Sequence) {
+        self.stored.store(sequence.0.saturating_add(1), Ordering::Release);
     }
 
     /// Records whether too many trades wait for Redis.
@@ -201,7 +201,7 @@ impl Shared {
         self.disk_failed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn is_well(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.stopped.get().is_none()
     }
 
@@ -214,28 +214,29 @@ impl Shared {
     }
 
     /// Gives the threads that wait for servers this long to end.
-    pub(crate) fn end_within(&self, most: Duration) {
+    pub(crate) fn end_within(&self, allowance: Duration) {
         let now = Instant::now();
-        *self.ends() = Some(Ends { at: now + most, latest: now + ENDS_MAX, most });
+        *self.deadline() =
+            Some(Deadline { at: now + allowance, latest: now + SHUTDOWN_MAX, allowance });
     }
 
-    /// Gives them as long again, if they have a deadline that has not passed, but at most `ENDS_MAX` in
+    /// Gives them as long again, if they have a deadline that has not passed, but at most `SHUTDOWN_MAX` in
     /// all. A server that answers does not hang.
-    pub(crate) fn prolong(&self) {
+    pub(crate) fn extend_deadline(&self) {
         let now = Instant::now();
-        if let Some(ends) = self.ends().as_mut().filter(|ends| now < ends.at) {
-            ends.at = ends.at.max((now + ends.most).min(ends.latest));
+        if let Some(deadline) = self.deadline().as_mut().filter(|deadline| now < deadline.at) {
+            deadline.at = deadline.at.max((now + deadline.allowance).min(deadline.latest));
         }
     }
 
-    fn ends(&self) -> MutexGuard<'_, Option<Ends>> {
-        locked(&self.ends)
+    fn deadline(&self) -> MutexGuard<'_, Option<Deadline>> {
+        locked(&self.deadline)
     }
 
     /// Returns `true` if the deadline will have passed after this much more time. The host does not wait
     /// for what these threads do after that.
     pub(crate) fn is_over_in(&self, more: Duration) -> bool {
-        self.ends().as_ref().is_some_and(|ends| Instant::now() + more >= ends.at)
+        self.deadline().as_ref().is_some_and(|deadline| Instant::now() + more >= deadline.at)
     }
 
     /// Returns `true` if the deadline of these threads has passed.
@@ -245,7 +246,7 @@ impl Shared {
 
     /// Returns `true` if it passed at least this long ago.
     pub(crate) fn is_over_since(&self, long: Duration) -> bool {
-        self.ends().as_ref().is_some_and(|ends| ends.at.elapsed() >= long)
+        self.deadline().as_ref().is_some_and(|deadline| deadline.at.elapsed() >= long)
     }
 
     /// Records a fault of the image. Only the first one is kept.
@@ -264,9 +265,9 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         let durable = self.durable();
         Status {
-            durable: match self.stands.load(Ordering::Acquire) {
+            durable: match self.stored.load(Ordering::Acquire) {
                 0 => durable,
-                above => Sequence(above - 1),
+                next => Sequence(next - 1),
             },
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),

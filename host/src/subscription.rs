@@ -110,31 +110,31 @@ pub struct Ended;
 /// last update that it received. A slow reader delays no one else.
 #[derive(Debug)]
 pub struct Updates<T> {
-    now: mpsc::Receiver<T>,
-    /// The channel that follows when `now` ends.
-    then: Option<mpsc::Receiver<T>>,
+    current: mpsc::Receiver<T>,
+    /// The channel that follows when `current` ends.
+    following: Option<mpsc::Receiver<T>>,
 }
 
 impl<T> Updates<T> {
-    pub(crate) const fn of(now: mpsc::Receiver<T>) -> Self {
-        Self { now, then: None }
+    pub(crate) const fn of(current: mpsc::Receiver<T>) -> Self {
+        Self { current, following: None }
     }
 
     /// Appends the updates of another subscription.
-    pub(crate) fn followed_by(self, then: Option<Self>) -> Self {
-        Self { then: then.map(|it| it.now), ..self }
+    pub(crate) fn followed_by(self, following: Option<Self>) -> Self {
+        Self { following: following.map(|it| it.current), ..self }
     }
 
     /// Switches to the channel that follows.
-    fn turn(&mut self) -> Result<(), Ended> {
-        self.now = self.then.take().ok_or(Ended)?;
+    fn switch(&mut self) -> Result<(), Ended> {
+        self.current = self.following.take().ok_or(Ended)?;
         Ok(())
     }
 
     /// Returns how many updates can be read without waiting.
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.now.len() + self.then.as_ref().map_or(0, mpsc::Receiver::len)
+        self.current.len() + self.following.as_ref().map_or(0, mpsc::Receiver::len)
     }
 
     /// Returns the next update, waiting for it in an asynchronous task.
@@ -143,9 +143,9 @@ impl<T> Updates<T> {
     /// Returns [`Ended`] if the subscription has ended.
     pub async fn next(&mut self) -> Result<T, Ended> {
         loop {
-            match self.now.recv().await {
+            match self.current.recv().await {
                 Some(update) => return Ok(update),
-                None => self.turn()?,
+                None => self.switch()?,
             }
         }
     }
@@ -159,9 +159,9 @@ impl<T> Updates<T> {
     /// Panics in an asynchronous task, which must not block.
     pub fn wait(&mut self) -> Result<T, Ended> {
         loop {
-            match self.now.blocking_recv() {
+            match self.current.blocking_recv() {
                 Some(update) => return Ok(update),
-                None => self.turn()?,
+                None => self.switch()?,
             }
         }
     }
@@ -172,10 +172,10 @@ impl<T> Updates<T> {
     /// Returns [`Ended`] if the subscription has ended.
     pub fn try_next(&mut self) -> Result<Option<T>, Ended> {
         loop {
-            match self.now.try_recv() {
+            match self.current.try_recv() {
                 Ok(update) => return Ok(Some(update)),
                 Err(mpsc::error::TryRecvError::Empty) => return Ok(None),
-                Err(mpsc::error::TryRecvError::Disconnected) => self.turn()?,
+                Err(mpsc::error::TryRecvError::Disconnected) => self.switch()?,
             }
         }
     }
@@ -186,8 +186,8 @@ impl<T> Stream for Updates<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            match ready!(self.now.poll_recv(context)) {
-                None if self.turn().is_ok() => {}
+            match ready!(self.current.poll_recv(context)) {
+                None if self.switch().is_ok() => {}
                 update => return Poll::Ready(update),
             }
         }
@@ -257,8 +257,8 @@ mod tests {
 
     #[test]
     fn stream_of_updates_ends_after_the_last_of_both_channels() {
-        let ((past, first), (live, then)) = (mpsc::channel(2), mpsc::channel(2));
-        let mut updates = Updates::of(first).followed_by(Some(Updates::of(then)));
+        let ((past, first), (live, following)) = (mpsc::channel(2), mpsc::channel(2));
+        let mut updates = Updates::of(first).followed_by(Some(Updates::of(following)));
         past.try_send(1).expect("room");
         live.try_send(2).expect("room");
         assert_eq!(read(&mut updates), (vec![1], Poll::Pending));

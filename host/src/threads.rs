@@ -13,7 +13,7 @@ use crate::status::Shared;
 use crate::stopped::Stopped;
 
 /// How long the threads that wait for servers may take to end, all of them together.
-const LAST: Duration = Duration::from_millis(3_800);
+const SERVERS_TIMEOUT: Duration = Duration::from_millis(3_800);
 /// How much longer the host waits for them, because one may be between two requests.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -22,31 +22,31 @@ const GRACE: Duration = Duration::from_millis(200);
 pub(crate) struct Threads {
     pub(crate) core: Thread<Sequencer>,
     /// The journal thread and the publisher thread.
-    pub(crate) rest: [JoinHandle<()>; 2],
+    pub(crate) journal_and_publisher: [JoinHandle<()>; 2],
     /// The threads that wait for servers.
-    pub(crate) outward: Vec<Outward>,
+    pub(crate) server_threads: Vec<ServerThread>,
     pub(crate) snapshot_thread: Option<JoinHandle<()>>,
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
     /// Released after that.
-    pub(crate) kept: Option<crate::lease::Kept>,
+    pub(crate) lease_renewal: Option<crate::lease::RenewalHandle>,
 }
 
 /// A thread that waits for a server, which may never answer.
 #[derive(Debug)]
-pub(crate) struct Outward {
+pub(crate) struct ServerThread {
     thread: JoinHandle<()>,
     /// The log message if it is left behind.
-    left: &'static str,
+    pending: &'static str,
 }
 
-impl Outward {
+impl ServerThread {
     pub(crate) fn spawn(
         name: &str,
-        left: &'static str,
+        pending: &'static str,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
-        Ok(Self { thread: named(name).spawn(work)?, left })
+        Ok(Self { thread: named(name).spawn(work)?, pending })
     }
 
     /// Waits for the thread. Returns `false` if its time runs out first. Then the thread does nothing more
@@ -54,7 +54,7 @@ impl Outward {
     fn end(self, shared: &Shared) -> bool {
         while !self.thread.is_finished() {
             if shared.is_over_since(GRACE) {
-                warn!("{}", self.left);
+                warn!("{}", self.pending);
                 return false;
             }
             sleep(Duration::from_millis(2));
@@ -75,12 +75,12 @@ impl Threads {
         if let Ok(core) = self.core.close() {
             core.end();
         }
-        for thread in self.rest {
+        for thread in self.journal_and_publisher {
             // If the thread panicked, that has been reported.
             let _ = thread.join();
         }
-        shared.end_within(LAST);
-        for thread in self.outward {
+        shared.end_within(SERVERS_TIMEOUT);
+        for thread in self.server_threads {
             if !thread.end(shared) && self.folder.is_none() {
                 let why = "Redis did not take the last state, because it does not answer";
                 shared.stop(Stopped::Redis(why.into()));
@@ -91,8 +91,8 @@ impl Threads {
         }
         // The folder is unlocked first, so that a standby that gets the lock finds it free.
         drop(self.folder);
-        if let Some(kept) = self.kept {
-            kept.end();
+        if let Some(lease_renewal) = self.lease_renewal {
+            lease_renewal.end();
         }
     }
 }

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::server::{Process, command, signal};
+use pricetime_tests::wait::{TIMEOUT, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
@@ -44,7 +44,7 @@ impl Gateway {
             line.is_some()
         });
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent = config.timeout_global(Some(PATIENCE)).build().into();
+        let agent = config.timeout_global(Some(TIMEOUT)).build().into();
         Self { process, address, agent }
     }
 
@@ -77,7 +77,7 @@ impl Gateway {
 
     fn feed(&self) -> WebSocket<TcpStream> {
         let stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a socket");
         let url = format!("ws://{}/feed", self.address);
         tungstenite::client(url, stream).expect("it speaks WebSocket").0
     }
@@ -85,12 +85,12 @@ impl Gateway {
     /// Shuts the process down cleanly.
     fn end(self) -> ExitStatus {
         signal(self.process.id(), "TERM");
-        let mut ended = None;
+        let mut exit_status = None;
         until("the process ends", || {
-            ended = self.process.ended();
-            ended.is_some()
+            exit_status = self.process.exit_status();
+            exit_status.is_some()
         });
-        ended.expect("it has ended")
+        exit_status.expect("it has ended")
     }
 }
 
@@ -107,7 +107,7 @@ fn next(feed: &mut WebSocket<TcpStream>) -> Value {
     loop {
         let message = feed.read().expect("a message");
         let text = message.to_text().expect("a text");
-        names_neither(text, &[SELLER, BUYER]);
+        assert_names_none(text, &[SELLER, BUYER]);
         let message = parse(text);
         if message["levels"] != json!([]) || message["trades"] != json!([]) {
             return message;
@@ -115,7 +115,7 @@ fn next(feed: &mut WebSocket<TcpStream>) -> Value {
     }
 }
 
-fn names_neither(text: &str, accounts: &[u64]) {
+fn assert_names_none(text: &str, accounts: &[u64]) {
     for account in accounts {
         assert!(!text.contains(&account.to_string()), "{text} names account {account}");
     }
@@ -141,7 +141,7 @@ fn orders_trade_and_the_feed_shows_it_without_the_parties() {
     assert_eq!(status, 200, "{bought}");
     let trades = json!([["buy", "0.2550", "0.500"]]);
     assert_eq!(parse(&bought)["trades"], trades);
-    names_neither(&bought, &[SELLER]);
+    assert_names_none(&bought, &[SELLER]);
     let update = next(&mut feed);
     assert!(update["sequence"].as_u64() > book["sequence"].as_u64());
     assert_eq!(update["levels"], json!([["sell", "0.2550", "1.000"]]));
@@ -149,7 +149,7 @@ fn orders_trade_and_the_feed_shows_it_without_the_parties() {
 
     let (status, refused) = gateway.cancel(BUYER, 11);
     assert_eq!(status, 409, "{refused}");
-    names_neither(&refused, &[SELLER]);
+    assert_names_none(&refused, &[SELLER]);
     let (status, refused) = gateway.place(BUYER, 13, &order("buy", "0.25505", "0.5"));
     assert_eq!(status, 400, "{refused}");
     let (status, cancelled) = gateway.cancel(SELLER, 11);

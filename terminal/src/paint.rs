@@ -64,16 +64,16 @@ fn is_wanted(
     is_terminal: bool,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> bool {
-    let given = |name| variable(name).filter(|value| !value.is_empty());
+    let non_empty = |name| variable(name).filter(|value| !value.is_empty());
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto if given("NO_COLOR").is_some() => false,
-        ColorChoice::Auto if given("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        ColorChoice::Auto if non_empty("NO_COLOR").is_some() => false,
+        ColorChoice::Auto if non_empty("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
         ColorChoice::Auto => {
             is_terminal
-                && given("TERM").is_some_and(|term| term != "dumb")
-                && given("CLICOLOR").is_none_or(|value| value != "0")
+                && non_empty("TERM").is_some_and(|term| term != "dumb")
+                && non_empty("CLICOLOR").is_none_or(|value| value != "0")
         }
     }
 }

@@ -16,7 +16,7 @@ static DRAWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
 static OFF: AtomicBool = AtomicBool::new(false);
 
 /// Draws no bars from now on.
-pub fn no_progress() {
+pub fn disable_progress() {
     OFF.store(true, Relaxed);
 }
 
@@ -90,17 +90,17 @@ impl Progress {
     /// Adds to what is done.
     pub fn add(&self, done: u64) {
         self.bar.inc(done);
-        self.moved();
+        self.update();
     }
 
     /// Sets what is done, and the total.
     pub fn set(&self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
-        self.moved();
+        self.update();
     }
 
-    fn moved(&self) {
+    fn update(&self) {
         if !self.is_decided.load(Relaxed) && self.bar.elapsed() >= DELAY {
             self.show();
         }
@@ -128,7 +128,7 @@ impl Drop for Progress {
 }
 
 /// Removes the bar, writes, and draws the bar again. `write` must not use this module.
-pub fn aside<T>(write: impl FnOnce() -> T) -> T {
+pub fn suspend_progress<T>(write: impl FnOnce() -> T) -> T {
     let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match drawn.and_then(|bar| bar.upgrade()) {
         Some(bar) => bar.suspend(write),
@@ -138,19 +138,19 @@ pub fn aside<T>(write: impl FnOnce() -> T) -> T {
 
 /// A writer of whole lines, to a terminal that may also show a bar.
 #[derive(Debug)]
-pub struct Beside<W>(pub W);
+pub struct SuspendingWriter<W>(pub W);
 
-impl<W: Write> Write for Beside<W> {
+impl<W: Write> Write for SuspendingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        aside(|| self.0.write(bytes))
+        suspend_progress(|| self.0.write(bytes))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        aside(|| self.0.write_all(bytes))
+        suspend_progress(|| self.0.write_all(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        aside(|| self.0.flush())
+        suspend_progress(|| self.0.flush())
     }
 }
 
@@ -158,21 +158,21 @@ impl<W: Write> Write for Beside<W> {
 mod tests {
     use std::io::Write as _;
 
-    use super::{Beside, Progress, aside};
+    use super::{Progress, SuspendingWriter, suspend_progress};
 
     #[test]
     fn progress_is_hidden_without_a_terminal() {
         // The tests may run on a terminal, so nothing may be drawn.
-        super::no_progress();
+        super::disable_progress();
         let progress = Progress::count("counting", "things", Some(3));
         progress.add(2);
         progress.set(3, 4);
         progress.show();
         assert!(progress.bar.is_hidden());
         assert_eq!((progress.bar.position(), progress.bar.length()), (3, Some(4)));
-        assert_eq!(aside(|| 7), 7);
-        let mut beside = Beside(Vec::new());
-        beside.write_all(b"a line\n").expect("a vector accepts every write");
-        assert_eq!(beside.0, b"a line\n");
+        assert_eq!(suspend_progress(|| 7), 7);
+        let mut writer = SuspendingWriter(Vec::new());
+        writer.write_all(b"a line\n").expect("a vector accepts every write");
+        assert_eq!(writer.0, b"a line\n");
     }
 }

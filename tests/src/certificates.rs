@@ -21,7 +21,7 @@ done";
 /// # Panics
 /// Panics if `openssl` is not installed (`scripts/test` installs it).
 pub fn make(folder: &Path) {
-    let made = Command::new("sh").args(["-c", SCRIPT]).current_dir(folder).output();
-    let made = made.expect("a shell");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let output = Command::new("sh").args(["-c", SCRIPT]).current_dir(folder).output();
+    let output = output.expect("a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -4,13 +4,13 @@
 //! A [`Trial`] executes steps and reports the first difference. [`run`] lets a generator make the steps of
 //! a seed. If there is a difference, it shrinks the steps to a few that still show it.
 
+mod corrupt;
 mod differ;
 mod shrink;
-mod sound;
-mod spoil;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,10 +28,10 @@ pub use subject::Subject;
 use differ::{same, same_groups, same_state};
 
 /// Books with more live orders than this are compared less often.
-const SMALL: usize = 256;
+const SMALL_BOOK_MAX: usize = 256;
 
 /// The interval, in steps, at which a large book is compared and a small one gets the expensive queries.
-const SELDOM: u64 = 64;
+const FULL_CHECK_INTERVAL: u64 = 64;
 
 /// A subject, the model, and the image built from the subject's events.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Trial<S> {
     markets_max: u32,
     steps: u64,
     /// A book up to this size gets the expensive queries after every step.
-    tiny: usize,
+    thorough_max: usize,
     seen: EngineSnapshot,
 }
 
@@ -58,14 +58,14 @@ impl<S: Subject> Trial<S> {
             image: Image::default(),
             markets_max,
             steps: 0,
-            tiny: 0,
+            thorough_max: 0,
         }
     }
 
     /// Starts a trial that runs all queries after every step while books are small.
     #[must_use]
-    pub fn closely(markets_max: u32) -> Self {
-        Self { tiny: SMALL / 4, ..Self::new(markets_max) }
+    pub fn thorough(markets_max: u32) -> Self {
+        Self { thorough_max: SMALL_BOOK_MAX / 4, ..Self::new(markets_max) }
     }
 
     /// The state at the last comparison.
@@ -91,9 +91,9 @@ impl<S: Subject> Trial<S> {
             Step::Restore => self.restore()?,
         }
         let live: usize = self.seen.markets.iter().map(count).sum();
-        let seldom = self.steps.is_multiple_of(SELDOM);
-        if live <= SMALL || seldom {
-            self.look(seldom || live < self.tiny)?;
+        let is_due = self.steps.is_multiple_of(FULL_CHECK_INTERVAL);
+        if live <= SMALL_BOOK_MAX || is_due {
+            self.compare_state(is_due || live < self.thorough_max)?;
         }
         Ok(())
     }
@@ -103,16 +103,16 @@ impl<S: Subject> Trial<S> {
         commands: &[Command],
         watch: &mut impl FnMut(&Command, Option<&MarketSnapshot>, &Group),
     ) -> Result<(), String> {
-        let groups = guard("the core", || self.subject.apply_all(commands))?;
+        let groups = catch_panic("the core", || self.subject.apply_all(commands))?;
         same("the number of groups", &groups.len(), &commands.len())?;
         for (command, group) in commands.iter().zip(&groups) {
             let exact = self.image.last_sequence() == self.seen.last_sequence;
             let mut markets = self.seen.markets.iter().filter(|_| exact);
             let before = markets.find(|m| m.head.market == command.market);
             watch(command, before, group);
-            let expected = guard("the model", || self.model.apply(command))?;
+            let expected = catch_panic("the model", || self.model.apply(command))?;
             same_groups(group, &expected)?;
-            guard("the image", || {
+            catch_panic("the image", || {
                 self.image.fold(&group.header, &group.events, group.outcome);
             })?;
         }
@@ -121,26 +121,27 @@ impl<S: Subject> Trial<S> {
 
     /// Replaces the subject with one that is restored from its snapshot.
     fn restore(&mut self) -> Result<(), String> {
-        let snapshot = guard("the core", || self.subject.snapshot())?;
-        let digest = guard("the core", || self.subject.digest())?;
+        let snapshot = catch_panic("the core", || self.subject.snapshot())?;
+        let digest = catch_panic("the core", || self.subject.digest())?;
         same("the digest and the snapshot's", &digest, &snapshot.digest())?;
-        let restored = guard("restore", || self.subject.restored(self.markets_max, &snapshot))?;
+        let restored =
+            catch_panic("restore", || self.subject.restored(self.markets_max, &snapshot))?;
         let restored = restored.map_err(|error| format!("restore refused: {error}"))?;
-        let again = guard("the restored core", || restored.snapshot())?;
+        let again = catch_panic("the restored core", || restored.snapshot())?;
         same_state("restored", &again, &snapshot)?;
         same("the digest after a restore", &restored.digest(), &digest)?;
-        guard("restore of a spoiled snapshot", || {
-            self.subject.refuses_spoiled(self.markets_max, &snapshot)
+        catch_panic("restore of a spoiled snapshot", || {
+            self.subject.check_corrupt_restore(self.markets_max, &snapshot)
         })??;
         self.subject = restored;
         Ok(())
     }
 
     /// Compares the results of all queries.
-    fn look(&mut self, closely: bool) -> Result<(), String> {
+    fn compare_state(&mut self, thorough: bool) -> Result<(), String> {
         let state = self.model.snapshot();
-        guard("the core, queried,", || self.ask(&state, closely))??;
-        guard("the image, queried,", || {
+        catch_panic("the core, queried,", || self.compare_queries(&state, thorough))??;
+        catch_panic("the image, queried,", || {
             same_state("the image", &self.image.snapshot(), &state)?;
             same("the image's fault", &self.image.fault(), &None)
         })??;
@@ -148,7 +149,7 @@ impl<S: Subject> Trial<S> {
         Ok(())
     }
 
-    fn ask(&self, state: &EngineSnapshot, closely: bool) -> Result<(), String> {
+    fn compare_queries(&self, state: &EngineSnapshot, thorough: bool) -> Result<(), String> {
         let subject = &self.subject;
         subject.audit().map_err(|broken| format!("audit: {broken}"))?;
         same_state("the core", &subject.snapshot(), state)?;
@@ -162,9 +163,9 @@ impl<S: Subject> Trial<S> {
             let clearing = subject.indicative(market);
             same(what, &clearing, &self.model.indicative(market))?;
         }
-        if closely {
+        if thorough {
             same("digest", &subject.digest(), &state.digest())?;
-            subject.answers(state)?;
+            subject.check_queries(state)?;
         }
         Ok(())
     }
@@ -175,11 +176,11 @@ fn count(market: &MarketSnapshot) -> usize {
 }
 
 /// Turns a panic into a difference, because no valid input may cause one.
-fn guard<T>(who: &str, work: impl FnOnce() -> T) -> Result<T, String> {
+fn catch_panic<T>(component: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        format!("{who} panicked: {}", text.unwrap_or("without a message"))
+        format!("{component} panicked: {}", text.unwrap_or("without a message"))
     })
 }
 

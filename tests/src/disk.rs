@@ -31,12 +31,12 @@ pub enum Fault {
     /// The disk is full.
     NoSpace,
     /// A sync fails; any other call returns an error.
-    BadSync,
+    FailedSync,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 4] = [Self::PowerCut, Self::ShortWrite, Self::NoSpace, Self::BadSync];
+    pub const ALL: [Self; 4] = [Self::PowerCut, Self::ShortWrite, Self::NoSpace, Self::FailedSync];
 }
 
 /// An in-memory disk. Clones share it.
@@ -51,18 +51,18 @@ struct State {
     locked: BTreeSet<PathBuf>,
     calls: u64,
     /// The number of bytes read and written.
-    moved: u64,
-    plan: Option<(u64, Fault)>,
+    bytes_moved: u64,
+    planned: Option<(u64, Fault)>,
     fired: Option<Fault>,
     /// Whether the power is off.
-    off: bool,
+    is_off: bool,
     /// The number of restarts; files and locks of an earlier life are invalid.
     life: u64,
 }
 
 /// What a planned fault does to a call.
 enum Verdict {
-    Go,
+    Proceed,
     Fail(Fault, io::Error),
 }
 
@@ -76,10 +76,10 @@ impl FaultyDisk {
             files: Vec::new(),
             locked: BTreeSet::new(),
             calls: 0,
-            moved: 0,
-            plan: None,
+            bytes_moved: 0,
+            planned: None,
             fired: None,
-            off: false,
+            is_off: false,
             life: 0,
         })))
     }
@@ -91,7 +91,7 @@ impl FaultyDisk {
     /// Makes the call after `calls` others fail.
     pub fn fail_after(&self, calls: u64, fault: Fault) {
         let mut state = self.state();
-        state.plan = Some((state.calls + calls, fault));
+        state.planned = Some((state.calls + calls, fault));
         state.fired = None;
     }
 
@@ -103,8 +103,8 @@ impl FaultyDisk {
 
     /// The number of bytes read and written so far.
     #[must_use]
-    pub fn moved(&self) -> u64 {
-        self.state().moved
+    pub fn bytes_moved(&self) -> u64 {
+        self.state().bytes_moved
     }
 
     /// Cuts the power and switches it on again.
@@ -120,7 +120,7 @@ impl FaultyDisk {
     /// Ends the process that used the disk and starts the next. Readable state stays.
     pub fn restart_process(&self) {
         let mut state = self.state();
-        (state.off, state.plan, state.fired) = (false, None, None);
+        (state.is_off, state.planned, state.fired) = (false, None, None);
         state.life += 1;
         state.locked.clear();
     }
@@ -159,22 +159,22 @@ impl FaultyDisk {
 impl State {
     /// Counts a call and applies the planned fault if its turn has come.
     fn call(&mut self) -> Verdict {
-        if self.off {
+        if self.is_off {
             return Verdict::Fail(Fault::NoSpace, io::Error::other("the power is off"));
         }
         let at = self.calls;
         self.calls += 1;
-        let Some((_, fault)) = self.plan.filter(|(planned, _)| *planned == at) else {
-            return Verdict::Go;
+        let Some((_, fault)) = self.planned.filter(|(planned, _)| *planned == at) else {
+            return Verdict::Proceed;
         };
         self.fired = Some(fault);
         let error = match fault {
             Fault::PowerCut => {
-                self.off = true;
+                self.is_off = true;
                 io::Error::other("the power goes")
             }
             Fault::ShortWrite | Fault::NoSpace => io::ErrorKind::StorageFull.into(),
-            Fault::BadSync => io::Error::from_raw_os_error(5),
+            Fault::FailedSync => io::Error::from_raw_os_error(5),
         };
         Verdict::Fail(fault, error)
     }
@@ -182,22 +182,22 @@ impl State {
     /// A call that takes full effect or none; in a power cut, at random.
     fn all_or_nothing(&mut self) -> io::Result<Option<io::Error>> {
         match self.call() {
-            Verdict::Go => Ok(None),
+            Verdict::Proceed => Ok(None),
             Verdict::Fail(Fault::PowerCut, error) if self.random.chance(50) => Ok(Some(error)),
             Verdict::Fail(_, error) => Err(error),
         }
     }
 
     /// A call that only reads.
-    fn look(&mut self) -> io::Result<()> {
+    fn read_call(&mut self) -> io::Result<()> {
         match self.call() {
-            Verdict::Go => Ok(()),
+            Verdict::Proceed => Ok(()),
             Verdict::Fail(_, error) => Err(error),
         }
     }
 }
 
-fn done<T>(value: T, error: Option<io::Error>) -> io::Result<T> {
+fn finish<T>(value: T, error: Option<io::Error>) -> io::Result<T> {
     error.map_or(Ok(value), Err)
 }
 
@@ -206,12 +206,12 @@ impl Disk for FaultyDisk {
         let mut state = self.state();
         let error = state.all_or_nothing()?;
         state.names.create_folder(folder);
-        done((), error)
+        finish((), error)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
-        state.look()?;
+        state.read_call()?;
         state.names.list(folder)
     }
 
@@ -222,12 +222,12 @@ impl Disk for FaultyDisk {
         state.files.push(Content::default());
         state.names.create(path, file)?;
         let life = state.life;
-        done(Box::new(FaultyFile { disk: self.clone(), file, life }), error)
+        finish(Box::new(FaultyFile { disk: self.clone(), file, life }), error)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
-        state.look()?;
+        state.read_call()?;
         match state.names.find(path) {
             Some(Entry::File(file)) => {
                 let life = state.life;
@@ -241,14 +241,14 @@ impl Disk for FaultyDisk {
         let mut state = self.state();
         let error = state.all_or_nothing()?;
         state.names.rename(from, to)?;
-        done((), error)
+        finish((), error)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         let error = state.all_or_nothing()?;
         state.names.remove(path)?;
-        done((), error)
+        finish((), error)
     }
 
     fn remove_folder(&self, folder: &Path) -> io::Result<()> {
@@ -258,19 +258,19 @@ impl Disk for FaultyDisk {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
         state.names.remove(folder)?;
-        done((), error)
+        finish((), error)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
         let error = state.all_or_nothing()?;
         state.names.sync(folder)?;
-        done((), error)
+        finish((), error)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut state = self.state();
-        state.look()?;
+        state.read_call()?;
         if state.names.find(path).is_none() {
             let file = state.files.len();
             state.files.push(Content::default());
@@ -285,7 +285,7 @@ impl Disk for FaultyDisk {
 
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
         let mut state = self.state();
-        state.look()?;
+        state.read_call()?;
         Ok(state.locked.contains(path))
     }
 }
@@ -308,7 +308,7 @@ impl FaultyFile {
 impl DiskFile for FaultyFile {
     fn length(&self) -> io::Result<u64> {
         let mut state = self.state()?;
-        state.look()?;
+        state.read_call()?;
         Ok(state.files[self.file].length())
     }
 
@@ -319,25 +319,25 @@ impl DiskFile for FaultyFile {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state()?;
-        state.look()?;
-        state.moved += into.len() as u64;
+        state.read_call()?;
+        state.bytes_moved += into.len() as u64;
         Ok(state.files[self.file].read(offset, into))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state()?;
         let verdict = state.call();
-        state.moved += bytes.len() as u64;
+        state.bytes_moved += bytes.len() as u64;
         let State { random, files, .. } = &mut *state;
         let content = &mut files[self.file];
         match verdict {
-            Verdict::Go => content.write(offset, bytes),
+            Verdict::Proceed => content.write(offset, bytes),
             Verdict::Fail(Fault::PowerCut | Fault::ShortWrite, error) => {
-                let many = random.within(0, bytes.len() as u64) as usize;
-                content.write(offset, &bytes[..many]);
+                let count = random.within(0, bytes.len() as u64) as usize;
+                content.write(offset, &bytes[..count]);
                 return Err(error);
             }
-            Verdict::Fail(Fault::NoSpace | Fault::BadSync, error) => return Err(error),
+            Verdict::Fail(Fault::NoSpace | Fault::FailedSync, error) => return Err(error),
         }
         Ok(())
     }
@@ -346,7 +346,7 @@ impl DiskFile for FaultyFile {
         let mut state = self.state()?;
         let error = state.all_or_nothing()?;
         state.files[self.file].resize(length);
-        done((), error)
+        finish((), error)
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -355,9 +355,9 @@ impl DiskFile for FaultyFile {
         let State { random, files, .. } = &mut *state;
         let content = &mut files[self.file];
         match verdict {
-            Verdict::Go => content.sync(),
-            Verdict::Fail(Fault::BadSync, error) => {
-                content.bad_sync(random);
+            Verdict::Proceed => content.sync(),
+            Verdict::Fail(Fault::FailedSync, error) => {
+                content.failed_sync(random);
                 return Err(error);
             }
             Verdict::Fail(Fault::PowerCut, error) if random.chance(25) => {

@@ -5,16 +5,16 @@
 /// # Panics
 /// Panics if the value is not a number.
 #[must_use]
-pub fn chosen(name: &str) -> Option<u64> {
+pub fn number_if_set(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?.replace('_', "");
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// The number in an environment variable, or `otherwise` if it is not set.
+/// The number in an environment variable, or `default` if it is not set.
 ///
 /// # Panics
 /// Panics if the value is not a number.
 #[must_use]
-pub fn number(name: &str, otherwise: u64) -> u64 {
-    chosen(name).unwrap_or(otherwise)
+pub fn number(name: &str, default: u64) -> u64 {
+    number_if_set(name).unwrap_or(default)
 }

@@ -50,7 +50,7 @@ pub struct Generator {
     requests: u64,
     symbols: u64,
     centre: i64,
-    asked: VecDeque<Command>,
+    recent_requests: VecDeque<Command>,
 }
 
 /// A command without sequence number and timestamp.
@@ -61,14 +61,14 @@ struct Draft {
     action: Action,
 }
 
-const ASKED_MAX: usize = 8;
+const RECENT_REQUESTS_MAX: usize = 8;
 
 impl Generator {
     /// Starts the commands of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let profile = Profile::draw(&mut random);
+        let profile = Profile::generate(&mut random);
         let clock = random.pick([0, 1_700_000_000_000_000_000]);
         Self {
             centre: profile.prices.centre,
@@ -79,7 +79,7 @@ impl Generator {
             clock,
             requests: 0,
             symbols: 0,
-            asked: VecDeque::new(),
+            recent_requests: VecDeque::new(),
         }
     }
 
@@ -115,7 +115,7 @@ impl Generator {
         self.issued += 1;
         let (sequence, timestamp) = self.stamps(seen);
         let repeat = self.random.chance(self.profile.repeat_percent);
-        let earlier = self.random.any(self.asked.make_contiguous()).copied();
+        let earlier = self.random.any(self.recent_requests.make_contiguous()).copied();
         if let Some(mut again) = earlier.filter(|_| repeat) {
             if self.random.chance(40) {
                 again.action = self.draft(seen).action;
@@ -138,8 +138,8 @@ impl Generator {
             session: self.random.maybe(30, session),
         };
         if command.request.is_some() {
-            self.asked.truncate(ASKED_MAX - 1);
-            self.asked.push_front(command);
+            self.recent_requests.truncate(RECENT_REQUESTS_MAX - 1);
+            self.recent_requests.push_front(command);
         }
         command
     }
@@ -158,7 +158,7 @@ impl Generator {
     /// some runs, the last numbers of the types.
     fn stamps(&mut self, seen: &EngineSnapshot) -> (Sequence, Timestamp) {
         let left = self.left() as u64;
-        if self.profile.to_the_end && left < 20 {
+        if self.profile.ends_at_last_numbers && left < 20 {
             self.sequence = u64::MAX - left;
             self.clock = self.clock.max(u64::MAX - left / 2);
             return (Sequence(self.sequence), Timestamp(self.clock));
@@ -197,7 +197,7 @@ impl Generator {
         let Some(market) = self.random.any(&seen.markets) else {
             return self.add_market(seen);
         };
-        if self.profile.to_the_end && self.left() == 0 {
+        if self.profile.ends_at_last_numbers && self.left() == 0 {
             let number = market.head.epoch;
             return self.by_operator(market, Action::CloseEpoch { number });
         }
@@ -267,26 +267,26 @@ impl Generator {
             ActionKind::AdvanceTime => self.by_operator(market, Action::AdvanceTime),
             ActionKind::BlockAccount => {
                 // Includes accounts that do not trade, so that the list fills up while trading continues.
-                let whom = self.random.within(1, self.profile.accounts + 6);
-                self.by_operator(market, Action::BlockAccount(account(whom)))
+                let chosen = self.random.within(1, self.profile.accounts + 6);
+                self.by_operator(market, Action::BlockAccount(account(chosen)))
             }
             ActionKind::UnblockAccount => {
                 let blocked = self.random.any(&market.blocked).copied();
-                let whom = blocked.unwrap_or_else(|| self.account());
-                self.by_operator(market, Action::UnblockAccount(whom))
+                let chosen = blocked.unwrap_or_else(|| self.account());
+                self.by_operator(market, Action::UnblockAccount(chosen))
             }
         }
     }
 
     fn cancel_all(&mut self, market: &MarketSnapshot) -> Draft {
         let side = self.random.pick([None, Some(Side::Buy), Some(Side::Sell)]);
-        let speaker = self.account();
-        let account = self.random.pick([Some(speaker), Some(speaker), None]);
+        let sender = self.account();
+        let account = self.random.pick([Some(sender), Some(sender), None]);
         let action = Action::CancelAll { account, side };
         if account.is_none() {
             self.by_operator(market, action)
         } else if self.random.chance(80) {
-            self.by_user(market, speaker, action)
+            self.by_user(market, sender, action)
         } else {
             let other = self.account();
             self.by_user(market, other, action)
@@ -310,7 +310,7 @@ impl Generator {
         account(self.random.within(1, self.profile.accounts))
     }
 
-    fn is(&self, theme: Theme) -> bool {
+    fn has_theme(&self, theme: Theme) -> bool {
         self.profile.theme == theme
     }
 }

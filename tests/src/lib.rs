@@ -6,14 +6,12 @@ pub mod disk;
 pub mod environment;
 pub mod generate;
 pub mod model;
-pub mod patience;
 pub mod record;
 pub mod recount;
 pub mod settle;
 pub mod table;
+pub mod wait;
 
-#[cfg(feature = "servers")]
-pub mod alone;
 #[cfg(feature = "servers")]
 pub mod certificates;
 #[cfg(feature = "servers")]
@@ -30,6 +28,8 @@ pub mod obstacle;
 pub mod postgres;
 #[cfg(feature = "servers")]
 pub mod redis;
+#[cfg(feature = "servers")]
+pub mod redis_only;
 #[cfg(feature = "servers")]
 pub mod redlock;
 #[cfg(feature = "servers")]

@@ -5,9 +5,9 @@ use std::sync::{Mutex, Once};
 
 static LOG: Mutex<String> = Mutex::new(String::new());
 
-struct Pen;
+struct LogWriter;
 
-impl io::Write for Pen {
+impl io::Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LOG.lock().expect("the lock is not poisoned").push_str(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
@@ -34,7 +34,7 @@ pub fn last_line_with(words: &str) -> Option<String> {
 #[must_use]
 pub fn lines_with(words: &str) -> Vec<String> {
     static BEGIN: Once = Once::new();
-    BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Pen).init());
+    BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| LogWriter).init());
     let log = LOG.lock().expect("the lock is not poisoned");
     log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
 }

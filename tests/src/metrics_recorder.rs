@@ -13,9 +13,9 @@ use metrics::{
 pub struct MetricsRecorder(Arc<Mutex<BTreeMap<String, Arc<AtomicU64>>>>);
 
 /// Counts the values recorded in a histogram.
-struct Times(Arc<AtomicU64>);
+struct ValueCounter(Arc<AtomicU64>);
 
-impl HistogramFn for Times {
+impl HistogramFn for ValueCounter {
     fn record(&self, _: f64) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -37,17 +37,17 @@ impl MetricsRecorder {
     /// name as ` label=value`.
     #[must_use]
     pub fn count(&self, name: &str) -> u64 {
-        self.heard().get(name).map_or(0, |number| number.load(Ordering::SeqCst))
+        self.values().get(name).map_or(0, |number| number.load(Ordering::SeqCst))
     }
 
-    fn heard(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
+    fn values(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
         self.0.lock().expect("the lock is not poisoned")
     }
 
     fn of(&self, key: &Key) -> Arc<AtomicU64> {
         let mut name = key.name().to_owned();
         key.labels().for_each(|label| name += &format!(" {}={}", label.key(), label.value()));
-        Arc::clone(self.heard().entry(name).or_default())
+        Arc::clone(self.values().entry(name).or_default())
     }
 }
 
@@ -65,6 +65,6 @@ impl Recorder for MetricsRecorder {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(Arc::new(Times(self.of(key))))
+        Histogram::from_arc(Arc::new(ValueCounter(self.of(key))))
     }
 }

@@ -5,12 +5,12 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use crate::log::last_line_with;
-use crate::patience::until;
+use crate::wait::until;
 
 /// A symbolic link in the place of a file or a folder, which makes opening it fail.
 #[derive(Debug)]
 pub struct Obstacle {
-    place: PathBuf,
+    path: PathBuf,
     target: PathBuf,
 }
 
@@ -21,17 +21,17 @@ impl Obstacle {
     /// # Panics
     /// Panics if that fails.
     #[must_use]
-    pub fn new(place: PathBuf, target: PathBuf) -> Self {
-        let obstacle = Self { place, target };
-        obstacle.lead_to(&obstacle.target);
+    pub fn new(path: PathBuf, target: PathBuf) -> Self {
+        let obstacle = Self { path, target };
+        obstacle.point_to(&obstacle.target);
         obstacle
     }
 
     /// Replaces the link in one step, so that there is no moment without an obstacle.
-    fn lead_to(&self, target: &PathBuf) {
-        let fresh = self.place.with_extension("fresh");
+    fn point_to(&self, target: &PathBuf) {
+        let fresh = self.path.with_extension("fresh");
         symlink(target, &fresh).expect("a link");
-        fs::rename(fresh, &self.place).expect("the link in its place");
+        fs::rename(fresh, &self.path).expect("the link in its place");
     }
 
     /// Waits until a host has tried several more times to open it. The host logs these words whenever the
@@ -39,14 +39,15 @@ impl Obstacle {
     ///
     /// # Panics
     /// Panics if the host does not try.
-    pub fn tried_again(&self, words: &str) {
-        for target in [&self.place, &self.target, &self.place] {
-            self.lead_to(target);
+    pub fn wait_for_retries(&self, words: &str) {
+        for target in [&self.path, &self.target, &self.path] {
+            self.point_to(target);
             // Only a link to itself gives this error. A late log line about the previous link does not
             // count.
-            let itself = *target == self.place;
+            let is_self_link = *target == self.path;
             until("the host tries again", || {
-                last_line_with(words).is_some_and(|line| line.contains("(os error 40)") == itself)
+                last_line_with(words)
+                    .is_some_and(|line| line.contains("(os error 40)") == is_self_link)
             });
         }
     }
@@ -56,6 +57,6 @@ impl Obstacle {
     /// # Panics
     /// Panics if that fails.
     pub fn remove(self) {
-        fs::remove_file(&self.place).expect("the link");
+        fs::remove_file(&self.path).expect("the link");
     }
 }

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
 use tempfile::TempDir;
 
-use crate::patience::{PATIENCE, until};
 use crate::server::{self, Port, Process, signal};
+use crate::wait::{TIMEOUT, until};
 
 /// The URL prefix of the superuser.
 const ADMIN: &str = "postgres://admin:secret@127.0.0.1";
@@ -35,9 +35,9 @@ pub struct Server {
 
 /// The folder of the server's programs.
 fn programs() -> PathBuf {
-    let asked = Command::new("pg_config").arg("--bindir").output();
-    let asked = asked.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
-    let mut places: Vec<PathBuf> = asked.into_iter().map(PathBuf::from).collect();
+    let output = Command::new("pg_config").arg("--bindir").output();
+    let output = output.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+    let mut places: Vec<PathBuf> = output.into_iter().map(PathBuf::from).collect();
     // Debian keeps each version in its own folder.
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<PathBuf> = versions.map(|it| it.path().join("bin")).collect();
@@ -100,7 +100,7 @@ impl Server {
     pub fn configure(&mut self, lines: &str) {
         self.kill();
         self.write("books/postgresql.auto.conf", lines);
-        self.again();
+        self.restart();
     }
 
     /// Writes a file into its folder that only the server can read.
@@ -128,7 +128,7 @@ impl Server {
     ///
     /// # Panics
     /// Panics if it ends, or if its port stays in use.
-    pub fn again(&mut self) {
+    pub fn restart(&mut self) {
         self.kill();
         until("PostgreSQL takes its port", || self.try_start());
     }
@@ -259,7 +259,7 @@ impl Drop for Server {
         if let Some(process) = &self.process {
             signal(process.id(), "QUIT");
             let begun = Instant::now();
-            while begun.elapsed() < PATIENCE && process.ended().is_none() {
+            while begun.elapsed() < TIMEOUT && process.exit_status().is_none() {
                 thread::sleep(Duration::from_millis(5));
             }
         }

@@ -44,8 +44,8 @@ pub fn day(seed: u64) -> Day {
 /// Panics if the journal cannot be read.
 #[must_use]
 pub fn commands(folder: &Path) -> Vec<Command> {
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
-    let last = look.journal().expect("a journal").last;
-    let commands = look.reader().read(Sequence(1), last).expect("a whole journal");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let last = folder_reader.journal().expect("a journal").last;
+    let commands = folder_reader.reader().read(Sequence(1), last).expect("a whole journal");
     commands.map(|command| command.expect("a command")).collect()
 }

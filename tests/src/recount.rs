@@ -44,9 +44,9 @@ pub fn batch(epoch: u64) -> Batch {
 
 /// The initial position of the market.
 #[must_use]
-pub const fn beginning() -> Seed {
+pub const fn initial_seed() -> Seed {
     let position = Position { history: HISTORY, last: EpochNumber(0) };
-    Seed { market: MARKET, position, instead: None, balances: Vec::new() }
+    Seed { market: MARKET, position, replaces: None, balances: Vec::new() }
 }
 
 /// Recounts the ledger. Returns the last epoch that was posted.
@@ -59,7 +59,7 @@ pub const fn beginning() -> Seed {
 pub fn recount(ledger: &mut dyn Ledger) -> Result<u64, LedgerError> {
     let (_, position) = ledger.position(MARKET)?;
     let last = position.map_or(0, |it| it.last.0);
-    let mut has: BTreeMap<AccountId, (i128, i128)> = BTreeMap::new();
+    let mut totals: BTreeMap<AccountId, (i128, i128)> = BTreeMap::new();
     let mut tokens = vec![Token(0)];
     for epoch in 1..=last {
         let batch = batch(epoch);
@@ -67,16 +67,18 @@ pub fn recount(ledger: &mut dyn Ledger) -> Result<u64, LedgerError> {
         assert_eq!((outcome.digest, outcome.deed), (batch.digest(), Deed::Post), "epoch {epoch}");
         tokens.push(outcome.token);
         for transfer in batch.transfers {
-            let has = has.entry(transfer.account).or_default();
-            *has = (has.0 + transfer.base, has.1 + transfer.quote);
+            let totals = totals.entry(transfer.account).or_default();
+            *totals = (totals.0 + transfer.base, totals.1 + transfer.quote);
         }
     }
     assert!(tokens.is_sorted(), "{tokens:?}");
     let next = ledger.outcome(MARKET, batch(last + 1).id())?;
     assert_eq!(next, None, "no epoch after {last} has an outcome");
-    has.retain(|_, has| *has != (0, 0));
-    let expected: Vec<Balance> =
-        has.into_iter().map(|(account, (base, quote))| Balance { account, base, quote }).collect();
+    totals.retain(|_, totals| *totals != (0, 0));
+    let expected: Vec<Balance> = totals
+        .into_iter()
+        .map(|(account, (base, quote))| Balance { account, base, quote })
+        .collect();
     assert_eq!(ledger.balances(MARKET, None, usize::MAX)?, expected, "after epoch {last}");
     let notices = ledger.outbox(MARKET, 0, usize::MAX)?;
     let epochs: Vec<u64> = notices.iter().map(|(_, notice)| notice.outcome.epoch.0).collect();

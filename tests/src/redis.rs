@@ -1,15 +1,15 @@
 //! Real Redis servers that tests start and stop.
 
 pub mod books;
+pub mod check;
 pub mod cluster;
 pub mod fault;
-pub mod judge;
-pub mod keeper;
 pub mod proxy;
 pub mod publishing;
 pub mod raw;
 pub mod sentinel;
 pub mod streams;
+pub mod updater;
 
 use std::path::Path;
 use std::process::Command;
@@ -17,8 +17,8 @@ use std::process::Command;
 use pricetime_redis::RedisOptions;
 use tempfile::TempDir;
 
-use crate::patience::{PATIENCE, until};
 use crate::server::{self, Port, Process};
+use crate::wait::{TIMEOUT, until};
 
 /// A server on loopback with its own port and folder. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -59,11 +59,11 @@ impl Server {
     /// Panics if `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        Self::start_where(Port::reserve, arguments)
+        Self::start_on_free_port(Port::reserve, arguments)
     }
 
     /// Starts a server on the first of these ports that no other program listens on.
-    pub(crate) fn start_where(ports: impl FnMut() -> Port, arguments: &[&str]) -> Self {
+    pub(crate) fn start_on_free_port(ports: impl FnMut() -> Port, arguments: &[&str]) -> Self {
         let servers = std::iter::repeat_with(ports).map(|port| Self::new(port, arguments));
         let mut servers = servers.take(20).filter_map(|mut it| it.try_start().then_some(it));
         servers.next().expect("a free port within 20 attempts")
@@ -76,7 +76,7 @@ impl Server {
     #[must_use]
     pub fn start_on(port: Port, arguments: &[&str]) -> Self {
         let mut server = Self::new(port, arguments);
-        server.again();
+        server.restart();
         server
     }
 
@@ -90,7 +90,7 @@ impl Server {
     ///
     /// # Panics
     /// Panics if it ends, or if its port stays in use.
-    pub fn again(&mut self) {
+    pub fn restart(&mut self) {
         self.kill();
         until("redis-server takes its port", || self.try_start());
     }
@@ -126,8 +126,8 @@ impl Server {
 
     /// The options with timeouts of a minute, for tests in which a busy machine must not look like a fault.
     #[must_use]
-    pub fn patient(&self) -> RedisOptions {
-        let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
+    pub fn patient_options(&self) -> RedisOptions {
+        let (connect, control, bulk) = (TIMEOUT, TIMEOUT, TIMEOUT);
         RedisOptions { connect, control, bulk, ..self.options() }
     }
 
@@ -161,7 +161,7 @@ impl Server {
     ///
     /// # Panics
     /// Panics if a command was not used, or if a script was.
-    pub fn needed(&self, rules: &str) {
+    pub fn assert_needed(&self, rules: &str) {
         let rights: Vec<&str> =
             rules.split_whitespace().filter_map(|rule| rule.strip_prefix('+')).collect();
         assert!(!rights.is_empty(), "{rules}");

@@ -10,19 +10,20 @@ use std::sync::{LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::patience::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// The first port that [`Port::reserve`] returns. All these ports and their cluster bus ports are below
 /// 32768, where the kernel's range for outgoing connections begins.
-const LOWEST: u16 = 12_000;
+const FIRST_PORT: u16 = 12_000;
 /// The number of ports in the range.
-const COUNT: u16 = 10_000;
+const PORT_COUNT: u16 = 10_000;
 /// The offset of the cluster bus port, on which a node of a Redis cluster also listens.
 const CLUSTER_BUS: u16 = 10_000;
 
 /// Messages in the log of a server that ended for a temporary reason: another program used its port, or
 /// PostgreSQL processes were killed just before.
-const IN_USE: [&str; 3] = ["address already in use", "is still in use", "postmaster.pid\" already"];
+const IN_USE_MESSAGES: [&str; 3] =
+    ["address already in use", "is still in use", "postmaster.pid\" already"];
 
 /// A free port on loopback whose cluster bus port is free too.
 ///
@@ -45,9 +46,9 @@ impl Port {
         // Ports are not reused soon, because clients of a port's earlier server may still try to connect.
         static NEXT: LazyLock<AtomicU32> =
             LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(101)));
-        let next = || NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(COUNT);
-        let number = || LOWEST + u16::try_from(next()).expect("a remainder of COUNT");
-        let found = (0..COUNT).find_map(|_| Self::try_reserve(number()));
+        let next = || NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(PORT_COUNT);
+        let number = || FIRST_PORT + u16::try_from(next()).expect("a remainder of COUNT");
+        let found = (0..PORT_COUNT).find_map(|_| Self::try_reserve(number()));
         found.expect("a free port from 12000 to 21999")
     }
 
@@ -112,17 +113,17 @@ impl Process {
         let begun = Instant::now();
         loop {
             // The order matters: once a server has ended, its log is complete.
-            let ended = process.ended();
+            let exit_status = process.exit_status();
             let log = process.log();
-            if ended.is_none() && log.contains(ready) {
+            if exit_status.is_none() && log.contains(ready) {
                 return Some(process);
             }
             let log = log.to_lowercase();
-            if ended.is_some() && IN_USE.iter().any(|it| log.contains(it)) {
+            if exit_status.is_some() && IN_USE_MESSAGES.iter().any(|it| log.contains(it)) {
                 return None;
             }
             process.assert_running();
-            assert!(begun.elapsed() < PATIENCE, "no {ready:?} in the log: {}", process.log_end());
+            assert!(begun.elapsed() < TIMEOUT, "no {ready:?} in the log: {}", process.log_end());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -139,7 +140,7 @@ impl Process {
     ///
     /// # Panics
     /// Never panics.
-    pub fn ended(&self) -> Option<ExitStatus> {
+    pub fn exit_status(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().expect("the lock is not poisoned");
         child.try_wait().expect("a child process")
     }
@@ -149,7 +150,7 @@ impl Process {
     /// # Panics
     /// Panics if it has ended. The message contains the last lines of its log.
     pub fn assert_running(&self) {
-        if let Some(status) = self.ended() {
+        if let Some(status) = self.exit_status() {
             panic!(
                 "process {} ended ({status}); its log ends with:\n{}",
                 self.id(),

@@ -2,13 +2,13 @@
 //! that crash, clocks that jump, locks with two holders, and messages that are lost or duplicated.
 
 pub mod books;
+mod faults;
 pub mod journal;
-pub mod judge;
 pub mod ledger;
 pub mod locks;
-mod mishap;
+mod network;
+pub mod observer;
 pub mod plan;
 pub mod recount;
 pub mod runner;
-mod ways;
 pub mod world;

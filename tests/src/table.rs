@@ -77,10 +77,10 @@
 //! `is call`; `blocked bob`.
 
 mod command;
-mod ledger;
+mod describe;
+mod known_state;
+mod phrase;
 mod run;
-mod say;
-mod saying;
 mod script;
 mod spec;
 mod state;
@@ -93,7 +93,7 @@ use crate::Core;
 pub use run::{Verdict, run};
 
 /// A core that a table can test.
-pub trait Judged: Core {
+pub trait TableCore: Core {
     /// Checks the invariants.
     ///
     /// # Errors

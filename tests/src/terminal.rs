@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pty_process::blocking::{Command, Pty};
 use rustix::termios::LocalModes;
 
-use crate::patience::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// A program on a pseudo-terminal. Dropping it kills the program.
 pub struct Terminal {
@@ -73,14 +73,14 @@ impl Terminal {
     /// Waits until this holds for the screen, and returns its text.
     ///
     /// # Panics
-    /// Panics if it does not hold within [`PATIENCE`], or if the program ends before.
+    /// Panics if it does not hold within [`TIMEOUT`], or if the program ends before.
     pub fn wait_for(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> String {
         let begun = Instant::now();
         loop {
             if holds(self.parser.screen()) {
                 return self.screen();
             }
-            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let left = TIMEOUT.saturating_sub(begun.elapsed());
             match self.bytes.recv_timeout(left) {
                 Ok(bytes) => self.parser.process(&bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("never: {what}\n{}", self.screen()),
@@ -156,7 +156,7 @@ impl Terminal {
     /// that is on the screen then.
     ///
     /// # Panics
-    /// Panics if it does not end within [`PATIENCE`].
+    /// Panics if it does not end within [`TIMEOUT`].
     pub fn end(&mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         loop {
@@ -164,12 +164,12 @@ impl Terminal {
                 self.parser.process(&bytes);
             }
             if let Some(status) = self.child.try_wait().expect("a child") {
-                while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
+                while let Ok(bytes) = self.bytes.recv_timeout(TIMEOUT) {
                     self.parser.process(&bytes);
                 }
                 return (status.code(), self.screen());
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", self.screen());
+            assert!(begun.elapsed() < TIMEOUT, "it does not end\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -14,7 +14,7 @@ use pricetime_tests::record::day;
 use serde_json::json;
 
 /// Moves account ids and order ids apart, so that no account's id is also an order's id.
-fn apart(command: &mut Command) {
+fn separate_ids(command: &mut Command) {
     let account = |AccountId(id)| AccountId(id ^ (1 << 100));
     let order = |OrderId(id)| OrderId(id ^ (1 << 101));
     command.account = account(command.account);
@@ -51,11 +51,11 @@ fn check(group: &Group, own: &[AccountId], spec: &MarketSpec) -> usize {
         .filter(|party| own.contains(&party.account))
         .map(|party| party.order);
     // The order that the client named in its own rejected command.
-    let named_by_it = seen.events.iter().filter_map(|event| {
+    let rejected_orders = seen.events.iter().filter_map(|event| {
         let Event::Rejected { order, .. } = event else { return None };
         order.filter(|_| own.contains(&group.header.account))
     });
-    let known: BTreeSet<OrderId> = own_orders.chain(named_by_it).collect();
+    let known: BTreeSet<OrderId> = own_orders.chain(rejected_orders).collect();
     let mut named = 0;
     for event in &group.events {
         let parties = parties(event);
@@ -90,7 +90,7 @@ fn client_sees_only_its_own_accounts() {
         let mut engine = Engine::new(day.markets_max);
         let mut groups: Vec<Group> = Vec::new();
         for mut command in day.commands {
-            apart(&mut command);
+            separate_ids(&mut command);
             let before = engine.market(command.market).map(|book| *book.spec());
             engine.apply(&command, &mut groups);
             let Some(group) = groups.pop() else { panic!("a command has a group") };

@@ -7,19 +7,19 @@ use pricetime_engine::{Action, Command, Engine, Sequence, Timestamp};
 use pricetime_tests::record::day;
 
 /// Commands stamped at or above this are left out: they leave no numbers to repeat the day with.
-const FAR: u64 = 1 << 62;
+const NUMBER_MAX: u64 = 1 << 62;
 
 /// The repeatable commands of a day, stamped to follow the engine's last command. Markets are neither
 /// removed nor added a second time, because only that may allocate.
-fn again(commands: &[Command], engine: &Engine) -> Vec<Command> {
+fn repeatable_commands(commands: &[Command], engine: &Engine) -> Vec<Command> {
     let (first, time) = (engine.last_sequence().0 == 0, engine.last_timestamp().0);
-    let lasting = commands.iter().filter(|command| {
+    let repeatable = commands.iter().filter(|command| {
         let adds = matches!(command.action, Action::AddMarket(_));
         let removes = matches!(command.action, Action::RemoveMarket);
-        let near = command.sequence.0 < FAR && command.timestamp.0 < FAR;
+        let near = command.sequence.0 < NUMBER_MAX && command.timestamp.0 < NUMBER_MAX;
         near && !removes && (first || !adds)
     });
-    let stamped = lasting.zip(engine.last_sequence().0 + 1..).map(|(command, sequence)| {
+    let stamped = repeatable.zip(engine.last_sequence().0 + 1..).map(|(command, sequence)| {
         let timestamp = if first { command.timestamp } else { Timestamp(time + sequence) };
         Command { sequence: Sequence(sequence), timestamp, ..*command }
     });
@@ -33,11 +33,11 @@ fn warm_core_allocates_nothing() {
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
         for _ in 0..10 {
-            for command in again(&day.commands, &engine) {
+            for command in repeatable_commands(&day.commands, &engine) {
                 engine.apply(&command, &mut ());
             }
         }
-        let commands = again(&day.commands, &engine);
+        let commands = repeatable_commands(&day.commands, &engine);
         let counted = measure(|| {
             for command in &commands {
                 engine.apply(command, &mut ());

@@ -42,8 +42,8 @@ fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// An archive of a folder in which a market has run.
-fn packed(own: &TempDir) -> Vec<u8> {
-    let folder = own.path().join("market");
+fn packed(temp: &TempDir) -> Vec<u8> {
+    let folder = temp.path().join("market");
     let journal = JournalOptions { segment_bytes: 4_096 };
     let options = Options { journal, gates: EpochSchedule::Commands(40), ..Options::new(&folder) };
     let host = load::open(options);
@@ -52,8 +52,8 @@ fn packed(own: &TempDir) -> Vec<u8> {
     }
     host.close().expect("a clean shutdown");
     let mut bytes = Vec::new();
-    let look = FolderReader::open(Arc::new(RealDisk), &folder).expect("a folder");
-    look.pack(&mut bytes, |_, _| ()).expect("no damage");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), &folder).expect("a folder");
+    folder_reader.pack(&mut bytes, |_, _| ()).expect("no damage");
     bytes
 }
 
@@ -73,7 +73,7 @@ fn pieces(archive: &[u8]) -> Vec<usize> {
 }
 
 /// A replacement for a number: near it, or of any size.
-fn other(random: &mut Random, number: u64) -> u64 {
+fn altered(random: &mut Random, number: u64) -> u64 {
     match random.below(4) {
         0 => number.wrapping_add(random.within(1, 5_000)),
         1 => number.wrapping_sub(random.within(1, 100)),
@@ -99,7 +99,7 @@ fn change_number(random: &mut Random, archive: &mut [u8]) {
         _ => 34 + named,
     };
     let field = &mut piece[at..at + 8];
-    let new = other(random, u64::from_le_bytes(field.try_into().expect("eight bytes")));
+    let new = altered(random, u64::from_le_bytes(field.try_into().expect("eight bytes")));
     field.copy_from_slice(&new.to_le_bytes());
     if at > 16 && !random.once_in(5) {
         seal_envelope(Kind::Archived, rules::VERSION, piece);
@@ -141,8 +141,8 @@ fn change(random: &mut Random, archive: &mut Vec<u8>) {
 fn modified_archive_unpacks_to_the_same_folder_or_to_nothing() {
     let first = number("PRICETIME_SEED", 1) << 20;
     eprintln!("PRICETIME_SEED={}", first >> 20);
-    let own = tempfile::tempdir().expect("a folder");
-    let (whole, to) = (packed(&own), own.path().join("above").join("copy"));
+    let temp = tempfile::tempdir().expect("a folder");
+    let (whole, to) = (packed(&temp), temp.path().join("above").join("copy"));
     let packed = unpacked(&whole, &to).expect("it is whole");
     assert_eq!(check_archive(&mut Cursor::new(&whole)).expect("it is whole"), packed);
     let expected = all_files(&to);
@@ -150,7 +150,7 @@ fn modified_archive_unpacks_to_the_same_folder_or_to_nothing() {
     let mut same = 0;
     for seed in first..first + number("PRICETIME_TRIALS", 2_000) {
         // In most trials the folder does not exist.
-        drop(fs::remove_dir_all(own.path().join("above")));
+        drop(fs::remove_dir_all(temp.path().join("above")));
         let (mut random, mut archive) = (Random::new(seed), whole.clone());
         change(&mut random, &mut archive);
         let checked = check_archive(&mut Cursor::new(&archive));
@@ -164,10 +164,12 @@ fn modified_archive_unpacks_to_the_same_folder_or_to_nothing() {
                 assert!(checked.is_err(), "seed {seed}: {error}");
                 let what = matches!(
                     error,
-                    ArchiveError::Damaged { .. } | ArchiveError::File { .. } | ArchiveError::Cut(_)
+                    ArchiveError::Damaged { .. }
+                        | ArchiveError::File { .. }
+                        | ArchiveError::Truncated(_)
                 );
                 assert!(what, "seed {seed}: {error}");
-                let left = fs::exists(own.path().join("above")).expect("an answer");
+                let left = fs::exists(temp.path().join("above")).expect("an answer");
                 assert!(!left, "seed {seed}: {error}");
             }
         }
@@ -186,25 +188,26 @@ fn piece(name: &str, length: u64, bytes: &[u8]) -> Vec<u8> {
     piece
 }
 
-const OWN: History = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+const HISTORY: History = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
 
 /// A piece for a journal file that holds only its header.
 fn segment(first: u64, stated: u64, length: u64) -> Vec<u8> {
     let mut header = vec![0; ENVELOPE_LENGTH];
-    header.extend_from_slice(&OWN.0.to_le_bytes());
+    header.extend_from_slice(&HISTORY.0.to_le_bytes());
     header.extend_from_slice(&first.to_le_bytes());
     header.extend_from_slice(&length.to_le_bytes());
     header.extend_from_slice(&1_u32.to_le_bytes());
     seal_envelope(Kind::Segment, rules::VERSION, &mut header);
-    piece(&format!("{OWN}/journal/{first:020}.journal"), stated, &header)
+    piece(&format!("{HISTORY}/journal/{first:020}.journal"), stated, &header)
 }
 
 /// An archive of these pieces, the file `history` and the end piece.
 fn whole(pieces: &[Vec<u8>]) -> Vec<u8> {
-    let text =
-        format!("pricetime data folder, format 1\nhistory {OWN}\njournal kept\ncheck d1f0c06f\n");
+    let text = format!(
+        "pricetime data folder, format 1\nhistory {HISTORY}\njournal kept\ncheck d1f0c06f\n"
+    );
     let mut end = vec![0; ENVELOPE_LENGTH + 2];
-    end.extend_from_slice(&OWN.0.to_le_bytes());
+    end.extend_from_slice(&HISTORY.0.to_le_bytes());
     end.extend_from_slice(&9_u64.to_le_bytes());
     end.extend_from_slice(&(pieces.len() as u64 + 1).to_le_bytes());
     seal_envelope(Kind::Archived, rules::VERSION, &mut end);
@@ -213,8 +216,8 @@ fn whole(pieces: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn small_archive_cannot_fill_a_disk() {
-    let own = tempfile::tempdir().expect("a folder");
-    let to = own.path().join("copy");
+    let temp = tempfile::tempdir().expect("a folder");
+    let to = temp.path().join("copy");
     let most = JournalOptions::SEGMENT_BYTES_MAX;
     let refused = |archive: &[u8]| {
         let error = unpacked(archive, &to).expect_err("it is refused");
@@ -236,17 +239,17 @@ fn small_archive_cannot_fill_a_disk() {
     // Each file has the largest length allowed; together they are longer than any disk.
     let many: Vec<_> = (1..=50_000).map(|first| segment(first, most, most)).collect();
     let error = refused(&whole(&many));
-    assert!(matches!(error, ArchiveError::Room { .. }), "{error}");
+    assert!(matches!(error, ArchiveError::NoSpace { .. }), "{error}");
     let packed = unpacked(&whole(&[segment(1, 4_096, 4_096)]), &to).expect("it is whole");
-    assert_eq!((packed.history, packed.through), (OWN, Sequence(9)));
+    assert_eq!((packed.history, packed.through), (HISTORY, Sequence(9)));
 }
 
 #[test]
 fn unpacking_that_fails_halfway_leaves_nothing() {
-    let own = tempfile::tempdir().expect("a folder");
-    let archive = packed(&own);
+    let temp = tempfile::tempdir().expect("a folder");
+    let archive = packed(&temp);
     for existed in [false, true] {
-        let to = own.path().join(format!("copy-{existed}"));
+        let to = temp.path().join(format!("copy-{existed}"));
         if existed {
             fs::create_dir(&to).expect("a folder");
             fs::write(to.join("lock"), "").expect("a file");

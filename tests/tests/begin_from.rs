@@ -11,7 +11,7 @@ use pricetime_journal::{
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::record::day;
 
-const HOW: RecoveryOptions = RecoveryOptions {
+const OPTIONS: RecoveryOptions = RecoveryOptions {
     journal: JournalOptions { segment_bytes: 1 << 16 },
     snapshots_keep: 2,
     accept_loss: false,
@@ -35,9 +35,9 @@ fn open(
     let mut folder = Folder::open_on(Arc::new(disk.clone()), Path::new("/srv"), History::fresh())?;
     let new = folder.is_new();
     let begun = if new {
-        Recovery::begin_from(&mut folder, markets_max, state.clone(), &HOW)?
+        Recovery::begin_from(&mut folder, markets_max, state.clone(), &OPTIONS)?
     } else {
-        Recovery::open(&mut folder, markets_max, &HOW)?
+        Recovery::open(&mut folder, markets_max, &OPTIONS)?
     };
     Ok((new, begun.replay(&mut (), |_| ())?))
 }
@@ -68,15 +68,15 @@ fn crash_leaves_the_given_state_or_a_new_folder() {
 fn existing_state_is_kept_and_an_invalid_state_is_refused() {
     let (markets_max, state, digest) = state(8);
     let disk = FaultyDisk::new(1);
-    let there = Arc::new(disk.clone());
+    let shared_disk = Arc::new(disk.clone());
     let mut folder =
-        Folder::open_on(there, Path::new("/srv"), History::fresh()).expect("the disk works");
+        Folder::open_on(shared_disk, Path::new("/srv"), History::fresh()).expect("the disk works");
     let broken = EngineSnapshot { rules_version: 0, ..state.clone() };
-    let refused = Recovery::begin_from(&mut folder, markets_max, broken, &HOW);
+    let refused = Recovery::begin_from(&mut folder, markets_max, broken, &OPTIONS);
     assert!(matches!(refused, Err(RecoveryError::Broken { .. })), "{refused:?}");
     assert!(folder.is_new());
-    Recovery::begin_from(&mut folder, markets_max, state.clone(), &HOW).expect("a sound state");
-    let refused = Recovery::begin_from(&mut folder, markets_max, state.clone(), &HOW);
+    Recovery::begin_from(&mut folder, markets_max, state.clone(), &OPTIONS).expect("a sound state");
+    let refused = Recovery::begin_from(&mut folder, markets_max, state.clone(), &OPTIONS);
     assert!(matches!(refused, Err(RecoveryError::NotNew(_))), "{refused:?}");
     drop(folder);
     let (new, recovered) = open(&disk, markets_max, &state).expect("the disk works");

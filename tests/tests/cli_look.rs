@@ -45,35 +45,35 @@ fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
 }
 
 /// Reads every command that counts. Returns the last durable sequence and the last readable one.
-fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
+fn try_inspect(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
     let look = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
-    let sight = look.journal()?;
+    let journal_view = look.journal()?;
     let mut read = 0;
-    let through = sight.through();
+    let through = journal_view.through();
     for (found, at) in look.reader().read(Sequence(1), through)?.zip(1..) {
         assert_eq!(found?, command(seed, at));
         read = at;
     }
     assert_eq!(read, through.0);
-    assert_eq!(through, if sight.in_use { sight.durable } else { sight.last });
-    let firsts: Vec<_> = sight.segments.iter().map(|segment| segment.first).collect();
+    assert_eq!(through, if journal_view.in_use { journal_view.durable } else { journal_view.last });
+    let firsts: Vec<_> = journal_view.segments.iter().map(|segment| segment.first).collect();
     for (at, first) in firsts.iter().enumerate() {
         look.check(*first, firsts.get(at + 1).copied(), through)?;
     }
-    Ok((sight.durable, sight.last))
+    Ok((journal_view.durable, journal_view.last))
 }
 
-/// Does the same as `try_look`, but returns `None` if the disk failed. Asserts that no file changes.
+/// Does the same as `try_inspect`, but returns `None` if the disk failed. Asserts that no file changes.
 fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
     let before = disk.files(Path::new(FOLDER));
-    let seen = try_look(disk, seed);
+    let seen = try_inspect(disk, seed);
     assert_eq!(disk.files(Path::new(FOLDER)), before, "looking changes nothing");
     match seen {
         Ok(seen) => Some(seen),
         Err(error) => {
-            let of_disk = matches!(error.downcast_ref(), Some(JournalError::Io { .. }))
+            let is_disk_error = matches!(error.downcast_ref(), Some(JournalError::Io { .. }))
                 || matches!(error.downcast_ref(), Some(FolderError::Io { .. }));
-            assert!(of_disk && disk.fired().is_some(), "{error}");
+            assert!(is_disk_error && disk.fired().is_some(), "{error}");
             None
         }
     }
@@ -81,7 +81,7 @@ fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
 
 /// Writes until it is done or the disk fails, and reads the folder in between. Returns the last
 /// sequence that a read reported as durable, and the last one that the journal made durable.
-fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequence) {
+fn run_writer(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequence) {
     let (mut seen, mut durable) = (Sequence(0), Sequence(0));
     let Some((_folder, recovered)) = open(disk) else { return (seen, durable) };
     let Recovered { mut journal, mut engine, mut snapshots, .. } = recovered;
@@ -119,14 +119,14 @@ fn commands_reported_as_durable_survive_a_power_cut() {
     let trials = number("PRICETIME_TRIALS", 200);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(5_000);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
-    let mut looks = 0;
+    let mut inspections = 0;
     for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
         let mut random = Random::new(trial);
         let disk = FaultyDisk::new(trial);
         for _ in 0..4 {
             let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
             disk.fail_after(random.below(80), fault);
-            let (seen, durable) = live(&disk, trial, &mut random);
+            let (seen, durable) = run_writer(&disk, trial, &mut random);
             if random.below(2) == 0 {
                 disk.power_cycle()
             } else {
@@ -138,7 +138,7 @@ fn commands_reported_as_durable_survive_a_power_cut() {
             if is_kept {
                 let (now, last) = look(&disk, trial).expect("nothing fails");
                 assert!(seen <= last && durable <= last, "trial {trial}");
-                looks += u64::from(now > Sequence(0));
+                inspections += u64::from(now > Sequence(0));
                 disk.power_cycle();
                 let (_folder, recovered) =
                     try_open(&disk).unwrap_or_else(|error| panic!("trial {trial}: {error}"));
@@ -149,12 +149,12 @@ fn commands_reported_as_durable_survive_a_power_cut() {
             }
         }
     }
-    assert!(looks > trials, "{looks} looks in {trials} trials");
+    assert!(inspections > trials, "{inspections} looks in {trials} trials");
 }
 
 fn submit(host: &Host, draft: Draft) {
     loop {
-        match host.tell(draft) {
+        match host.submit_detached(draft) {
             Ok(()) => return,
             Err(Refused::Busy) => std::thread::yield_now(),
             Err(refused) => panic!("{refused:?}"),
@@ -164,8 +164,8 @@ fn submit(host: &Host, draft: Draft) {
 
 #[test]
 fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
-    let own = tempfile::tempdir().expect("a folder");
-    let path = own.path().join("market");
+    let temp = tempfile::tempdir().expect("a folder");
+    let path = temp.path().join("market");
     let host = Host::open(Options {
         journal: JournalOptions { segment_bytes: 1 << 14 },
         gates: EpochSchedule::Commands(500),
@@ -173,11 +173,11 @@ fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
     })
     .expect("a host");
     load::open_market(&host);
-    let is_enough = AtomicBool::new(false);
+    let is_done = AtomicBool::new(false);
     let packed = std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 1.. {
-                if is_enough.load(Ordering::Relaxed) {
+                if is_done.load(Ordering::Relaxed) {
                     return;
                 }
                 submit(&host, load::draft(1, number));
@@ -186,12 +186,12 @@ fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
                 }
             }
         });
-        let packed = look_on(&path);
-        is_enough.store(true, Ordering::Relaxed);
+        let packed = read_repeatedly(&path);
+        is_done.store(true, Ordering::Relaxed);
         packed
     });
     host.close().expect("a clean shutdown");
-    let copy = own.path().join("copy");
+    let copy = temp.path().join("copy");
     let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
     let copied = Host::open(Options::new(&copy)).expect("a copy opens");
     // The packed commands are the first commands of the original.
@@ -205,14 +205,14 @@ fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
 }
 
 /// Reads and packs the folder repeatedly. Returns the last archive.
-fn look_on(path: &Path) -> Vec<u8> {
+fn read_repeatedly(path: &Path) -> Vec<u8> {
     let mut durable = Sequence(0);
     let mut packed = Vec::new();
     for _ in 0..60 {
         let look = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
-        let sight = look.journal().expect("no damage");
-        assert!(durable <= sight.durable && sight.durable <= sight.last);
-        durable = sight.durable;
+        let journal_view = look.journal().expect("no damage");
+        assert!(durable <= journal_view.durable && journal_view.durable <= journal_view.last);
+        durable = journal_view.durable;
         let from = Sequence(durable.0.saturating_sub(200).max(1));
         let mut read = look.reader().read(from, durable).expect("it is there");
         assert!(read.all(|command| command.is_ok()));

@@ -20,11 +20,11 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::{Core as _, load, model::Model};
 
 /// Kills per folder. The model takes longer to replay a folder with each kill.
-const KILLS_A_FOLDER: u64 = 6;
+const KILLS_PER_FOLDER: u64 = 6;
 
-/// Runs the victim for `lives` and kills it. Returns what it acknowledged: the number of each command,
+/// Runs the victim for `lifetime` and kills it. Returns what it acknowledged: the number of each command,
 /// its sequence, and whether it was a duplicate.
-fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, bool)> {
+fn run(folder: &Path, seed: u64, first: u64, lifetime: Duration) -> Vec<(u64, u64, bool)> {
     let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
         .arg(folder)
         .args([seed.to_string(), first.to_string()])
@@ -32,12 +32,12 @@ fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, 
         .spawn()
         .expect("the victim starts");
     let out = BufReader::new(victim.stdout.take().expect("its output"));
-    // Reads on another thread, so that the victim is killed `lives` after its start, whatever it prints.
+    // Reads on another thread, so that the victim is killed `lifetime` after its start, whatever it prints.
     let reader = std::thread::spawn(move || {
         let lines = out.lines().map_while(Result::ok);
         lines.filter_map(|line| parse(&line)).collect::<Vec<_>>()
     });
-    std::thread::sleep(lives);
+    std::thread::sleep(lifetime);
     let ended = victim.try_wait().expect("its status can be read");
     assert_eq!(ended, None, "it does not end by itself");
     victim.kill().expect("it can be killed");
@@ -53,7 +53,7 @@ fn parse(line: &str) -> Option<(u64, u64, bool)> {
     Some(parsed)
 }
 
-fn journalled(path: &Path) -> Vec<Command> {
+fn read_journal(path: &Path) -> Vec<Command> {
     let folder = Folder::open(path).expect("the folder of a dead process can be opened");
     if folder.is_new() {
         // The process was killed before it created a journal.
@@ -71,41 +71,41 @@ fn killed_host_loses_and_repeats_no_acknowledged_command() {
     let kills = number("PRICETIME_KILLS", 12);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
-    let (mut told, mut repeated, mut random) = (0, 0_u64, Random::new(seed));
+    let (mut total, mut repeated, mut random) = (0, 0_u64, Random::new(seed));
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut acknowledged: BTreeMap<u64, u64> = BTreeMap::new();
     // A busy machine needs more kills and longer runs until enough was acknowledged.
-    let came = |told: usize, repeated: u64| told > 100 && (kills < 5 || repeated > 0);
+    let covered_enough = |total: usize, repeated: u64| total > 100 && (kills < 5 || repeated > 0);
     for kill in 0..20 * kills {
-        if kill >= kills && came(told + acknowledged.len(), repeated) {
+        if kill >= kills && covered_enough(total + acknowledged.len(), repeated) {
             break;
         }
-        if kill % KILLS_A_FOLDER == 0 {
-            told += acknowledged.len();
+        if kill % KILLS_PER_FOLDER == 0 {
+            total += acknowledged.len();
             acknowledged.clear();
             folder = tempfile::tempdir().expect("a folder");
         }
         // Clients repeat the commands whose outcome they do not know, and some others.
         let first = acknowledged.keys().next_back().map_or(0, |last| last.saturating_sub(40));
-        let lives = Duration::from_millis(random.within(20, 199));
-        let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
-        for (number, sequence, again) in run(folder.path(), seed, first, lives) {
-            repeated += u64::from(again);
-            if !again {
+        let lifetime = Duration::from_millis(random.within(20, 199));
+        let lifetime = lifetime * u32::try_from(1 + kill / kills).expect("at most 20");
+        for (number, sequence, is_duplicate) in run(folder.path(), seed, first, lifetime) {
+            repeated += u64::from(is_duplicate);
+            if !is_duplicate {
                 let before = acknowledged.insert(number, sequence);
                 assert_eq!(before, None, "command {number} was carried out twice");
             }
         }
-        judge(folder.path(), seed, &acknowledged);
+        check_folder(folder.path(), seed, &acknowledged);
     }
-    told += acknowledged.len();
-    eprintln!("{told} acknowledged, {repeated} repeated");
-    assert!(came(told, repeated), "the trials covered enough");
+    total += acknowledged.len();
+    eprintln!("{total} acknowledged, {repeated} repeated");
+    assert!(covered_enough(total, repeated), "the trials covered enough");
 }
 
 /// Compares the folder with the model and with what was acknowledged.
-fn judge(folder: &Path, seed: u64, acknowledged: &BTreeMap<u64, u64>) {
-    let commands = journalled(folder);
+fn check_folder(folder: &Path, seed: u64, acknowledged: &BTreeMap<u64, u64>) {
+    let commands = read_journal(folder);
     let (mut model, mut engine) = (Model::new(10_000), Engine::new(10_000));
     let mut requests = BTreeSet::new();
     let mut carried_out: BTreeMap<u64, u64> = BTreeMap::new();

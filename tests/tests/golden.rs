@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use pricetime_engine::{Clearing, Command, Engine, EngineSnapshot, Group, MarketId};
 use pricetime_tests::Core;
 use pricetime_tests::model::Model;
-use pricetime_tests::table::{Judged, Verdict, run};
+use pricetime_tests::table::{TableCore, Verdict, run};
 
-struct TheEngine(Engine);
+struct EngineCore(Engine);
 
-impl Core for TheEngine {
+impl Core for EngineCore {
     fn apply(&mut self, command: &Command) -> Group {
         let mut groups: Vec<Group> = Vec::new();
         let outcome = self.0.apply(command, &mut groups);
@@ -30,7 +30,7 @@ impl Core for TheEngine {
     }
 }
 
-impl Judged for TheEngine {
+impl TableCore for EngineCore {
     fn audit(&self) -> Result<(), String> {
         self.0.audit().map_err(|broken| format!("{broken:?}"))
     }
@@ -40,9 +40,9 @@ impl Judged for TheEngine {
     }
 }
 
-struct TheModel(Model);
+struct ModelCore(Model);
 
-impl Core for TheModel {
+impl Core for ModelCore {
     fn apply(&mut self, command: &Command) -> Group {
         self.0.apply(command)
     }
@@ -52,7 +52,7 @@ impl Core for TheModel {
     }
 }
 
-impl Judged for TheModel {
+impl TableCore for ModelCore {
     fn audit(&self) -> Result<(), String> {
         Ok(())
     }
@@ -79,7 +79,7 @@ fn tables() -> Vec<(PathBuf, String, String)> {
 }
 
 /// Runs all tables. Panics with every failure if there is one.
-fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
+fn run_tables<C: TableCore>(core_name: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
     let mut failures = Vec::new();
     let mut scenarios = 0;
     for (path, name, text) in tables() {
@@ -91,24 +91,24 @@ fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
         failures.extend(verdict.failures);
     }
     let count = failures.len();
-    assert!(failures.is_empty(), "{who}: {count} lines fail\n\n{}\n", failures.join("\n\n"));
+    assert!(failures.is_empty(), "{core_name}: {count} lines fail\n\n{}\n", failures.join("\n\n"));
     scenarios
 }
 
 #[test]
 fn engine_matches_the_golden_tables() {
     let update = std::env::var("PRICETIME_GOLDEN").is_ok_and(|mode| mode == "update");
-    let scenarios = judge("the engine", update, |max| TheEngine(Engine::new(max)));
+    let scenarios = run_tables("the engine", update, |max| EngineCore(Engine::new(max)));
     assert!(scenarios >= 160, "only {scenarios} scenarios: was a table lost?");
 }
 
 #[test]
 fn model_matches_the_golden_tables() {
-    judge("the model", false, |max| TheModel(Model::new(max)));
+    run_tables("the model", false, |max| ModelCore(Model::new(max)));
 }
 
-fn play(text: &str) -> Verdict {
-    run("table", text, |max| TheModel(Model::new(max)))
+fn run_table(text: &str) -> Verdict {
+    run("table", text, |max| ModelCore(Model::new(max)))
 }
 
 const TABLE: &str = "scenario: one\n\
@@ -119,7 +119,7 @@ const TABLE: &str = "scenario: one\n\
 
 #[test]
 fn correct_table_passes() {
-    assert_eq!(play(TABLE).failures, Vec::<String>::new());
+    assert_eq!(run_table(TABLE).failures, Vec::<String>::new());
 }
 
 /// A change to any word of an expectation makes its line fail.
@@ -129,7 +129,7 @@ fn change_to_any_expected_word_fails() {
     let wrong = ["", "4 @ 101", "@ 100,", "showing 2", "of 3", "A2 1", "B3 2", "103 |"];
     for (right, wrong) in right.into_iter().zip(wrong) {
         let (head, tail) = TABLE.rsplit_once(right).expect("the table holds it");
-        let failures = play(&format!("{head}{wrong}{tail}")).failures;
+        let failures = run_table(&format!("{head}{wrong}{tail}")).failures;
         assert_eq!(failures.len(), 1, "`{wrong}` for `{right}`");
     }
 }
@@ -137,7 +137,7 @@ fn change_to_any_expected_word_fails() {
 #[test]
 fn failure_shows_line_expectation_and_result() {
     let table = "scenario: one\n\nplace A1 alice sell 5 @ 101 -> accepted, traded B1 5 @ 101\n";
-    let verdict = play(table);
+    let verdict = run_table(table);
     assert_eq!(
         verdict.failures,
         ["table:3: in `one`:\n  place A1 alice sell 5 @ 101 ->\n  \
@@ -160,6 +160,6 @@ fn unreadable_line_fails() {
         "in 2: book - | -",
     ];
     for line in broken {
-        assert_eq!(play(&format!("scenario: one\n{line}\n")).failures.len(), 1, "{line}");
+        assert_eq!(run_table(&format!("scenario: one\n{line}\n")).failures.len(), 1, "{line}");
     }
 }

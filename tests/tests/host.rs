@@ -55,7 +55,7 @@ fn limit(order: u128, side: Side, price: i64, quantity: u64) -> Action {
     })
 }
 
-fn of(account: AccountId, action: Action) -> Draft {
+fn draft(account: AccountId, action: Action) -> Draft {
     Draft { market: MARKET, account, operator: false, request: None, action, session: None }
 }
 
@@ -71,15 +71,15 @@ fn open(options: Options) -> Host {
 
 /// A clock that the test sets.
 #[derive(Clone, Debug, Default)]
-struct Hands(Arc<AtomicU64>);
+struct ManualClock(Arc<AtomicU64>);
 
-impl Hands {
-    fn show(&self, minutes: u64) {
+impl ManualClock {
+    fn set_minutes(&self, minutes: u64) {
         self.0.store(minutes * MINUTE, Ordering::SeqCst);
     }
 }
 
-impl Clock for Hands {
+impl Clock for ManualClock {
     fn now(&mut self) -> Timestamp {
         match self.0.load(Ordering::SeqCst) {
             u64::MAX => panic!("the clock failed"),
@@ -89,7 +89,7 @@ impl Clock for Hands {
 }
 
 const MINUTE: u64 = 60_000_000_000;
-const QUARTER: Duration = Duration::from_secs(15 * 60);
+const QUARTER_HOUR: Duration = Duration::from_secs(15 * 60);
 
 fn level(price: i64, quantity: u64, orders: u32) -> Level {
     Level { price: Price(price), quantity: Quantity(quantity), orders }
@@ -104,8 +104,8 @@ fn epoch(host: &Host) -> EpochNumber {
 fn acknowledged_commands_survive_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
-    done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
-    let group = done(&host, of(BOB, limit(2, Side::Buy, 101, 3)));
+    done(&host, draft(ALICE, limit(1, Side::Sell, 100, 5)));
+    let group = done(&host, draft(BOB, limit(2, Side::Buy, 101, 3)));
     assert!(matches!(group.events[..], [Event::Accepted { .. }, Event::Traded { .. }]));
     let before = host.view(MARKET, 10).expect("the market");
     assert_eq!(before.asks, [level(100, 2, 1)]);
@@ -115,7 +115,7 @@ fn acknowledged_commands_survive_a_restart() {
     let host = open(Options::new(folder.path()));
     assert_eq!(host.view(MARKET, 10), Some(before));
     assert_eq!(host.start().replayed, 0, "a last snapshot was written at the end");
-    let group = done(&host, of(ALICE, Action::Cancel { order: OrderId(1) }));
+    let group = done(&host, draft(ALICE, Action::Cancel { order: OrderId(1) }));
     assert_eq!(group.header.sequence, Sequence(5));
     assert_eq!(group.outcome, Outcome::Accepted);
 }
@@ -124,7 +124,7 @@ fn acknowledged_commands_survive_a_restart() {
 fn repeated_request_is_executed_once_and_its_outcome_is_remembered() {
     let folder = tempfile::tempdir().expect("a folder");
     let request = Some(RequestId(77));
-    let draft = Draft { request, ..of(ALICE, limit(1, Side::Buy, 90, 5)) };
+    let draft = Draft { request, ..draft(ALICE, limit(1, Side::Buy, 90, 5)) };
     let host = open(Options::new(folder.path()));
     assert_eq!(host.outcome(MARKET, ALICE, RequestId(77)), None);
     let first = done(&host, draft);
@@ -146,14 +146,14 @@ fn journal_replay_gives_the_state_after_concurrent_submits() {
         gates: EpochSchedule::Commands(500),
         ..Options::new(folder.path())
     });
-    let told: Vec<Group> = std::thread::scope(|scope| {
+    let answers: Vec<Group> = std::thread::scope(|scope| {
         let submit = |account: u128| {
             let host = &host;
             scope.spawn(move || {
                 let place = |n: u128| {
                     let side = if (n + account).is_multiple_of(2) { Side::Buy } else { Side::Sell };
                     let price = i64::try_from(n * 7 % 40).expect("small") - 20;
-                    let draft = of(AccountId(account), limit(account << 64 | n, side, price, 5));
+                    let draft = draft(AccountId(account), limit(account << 64 | n, side, price, 5));
                     loop {
                         match host.submit(draft) {
                             Ok(ticket) => return ticket,
@@ -184,8 +184,8 @@ fn journal_replay_gives_the_state_after_concurrent_submits() {
     let book = engine.market(MARKET).expect("the market");
     assert!(book.levels(Side::Buy).eq(view.bids) && book.levels(Side::Sell).eq(view.asks));
     assert!(book.head().epoch.0 > 5, "epochs are closed by commands");
-    assert_eq!(told.len(), 3_000);
-    for group in told {
+    assert_eq!(answers.len(), 3_000);
+    for group in answers {
         let at = usize::try_from(group.header.sequence.0).expect("small") - 1;
         assert_eq!(groups.get(at), Some(&group));
     }
@@ -204,32 +204,32 @@ fn folder_allows_only_one_process_and_one_host() {
 #[test]
 fn gates_close_on_time_and_before_the_command_that_triggers_them() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hands = Hands::default();
-    hands.show(7);
+    let manual_clock = ManualClock::default();
+    manual_clock.set_minutes(7);
     let options = || Options {
-        gates: EpochSchedule::Aligned(QUARTER),
-        clock: Some(Box::new(hands.clone())),
+        gates: EpochSchedule::Aligned(QUARTER_HOUR),
+        clock: Some(Box::new(manual_clock.clone())),
         ..Options::new(folder.path())
     };
     let host = open(options());
-    done(&host, of(ALICE, limit(1, Side::Buy, 1, 1)));
+    done(&host, draft(ALICE, limit(1, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(1));
-    hands.show(15);
-    let group = done(&host, of(ALICE, limit(2, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(15);
+    let group = done(&host, draft(ALICE, limit(2, Side::Buy, 1, 1)));
     assert_eq!((epoch(&host), group.header.sequence), (EpochNumber(2), Sequence(5)));
 
     // The clock goes back ten minutes: timestamps stay at the latest time, and no epoch closes twice.
-    hands.show(5);
-    let group = done(&host, of(ALICE, limit(3, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(5);
+    let group = done(&host, draft(ALICE, limit(3, Side::Buy, 1, 1)));
     assert_eq!(group.header.timestamp, Timestamp(15 * MINUTE));
-    hands.show(29);
-    done(&host, of(ALICE, limit(4, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(29);
+    done(&host, draft(ALICE, limit(4, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(2));
 
     // The clock jumps an hour ahead: one epoch closes, stamped with the time it was due. The next close
     // is scheduled from the new time.
-    hands.show(95);
-    done(&host, of(ALICE, limit(5, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(95);
+    done(&host, draft(ALICE, limit(5, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(3));
     host.close().expect("a clean shutdown");
     let commands = commands(folder.path());
@@ -238,31 +238,31 @@ fn gates_close_on_time_and_before_the_command_that_triggers_them() {
     assert_eq!(times, [15, 30]);
 
     // After hours of downtime the host closes the first missed epoch at its start, before any new command.
-    hands.show(300);
+    manual_clock.set_minutes(300);
     let host = open(options());
-    let group = done(&host, of(ALICE, limit(6, Side::Buy, 1, 1)));
+    let group = done(&host, draft(ALICE, limit(6, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(4));
     assert_eq!(group.header.timestamp, Timestamp(300 * MINUTE));
-    hands.show(314);
-    done(&host, of(ALICE, limit(7, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(314);
+    done(&host, draft(ALICE, limit(7, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(4));
-    hands.show(315);
-    done(&host, of(ALICE, limit(8, Side::Buy, 1, 1)));
+    manual_clock.set_minutes(315);
+    done(&host, draft(ALICE, limit(8, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(5));
 }
 
 #[test]
 fn order_expires_without_any_incoming_command() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hands = Hands::default();
-    hands.show(1);
-    let clock = Box::new(hands.clone());
+    let manual_clock = ManualClock::default();
+    manual_clock.set_minutes(1);
+    let clock = Box::new(manual_clock.clone());
     let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
     let mut feed = host.subscribe(MARKET).expect("the market");
     let Action::Place(place) = limit(1, Side::Buy, 50, 5) else { unreachable!() };
     let time_in_force = TimeInForce::GoodTillDate(Timestamp(2 * MINUTE));
-    done(&host, of(ALICE, Action::Place(Place { time_in_force, ..place })));
-    hands.show(3);
+    done(&host, draft(ALICE, Action::Place(Place { time_in_force, ..place })));
+    manual_clock.set_minutes(3);
     assert_eq!(feed.updates.wait().expect("it came").levels, [(Side::Buy, level(50, 5, 1))]);
     let update = feed.updates.wait().expect("it went");
     assert_eq!(update.levels, [(Side::Buy, level(50, 0, 0))]);
@@ -294,11 +294,11 @@ fn subscription_has_no_gap() {
             for n in 0..3_000_u64 {
                 let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
                 let price = i64::try_from(n * 31 % 17).expect("small");
-                let mut draft = of(ALICE, limit(u128::from(n), side, price, 1 + n % 5));
+                let mut draft = draft(ALICE, limit(u128::from(n), side, price, 1 + n % 5));
                 if n % 3 == 2 {
                     draft.action = Action::Cancel { order: OrderId(u128::from(n - 2)) };
                 }
-                while host.tell(draft).is_err() {
+                while host.submit_detached(draft).is_err() {
                     std::thread::yield_now();
                 }
             }
@@ -308,7 +308,7 @@ fn subscription_has_no_gap() {
             feeds.push(host.subscribe(MARKET).expect("the market"));
             std::thread::sleep(Duration::from_millis(2));
         }
-        let last = done(&host, of(ALICE, limit(9_999, Side::Buy, -500, 1)));
+        let last = done(&host, draft(ALICE, limit(9_999, Side::Buy, -500, 1)));
         let end = host.view(MARKET, usize::MAX).expect("the market");
         for mut feed in feeds {
             while feed.book.sequence < last.header.sequence {
@@ -324,12 +324,12 @@ fn subscription_has_no_gap() {
 fn account_subscription_shows_only_its_own_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
-    done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
+    done(&host, draft(ALICE, limit(1, Side::Sell, 100, 5)));
     let mut alice = host.subscribe_account(MARKET, ALICE).expect("the market");
     let mut bob = host.subscribe_account(MARKET, BOB).expect("the market");
     assert_eq!((alice.orders.len(), bob.orders.len()), (1, 0));
-    done(&host, of(BOB, limit(2, Side::Buy, 100, 2)));
-    done(&host, of(BOB, limit(2, Side::Buy, 5, 0)));
+    done(&host, draft(BOB, limit(2, Side::Buy, 100, 2)));
+    done(&host, draft(BOB, limit(2, Side::Buy, 5, 0)));
 
     let seen = alice.updates.wait().expect("a trade");
     let [Event::Traded { maker, taker, quantity, .. }] = &seen.events[..] else {
@@ -353,7 +353,7 @@ fn slow_subscriber_is_disconnected_and_delays_no_one() {
     let dead = host.subscribe(MARKET).expect("the market");
     drop(dead);
     for n in 0..20 {
-        done(&host, of(ALICE, limit(n, Side::Buy, 5, 1)));
+        done(&host, draft(ALICE, limit(n, Side::Buy, 5, 1)));
     }
     for _ in 0..4 {
         slow.updates.wait().expect("the buffered updates");
@@ -370,7 +370,7 @@ fn subscription_made_after_the_close_ends_after_what_was_missed() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     let before = host.status().durable;
-    done(&host, of(ALICE, limit(1, Side::Buy, 5, 1)));
+    done(&host, draft(ALICE, limit(1, Side::Buy, 5, 1)));
     host.close().expect("a clean shutdown");
 
     let mut now = host.subscribe(MARKET).expect("the market");
@@ -393,8 +393,8 @@ fn subscription_made_after_the_close_ends_after_what_was_missed() {
 fn dropped_ticket_does_not_cancel_its_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
-    drop(host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room"));
-    done(&host, of(ALICE, limit(2, Side::Buy, 5, 1)));
+    drop(host.submit(draft(ALICE, limit(1, Side::Buy, 5, 1))).expect("room"));
+    done(&host, draft(ALICE, limit(2, Side::Buy, 5, 1)));
     assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 2, 2)]);
     let latest = host.latest(MARKET, 1).expect("room").wait().expect("an answer");
     assert_eq!(latest, host.view(MARKET, 1));
@@ -406,7 +406,7 @@ fn tickets_can_be_awaited() {
     let host = open(Options::new(folder.path()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let group = runtime.block_on(async {
-        let ticket = host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room");
+        let ticket = host.submit(draft(ALICE, limit(1, Side::Buy, 5, 1))).expect("room");
         ticket.await.expect("an answer")
     });
     assert_eq!(group.outcome, Outcome::Accepted);
@@ -415,14 +415,14 @@ fn tickets_can_be_awaited() {
 #[test]
 fn panic_in_the_core_stops_the_host_with_its_message() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hands = Hands::default();
-    let clock = Box::new(hands.clone());
+    let manual_clock = ManualClock::default();
+    let clock = Box::new(manual_clock.clone());
     let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
-    done(&host, of(ALICE, limit(1, Side::Buy, 5, 1)));
-    hands.0.store(u64::MAX, Ordering::SeqCst);
-    let lost = host.submit(of(ALICE, limit(2, Side::Buy, 5, 1))).expect("room").wait();
+    done(&host, draft(ALICE, limit(1, Side::Buy, 5, 1)));
+    manual_clock.0.store(u64::MAX, Ordering::SeqCst);
+    let lost = host.submit(draft(ALICE, limit(2, Side::Buy, 5, 1))).expect("room").wait();
     assert!(lost.is_err());
-    while !matches!(host.submit(of(ALICE, limit(3, Side::Buy, 5, 1))), Err(Refused::Stopped)) {
+    while !matches!(host.submit(draft(ALICE, limit(3, Side::Buy, 5, 1))), Err(Refused::Stopped)) {
         std::thread::yield_now();
     }
     let why = host.close().expect_err("no clean shutdown");

@@ -12,7 +12,7 @@ use pricetime::{Draft, EpochSchedule, Host, MarketFeed, MarketUpdate, MarketView
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{MARKET, done, draft, operator, spec};
-use pricetime_tests::patience::until;
+use pricetime_tests::wait::until;
 
 /// A host with a market in call.
 fn open(folder: &Path) -> Host {
@@ -135,7 +135,7 @@ fn subscriber_knows_the_indicative_price_after_each_command() {
             }
         }
         let volume: u64 = traded.iter().map(|(_, quantity)| quantity.0).sum();
-        assert_eq!(volume, call.indicative.map_or(0, |told| told.volume.0));
+        assert_eq!(volume, call.indicative.map_or(0, |shown| shown.volume.0));
         assert!(traded.iter().all(|(price, _)| Some(*price) == call.indicative.map(|it| it.price)));
         if round % 2 == 0 {
             let view = host.view(MARKET, 0).expect("the market");
@@ -156,7 +156,7 @@ fn subscribers_of_a_busy_call_end_with_the_state_of_the_view() {
             feeds.push(host.subscribe(MARKET).expect("the market"));
         }
         let draft = command(&mut random, number);
-        while host.tell(draft).is_err() {
+        while host.submit_detached(draft).is_err() {
             std::thread::yield_now();
         }
     }
@@ -185,9 +185,9 @@ fn resumed_subscription_sends_the_call_state_once_at_the_end() {
         follow(&mut feed.book, &update);
         updates.push(update);
     }
-    let told: Vec<_> = updates.iter().filter(|update| update.call.is_some()).collect();
-    assert_eq!(told.len(), 1, "the missed updates are one batch");
-    assert_eq!(updates.last().map(|update| update.sequence), Some(told[0].sequence));
+    let shown: Vec<_> = updates.iter().filter(|update| update.call.is_some()).collect();
+    assert_eq!(shown.len(), 1, "the missed updates are one batch");
+    assert_eq!(updates.last().map(|update| update.sequence), Some(shown[0].sequence));
     let mut end = host.view(MARKET, usize::MAX).expect("the market");
     end.sequence = feed.book.sequence;
     assert_eq!(feed.book, end);

@@ -24,7 +24,7 @@ use pricetime::{
 };
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
-use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::wait::{TIMEOUT, until};
 use serde_json::Value;
 
 const ONE: MarketId = MarketId(1);
@@ -43,14 +43,14 @@ fn host(folder: &Path, delivery: Delivery) -> Host {
     Host::open(options).expect("a host")
 }
 
-fn say(host: &Host, market: MarketId, action: Action) {
+fn submit(host: &Host, market: MarketId, action: Action) {
     load::done(host, Draft { market, ..load::operator(action) });
 }
 
 fn add(host: &Host, market: MarketId) {
     let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
-    say(host, market, Action::AddMarket(MarketSpec { symbol, ..load::spec() }));
-    say(host, market, Action::SetPhase(Phase::Continuous));
+    submit(host, market, Action::AddMarket(MarketSpec { symbol, ..load::spec() }));
+    submit(host, market, Action::SetPhase(Phase::Continuous));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn epochs(host: &Host, market: MarketId, count: u64) {
             let draft = Draft { market, request: None, ..load::draft(u64::from(market.0), at) };
             drop(host.submit(draft).expect("room").wait().expect("an answer"));
         }
-        say(host, market, Action::CloseEpoch { number });
+        submit(host, market, Action::CloseEpoch { number });
     }
 }
 
@@ -108,34 +108,36 @@ fn epochs_of(receipts: &[Value]) -> Vec<u64> {
 type Answer = Box<dyn FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send>;
 
 /// An outlet in this process.
-struct Told(Answer);
+struct FunctionOutlet(Answer);
 
-impl Outlet for Told {
+impl Outlet for FunctionOutlet {
     fn deliver(&mut self, notice: &Notice) -> Result<Receipt, NotDelivered> {
         assert_eq!(notice.outcome.id, notice.batch.id());
         (self.0)(&notice.batch)
     }
 }
 
-fn told(answer: impl FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send + 'static) -> Delivery {
-    delivery(Told(Box::new(answer)))
+fn function_delivery(
+    answer: impl FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send + 'static,
+) -> Delivery {
+    delivery(FunctionOutlet(Box::new(answer)))
 }
 
 #[test]
 fn deliveries_stay_in_order_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let heard = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::new(Mutex::new(Vec::new()));
     let begin = || {
-        let heard = Arc::clone(&heard);
+        let received = Arc::clone(&received);
         let mut asked = 0;
         host(
             folder.path(),
-            told(move |batch| {
+            function_delivery(move |batch| {
                 asked += 1;
                 if asked % 3 == 0 {
                     return Err(NotDelivered::Later("busy".to_owned()));
                 }
-                heard.lock().expect("a list").push((batch.market, batch.epoch.0));
+                received.lock().expect("a list").push((batch.market, batch.epoch.0));
                 Ok(Receipt(format!("number {}", batch.epoch)))
             }),
         )
@@ -155,14 +157,15 @@ fn deliveries_stay_in_order_across_restarts() {
     until_delivered(&host, TWO, 12);
     host.close().expect("a clean shutdown");
     for (market, last) in [(ONE, 24), (TWO, 12)] {
-        let heard = heard.lock().expect("a list");
-        let mut heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
+        let received = received.lock().expect("a list");
+        let mut received: Vec<u64> =
+            received.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
         // A delivery that was in progress when the host closed is repeated.
-        heard.dedup();
-        assert_eq!(heard, (1..=last).collect::<Vec<_>>());
-        let kept = receipts(folder.path(), market);
-        assert_eq!(epochs_of(&kept), heard);
-        assert_eq!(kept[3]["receipt"], "number 4");
+        received.dedup();
+        assert_eq!(received, (1..=last).collect::<Vec<_>>());
+        let stored_receipts = receipts(folder.path(), market);
+        assert_eq!(epochs_of(&stored_receipts), received);
+        assert_eq!(stored_receipts[3]["receipt"], "number 4");
     }
 }
 
@@ -176,7 +179,7 @@ fn delivery_is_repeated_if_its_position_was_not_saved() {
             *ids.lock().expect("a map").entry(batch.id().to_string()).or_default() += 1;
             Ok(Receipt::default())
         };
-        host(folder.path(), told(answer))
+        host(folder.path(), function_delivery(answer))
     };
     let first = begin();
     add(&first, ONE);
@@ -222,13 +225,13 @@ fn refused_delivery_waits_for_an_operator() {
                 _ => Ok(Receipt::default()),
             }
         };
-        host(folder.path(), told(answer))
+        host(folder.path(), function_delivery(answer))
     };
     let refused = |epoch, why: &str| {
         let why = why.to_owned();
-        Some(Undelivered { epoch: EpochNumber(epoch), refusals: 5, stands: true, why })
+        Some(Undelivered { epoch: EpochNumber(epoch), refusals: 5, needs_operator: true, why })
     };
-    let orders = OperatorRequests::of(folder.path());
+    let requests = OperatorRequests::of(folder.path());
     let first = begin();
     add(&first, ONE);
     epochs(&first, ONE, 4);
@@ -245,59 +248,65 @@ fn refused_delivery_waits_for_an_operator() {
     until("the refusal is known", || standing(&second, ONE).trouble == refused(2, "never"));
     assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
     // An epoch that has not failed is not skipped.
-    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
-    until("the order is carried out", || orders.left().expect("a folder").is_empty());
-    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
+    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
     until("the next refusal is known", || standing(&second, ONE).trouble == refused(3, "not yet"));
-    orders.leave(ONE, OperatorRequest::DeliverRetry).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverRetry).expect("an order");
     until_delivered(&second, ONE, 4);
     assert_eq!(standing(&second, ONE).trouble, None);
     second.close().expect("a clean shutdown");
-    let kept = receipts(folder.path(), ONE);
-    assert_eq!(epochs_of(&kept), [1, 2, 3, 4]);
-    assert_eq!((&kept[1]["skipped"], &kept[1]["receipt"]), (&"never".into(), &Value::Null));
-    assert_eq!(orders.left().expect("a folder").len(), 0);
+    let stored_receipts = receipts(folder.path(), ONE);
+    assert_eq!(epochs_of(&stored_receipts), [1, 2, 3, 4]);
+    assert_eq!(
+        (&stored_receipts[1]["skipped"], &stored_receipts[1]["receipt"]),
+        (&"never".into(), &Value::Null)
+    );
+    assert_eq!(requests.pending().expect("a folder").len(), 0);
 }
 
 #[test]
 fn epoch_to_skip_is_tried_once_more_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
-    let away = || {
+    let open_failing_host = || {
         host(
             folder.path(),
-            told(|batch| match batch.epoch.0 {
+            function_delivery(|batch| match batch.epoch.0 {
                 1 => Err(NotDelivered::Later("away".to_owned())),
                 _ => Ok(Receipt::default()),
             }),
         )
     };
-    let first = away();
+    let first = open_failing_host();
     add(&first, ONE);
     epochs(&first, ONE, 2);
     until("it fails", || standing(&first, ONE).trouble.is_some());
     first.close().expect("a clean shutdown");
     // No host is running, and a delivery that waits for a retry leaves nothing on disk.
-    let orders = OperatorRequests::of(folder.path());
-    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
-    let second = away();
+    let requests = OperatorRequests::of(folder.path());
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
+    let second = open_failing_host();
     until_delivered(&second, ONE, 2);
-    until("the order is carried out", || orders.left().expect("a folder").is_empty());
+    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
     second.close().expect("a clean shutdown");
-    let kept = receipts(folder.path(), ONE);
-    assert_eq!((epochs_of(&kept), &kept[0]["skipped"]), (vec![1, 2], &"away".into()));
+    let stored_receipts = receipts(folder.path(), ONE);
+    assert_eq!(
+        (epochs_of(&stored_receipts), &stored_receipts[0]["skipped"]),
+        (vec![1, 2], &"away".into())
+    );
 }
 
 #[test]
 fn new_ledger_starts_delivery_with_its_own_numbers() {
     let folder = tempfile::tempdir().expect("a folder");
-    let heard = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::new(Mutex::new(Vec::new()));
     let begin = || {
-        let heard = Arc::clone(&heard);
+        let received = Arc::clone(&received);
         let answer = move |batch: &Batch| {
-            heard.lock().expect("a list").push(batch.epoch.0);
+            received.lock().expect("a list").push(batch.epoch.0);
             Ok(Receipt::default())
         };
-        host(folder.path(), told(answer))
+        host(folder.path(), function_delivery(answer))
     };
     let first = begin();
     add(&first, ONE);
@@ -307,11 +316,12 @@ fn new_ledger_starts_delivery_with_its_own_numbers() {
     // A new ledger replaces the old one. It posts the last of those epochs again.
     let ledger = folder.path().join("ledger");
     fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
-    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
-    let position = Position { history: look.history(), last: EpochNumber(4) };
+    let folder_reader =
+        FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
+    let position = Position { history: folder_reader.history(), last: EpochNumber(4) };
     let mut books = EmbeddedLedger::open(&ledger).expect("a ledger");
     let token = books.claim(ONE, Token(0)).expect("a claim").token;
-    let seed = Seed { market: ONE, position, instead: None, balances: Vec::new() };
+    let seed = Seed { market: ONE, position, replaces: None, balances: Vec::new() };
     books.seed(&seed, token).expect("a seed");
     drop(books);
     let second = begin();
@@ -322,53 +332,56 @@ fn new_ledger_starts_delivery_with_its_own_numbers() {
     epochs(&third, ONE, 1);
     until_delivered(&third, ONE, 8);
     third.close().expect("a clean shutdown");
-    assert_eq!(*heard.lock().expect("a list"), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(*received.lock().expect("a list"), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(epochs_of(&receipts(folder.path(), ONE)), [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[test]
 fn delivered_batch_waits_for_its_receipt_and_is_not_sent_again() {
     // The disk refuses the receipts, or the position that is written after them.
-    for in_the_way in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
+    for blocked in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
         let folder = tempfile::tempdir().expect("a folder");
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::new(Mutex::new(Vec::new()));
         let answer = {
-            let heard = Arc::clone(&heard);
+            let received = Arc::clone(&received);
             move |batch: &Batch| {
-                heard.lock().expect("a list").push(batch.epoch.0);
+                received.lock().expect("a list").push(batch.epoch.0);
                 Ok(Receipt(format!("number {}", batch.epoch)))
             }
         };
-        let host = host(folder.path(), told(answer));
-        let in_the_way = folder.path().join("settlement").join(in_the_way);
-        let obstacle = Obstacle::new(in_the_way, folder.path().to_owned());
+        let host = host(folder.path(), function_delivery(answer));
+        let blocked = folder.path().join("settlement").join(blocked);
+        let obstacle = Obstacle::new(blocked, folder.path().to_owned());
         add(&host, ONE);
         epochs(&host, ONE, 2);
         until_settled(&host, ONE, 2);
-        until("it is heard", || !heard.lock().expect("a list").is_empty());
-        obstacle.tried_again("the receipt of market 1");
-        assert_eq!(*heard.lock().expect("a list"), [1]);
+        until("it is heard", || !received.lock().expect("a list").is_empty());
+        obstacle.wait_for_retries("the receipt of market 1");
+        assert_eq!(*received.lock().expect("a list"), [1]);
         obstacle.remove();
         until_delivered(&host, ONE, 2);
         host.close().expect("a clean shutdown");
-        assert_eq!(*heard.lock().expect("a list"), [1, 2]);
-        let kept = receipts(folder.path(), ONE);
-        assert_eq!((epochs_of(&kept), &kept[0]["receipt"]), (vec![1, 2], &"number 1".into()));
+        assert_eq!(*received.lock().expect("a list"), [1, 2]);
+        let stored_receipts = receipts(folder.path(), ONE);
+        assert_eq!(
+            (epochs_of(&stored_receipts), &stored_receipts[0]["receipt"]),
+            (vec![1, 2], &"number 1".into())
+        );
     }
 }
 
 #[test]
 fn problem_of_one_market_does_not_delay_others() {
     let folder = tempfile::tempdir().expect("a folder");
-    let begin = || host(folder.path(), told(|_| Ok(Receipt::default())));
+    let begin = || host(folder.path(), function_delivery(|_| Ok(Receipt::default())));
     let first = begin();
     add(&first, ONE);
     add(&first, TWO);
     first.close().expect("a clean shutdown");
     let position = folder.path().join("settlement/delivered-1.json");
     fs::write(&position, "spoilt").expect("a file");
-    let orders = OperatorRequests::of(folder.path());
-    orders.leave(ONE, OperatorRequest::DeliverRetry).expect("an order");
+    let requests = OperatorRequests::of(folder.path());
+    requests.add(ONE, OperatorRequest::DeliverRetry).expect("an order");
     let second = begin();
     epochs(&second, ONE, 2);
     epochs(&second, TWO, 2);
@@ -376,7 +389,7 @@ fn problem_of_one_market_does_not_delay_others() {
     assert_eq!(receipts(folder.path(), ONE).len(), 0);
     fs::remove_file(&position).expect("it is there");
     until_delivered(&second, ONE, 2);
-    until("the order is carried out", || orders.left().expect("a folder").is_empty());
+    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
     second.close().expect("a clean shutdown");
 }
 
@@ -384,10 +397,10 @@ fn problem_of_one_market_does_not_delay_others() {
 fn hanging_delivery_target_does_not_delay_settlement() {
     let folder = tempfile::tempdir().expect("a folder");
     let (called, calls): (Sender<()>, Receiver<()>) = channel();
-    let (let_go, gate): (Sender<()>, Receiver<()>) = channel();
+    let (release, gate): (Sender<()>, Receiver<()>) = channel();
     let host = host(
         folder.path(),
-        told(move |_| {
+        function_delivery(move |_| {
             called.send(()).expect("the test");
             let _ = gate.recv();
             Ok(Receipt::default())
@@ -395,11 +408,11 @@ fn hanging_delivery_target_does_not_delay_settlement() {
     );
     add(&host, ONE);
     epochs(&host, ONE, 1);
-    calls.recv_timeout(PATIENCE).expect("it is asked");
+    calls.recv_timeout(TIMEOUT).expect("it is asked");
     epochs(&host, ONE, 30);
     until_settled(&host, ONE, 31);
     assert_eq!(standing(&host, ONE).delivered, None, "it still hangs");
-    drop(let_go);
+    drop(release);
     until_delivered(&host, ONE, 31);
     host.close().expect("a clean shutdown");
 }
@@ -432,7 +445,7 @@ fn http_target_receives_each_batch_under_its_id() {
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/settled", listener.local_addr().expect("an address"));
-    let (say_heard, heard) = channel();
+    let (sender, received) = channel();
     std::thread::spawn(move || {
         // The first request gets no answer.
         let answers = ["", "503 no", "429 no", "400 bad", "200 OK", "307 elsewhere", "201 made"];
@@ -441,7 +454,7 @@ fn http_target_receives_each_batch_under_its_id() {
             let mut stream = stream.expect("a connection");
             let Some(asked) = request(&stream) else { continue };
             let answer = answers.next().unwrap_or("200 OK");
-            if say_heard.send((answer, asked)).is_err() {
+            if sender.send((answer, asked)).is_err() {
                 return;
             }
             if !answer.is_empty() {
@@ -453,14 +466,14 @@ fn http_target_receives_each_batch_under_its_id() {
             }
         }
     });
-    let outlet = WebOutlet::new(&address, PATIENCE).expect("an address");
+    let outlet = WebOutlet::new(&address, TIMEOUT).expect("an address");
     let host = host(folder.path(), delivery(outlet));
     add(&host, ONE);
     epochs(&host, ONE, 3);
     until_delivered(&host, ONE, 3);
     host.close().expect("a clean shutdown");
     let mut answered = Vec::new();
-    for (answer, (head, body)) in heard.try_iter() {
+    for (answer, (head, body)) in received.try_iter() {
         let batch = Batch::from_text(&body).expect("a batch");
         assert!(head.starts_with("post /settled http/1.1\r\n"), "{head}");
         assert!(head.contains(&format!("idempotency-key: {}\r\n", batch.id())), "{head}");
@@ -469,18 +482,18 @@ fn http_target_receives_each_batch_under_its_id() {
     let one = ["", "503", "429", "400", "200"].map(|answer| (answer, 1));
     let rest = [("307", 2), ("201", 2), ("200", 3)];
     assert_eq!(answered, [one.as_slice(), &rest].concat());
-    let kept = receipts(folder.path(), ONE);
-    assert!(kept.iter().all(|it| it["receipt"] == "thanks"), "{kept:?}");
+    let stored_receipts = receipts(folder.path(), ONE);
+    assert!(stored_receipts.iter().all(|it| it["receipt"] == "thanks"), "{stored_receipts:?}");
     for wrong in ["ftp://host/", "host", "", "http://"] {
-        assert!(WebOutlet::new(wrong, PATIENCE).is_err(), "{wrong}");
+        assert!(WebOutlet::new(wrong, TIMEOUT).is_err(), "{wrong}");
     }
 }
 
 #[test]
 fn program_receives_each_batch_under_its_id() {
     let folder = tempfile::tempdir().expect("a folder");
-    let there = tempfile::tempdir().expect("a folder");
-    let script = there.path().join("deliver");
+    let target = tempfile::tempdir().expect("a folder");
+    let script = target.path().join("deliver");
     let text = "#!/bin/sh\n\
         cat > last.tmp\n\
         case $(cat tries 2>/dev/null) in\n\
@@ -495,7 +508,7 @@ fn program_receives_each_batch_under_its_id() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its rights");
     // The outlet starts the program with its arguments and adds no shell of its own.
     let arguments = ["-c", "cd \"$1\" && exec \"$2\"", "sh"].map(str::to_owned).to_vec();
-    let paths = [there.path(), &script].map(|it| it.to_str().expect("text").to_owned());
+    let paths = [target.path(), &script].map(|it| it.to_str().expect("text").to_owned());
     let arguments = [arguments, paths.to_vec()].concat();
     let outlet = ProgramOutlet::new("sh", &arguments, Duration::from_secs(2));
     let host = host(folder.path(), delivery(outlet));
@@ -503,13 +516,13 @@ fn program_receives_each_batch_under_its_id() {
     epochs(&host, ONE, 3);
     until_delivered(&host, ONE, 3);
     host.close().expect("a clean shutdown");
-    assert_eq!(fs::read_to_string(there.path().join("tries")).expect("tries"), "4");
-    let kept = receipts(folder.path(), ONE);
-    assert_eq!(epochs_of(&kept), [1, 2, 3]);
-    for line in kept {
+    assert_eq!(fs::read_to_string(target.path().join("tries")).expect("tries"), "4");
+    let stored_receipts = receipts(folder.path(), ONE);
+    assert_eq!(epochs_of(&stored_receipts), [1, 2, 3]);
+    for line in stored_receipts {
         let id = line["id"].as_str().expect("an id");
         assert_eq!(line["receipt"], format!("thanks for {id}"));
-        let text = fs::read_to_string(there.path().join(id)).expect("the batch that it received");
+        let text = fs::read_to_string(target.path().join(id)).expect("the batch that it received");
         assert_eq!(Batch::from_text(&text).expect("a batch").id().to_string(), id);
     }
 }
@@ -517,7 +530,7 @@ fn program_receives_each_batch_under_its_id() {
 #[test]
 fn orphaned_child_of_a_delivery_program_keeps_no_pipe_open() {
     let folder = tempfile::tempdir().expect("a folder");
-    let there = tempfile::tempdir().expect("a folder");
+    let target = tempfile::tempdir().expect("a folder");
     // The background process has left the process group too, and writes for as long as its pipe
     // has a reader.
     let script = "cd \"$1\"
@@ -526,12 +539,12 @@ fn orphaned_child_of_a_delivery_program_keeps_no_pipe_open() {
             touch let_go' > /dev/null &
         cat > /dev/null
         echo thanks";
-    let arguments = ["-c", script, "sh", there.path().to_str().expect("text")].map(str::to_owned);
-    let host = host(folder.path(), delivery(ProgramOutlet::new("sh", &arguments, PATIENCE)));
+    let arguments = ["-c", script, "sh", target.path().to_str().expect("text")].map(str::to_owned);
+    let host = host(folder.path(), delivery(ProgramOutlet::new("sh", &arguments, TIMEOUT)));
     add(&host, ONE);
     epochs(&host, ONE, 1);
     until_delivered(&host, ONE, 1);
     assert_eq!(receipts(folder.path(), ONE)[0]["receipt"], "thanks");
-    until("its pipe is closed while the host runs", || there.path().join("let_go").exists());
+    until("its pipe is closed while the host runs", || target.path().join("let_go").exists());
     host.close().expect("a clean shutdown");
 }

@@ -32,7 +32,7 @@ fn options(path: &str, disk: Arc<dyn Disk>) -> Options {
 
 /// Opens a host on this disk and submits commands until it stops or all are submitted. Returns what it
 /// acknowledged: the number of each command and its sequence.
-fn live(path: &str, disk: &FaultyDisk, seed: u64) -> Result<Vec<(u64, Sequence)>, OpenError> {
+fn run_host(path: &str, disk: &FaultyDisk, seed: u64) -> Result<Vec<(u64, Sequence)>, OpenError> {
     let host = Host::open(options(path, Arc::new(disk.clone())))?;
     let mut acknowledged = Vec::new();
     let opening = [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)];
@@ -66,16 +66,16 @@ fn failing_disk_loses_no_acknowledged_command() {
     let trials = number("PRICETIME_TRIALS", 120);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
-    let (mut stopped, mut told) = (0, 0);
+    let (mut stopped, mut acknowledged_count) = (0, 0);
     for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
         let disk = FaultyDisk::new(trial);
         let fault = Fault::ALL[usize::try_from(trial % 4).expect("small")];
         disk.fail_after(trial.wrapping_mul(31) % 160, fault);
         // Each trial has its own folder: this process does not reopen a folder after a disk fault.
         let path = format!("/srv/market/data-{trial}");
-        let acknowledged = live(&path, &disk, trial).unwrap_or_default();
+        let acknowledged = run_host(&path, &disk, trial).unwrap_or_default();
         stopped += u32::from(acknowledged.len() < 202);
-        told += acknowledged.len();
+        acknowledged_count += acknowledged.len();
         if trial % 3 == 0 {
             disk.restart_process()
         } else {
@@ -106,8 +106,8 @@ fn failing_disk_loses_no_acknowledged_command() {
             assert!(number == u64::MAX || command.action == load::draft(trial, number).action);
         }
     }
-    eprintln!("{stopped} of {trials} hosts stopped, {told} commands acknowledged");
-    assert!(stopped > 0 && told > 0);
+    eprintln!("{stopped} of {trials} hosts stopped, {acknowledged_count} commands acknowledged");
+    assert!(stopped > 0 && acknowledged_count > 0);
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn folder_on_a_failed_disk_cannot_be_reopened_by_this_process() {
     let done = host.submit(operator(Action::AddMarket(load::spec()))).expect("room").wait();
     assert_eq!(done.expect("durable").outcome, Outcome::Accepted);
     // Fails the next sync, whichever call that is.
-    disk.fail_after(1, Fault::BadSync);
+    disk.fail_after(1, Fault::FailedSync);
     while let Ok(ticket) = host.submit(operator(Action::SetPhase(Phase::Continuous))) {
         if ticket.wait().is_err() {
             break;
         }
         if disk.fired().is_none() {
-            disk.fail_after(1, Fault::BadSync);
+            disk.fail_after(1, Fault::FailedSync);
         }
     }
     let why = host.close().expect_err("it stopped");
@@ -291,7 +291,7 @@ fn queries_share_the_sync_of_neighboring_commands() {
 }
 
 /// A host with a small ring, and its disk.
-fn small(path: &str) -> (Host, HungDisk) {
+fn small_host(path: &str) -> (Host, HungDisk) {
     let disk = HungDisk(FaultyDisk::new(13), Arc::default());
     let mut options = options(path, Arc::new(disk.clone()));
     (options.core.capacity, options.core.reserve, options.core.batch) = (64, 8, 16);
@@ -305,13 +305,13 @@ fn small(path: &str) -> (Host, HungDisk) {
 /// result of waiting for room.
 async fn wait_for_room(
     host: &Host,
-    taken: &mut Vec<Ticket>,
+    tickets: &mut Vec<Ticket>,
     then: impl FnOnce(),
 ) -> Result<(), Stopped> {
     loop {
-        assert!(taken.len() < 10_000, "the ring is bounded");
-        match host.submit(load::draft(1, taken.len() as u64)) {
-            Ok(ticket) => taken.push(ticket),
+        assert!(tickets.len() < 10_000, "the ring is bounded");
+        match host.submit(load::draft(1, tickets.len() as u64)) {
+            Ok(ticket) => tickets.push(ticket),
             Err(Refused::Busy) => {
                 let mut ready = pin!(host.ready());
                 // The core may have drained the ring once more before it reached the hanging disk.
@@ -334,15 +334,15 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn caller_refused_as_busy_is_accepted_when_ready_resolves() {
-    let (host, disk) = small("/ready");
+    let (host, disk) = small_host("/ready");
     disk.hang(true);
-    let mut taken = Vec::new();
+    let mut tickets = Vec::new();
     runtime().block_on(async {
-        let ready = wait_for_room(&host, &mut taken, || disk.hang(false)).await;
+        let ready = wait_for_room(&host, &mut tickets, || disk.hang(false)).await;
         ready.expect("the disk was only slow");
-        let number = taken.len() as u64;
-        taken.push(host.submit(load::draft(1, number)).expect("there is room"));
-        for ticket in taken {
+        let number = tickets.len() as u64;
+        tickets.push(host.submit(load::draft(1, number)).expect("there is room"));
+        for ticket in tickets {
             drop(ticket.await.expect("the disk was only slow"));
         }
         host.close().expect("a clean shutdown");
@@ -353,12 +353,12 @@ fn caller_refused_as_busy_is_accepted_when_ready_resolves() {
 
 #[test]
 fn ready_fails_when_the_host_stops() {
-    let (host, disk) = small("/unready");
+    let (host, disk) = small_host("/unready");
     disk.hang(true);
     runtime().block_on(async {
-        let mut taken = Vec::new();
-        let mut ready = wait_for_room(&host, &mut taken, || {
-            disk.0.fail_after(1, Fault::BadSync);
+        let mut tickets = Vec::new();
+        let mut ready = wait_for_room(&host, &mut tickets, || {
+            disk.0.fail_after(1, Fault::FailedSync);
             disk.hang(false);
         })
         .await;
@@ -369,7 +369,7 @@ fn ready_fails_when_the_host_stops() {
         let why = ready.expect_err("the disk failed");
         assert!(matches!(why, Stopped::Journal(_)), "{why}");
         assert!(matches!(host.stopped().await, Err(Stopped::Journal(_))));
-        for ticket in taken {
+        for ticket in tickets {
             if let Err(why) = ticket.await {
                 assert!(matches!(why, Stopped::Journal(_)), "the error names the journal: {why}");
             }

@@ -15,7 +15,7 @@ use pricetime::persistence::settlement::ledger::EmbeddedLedger;
 use pricetime::{EpochSchedule, Host, OperatorRequest, OperatorRequests, Options, Stopped};
 use pricetime_tests::load::{self, operator};
 use pricetime_tests::metrics_recorder::MetricsRecorder;
-use pricetime_tests::patience::until;
+use pricetime_tests::wait::until;
 use tempfile::TempDir;
 
 fn options(path: &Path) -> Options {
@@ -24,12 +24,12 @@ fn options(path: &Path) -> Options {
 }
 
 /// A host with a market, in a subfolder of a temporary folder.
-fn begun() -> (TempDir, PathBuf, Host) {
-    let own = tempfile::tempdir().expect("a folder");
-    let path = own.path().join("market");
+fn start_host() -> (TempDir, PathBuf, Host) {
+    let temp = tempfile::tempdir().expect("a folder");
+    let path = temp.path().join("market");
     let host = Host::open(options(&path)).expect("a host");
     load::open_market(&host);
-    (own, path, host)
+    (temp, path, host)
 }
 
 fn close_epoch(host: &Host, number: u32) {
@@ -45,10 +45,10 @@ fn history(path: &Path) -> PathBuf {
 }
 
 /// The folder and everything in it.
-fn all(folder: &Path) -> Vec<PathBuf> {
+fn all_paths(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let below = entries.flat_map(|path| if path.is_dir() { all(&path) } else { vec![path] });
+    let below = entries.flat_map(|path| if path.is_dir() { all_paths(&path) } else { vec![path] });
     below.chain([folder.to_owned()]).collect()
 }
 
@@ -71,14 +71,14 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn removing_the_lock_file_does_not_admit_a_second_process() {
-    let own = tempfile::tempdir().expect("a folder");
-    let folder = Folder::open(own.path()).expect("it is free");
-    let again = || Folder::open(own.path());
+    let temp = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(temp.path()).expect("it is free");
+    let again = || Folder::open(temp.path());
     assert!(matches!(again(), Err(FolderError::InUse(_))));
     // Older versions lock only this file.
-    let older = File::open(own.path().join("lock")).expect("the file");
+    let older = File::open(temp.path().join("lock")).expect("the file");
     assert!(older.try_lock().is_err(), "an older version is locked out");
-    fs::remove_file(own.path().join("lock")).expect("removed");
+    fs::remove_file(temp.path().join("lock")).expect("removed");
     assert!(matches!(again(), Err(FolderError::InUse(_))));
     drop(folder);
     again().expect("it is free");
@@ -86,18 +86,18 @@ fn removing_the_lock_file_does_not_admit_a_second_process() {
 
 #[test]
 fn folder_held_by_an_older_version_is_in_use() {
-    let own = tempfile::tempdir().expect("a folder");
-    let older = File::create(own.path().join("lock")).expect("a file");
+    let temp = tempfile::tempdir().expect("a folder");
+    let older = File::create(temp.path().join("lock")).expect("a file");
     older.try_lock().expect("it is free");
-    assert!(matches!(Folder::open(own.path()), Err(FolderError::InUse(_))));
+    assert!(matches!(Folder::open(temp.path()), Err(FolderError::InUse(_))));
     drop(older);
-    Folder::open(own.path()).expect("it is free");
+    Folder::open(temp.path()).expect("it is free");
 }
 
 /// Changes the folder under a running host. Asserts that the host acknowledges no later command and stops.
-fn loses(spoil: impl FnOnce(&Path)) {
-    let (_own, path, host) = begun();
-    spoil(&path);
+fn assert_host_stops(change: impl FnOnce(&Path)) {
+    let (_own, path, host) = start_host();
+    change(&path);
     let answer = host.submit(load::draft(1, 1)).map(|ticket| ticket.wait());
     assert!(!matches!(answer, Ok(Ok(_))), "a lost command was acknowledged: {answer:?}");
     let Err(Stopped::Journal(why)) = host.close() else { panic!("it stopped") };
@@ -107,22 +107,22 @@ fn loses(spoil: impl FnOnce(&Path)) {
 
 #[test]
 fn host_stops_when_its_journal_is_removed() {
-    loses(|path| fs::remove_dir_all(history(path).join("journal")).expect("removed"));
+    assert_host_stops(|path| fs::remove_dir_all(history(path).join("journal")).expect("removed"));
 }
 
 #[test]
 fn host_stops_when_its_folder_is_removed() {
-    loses(|path| fs::remove_dir_all(path).expect("removed"));
+    assert_host_stops(|path| fs::remove_dir_all(path).expect("removed"));
 }
 
 #[test]
 fn host_stops_when_its_folder_is_moved() {
-    loses(|path| fs::rename(path, path.with_file_name("moved")).expect("moved"));
+    assert_host_stops(|path| fs::rename(path, path.with_file_name("moved")).expect("moved"));
 }
 
 #[test]
 fn host_stops_when_its_folder_is_replaced_by_a_copy() {
-    loses(|path| {
+    assert_host_stops(|path| {
         let moved = path.with_file_name("moved");
         fs::rename(path, &moved).expect("moved");
         copy(&moved, path);
@@ -131,12 +131,12 @@ fn host_stops_when_its_folder_is_replaced_by_a_copy() {
 
 #[test]
 fn only_the_owner_may_read_a_folder_and_its_files() {
-    let (_own, path, host) = begun();
+    let (_own, path, host) = start_host();
     close_epoch(&host, 1);
-    OperatorRequests::of(&path).leave(load::MARKET, OperatorRequest::Hold).expect("left");
+    OperatorRequests::of(&path).add(load::MARKET, OperatorRequest::Hold).expect("left");
     drop(EmbeddedLedger::open(&path.join("settlement/ledger")).expect("a ledger"));
     host.close().expect("a clean shutdown");
-    let found = all(&path);
+    let found = all_paths(&path);
     for suffix in [".journal", ".snapshot", "history", "lock", "1.hold", "ledger.redb"] {
         let is = |path: &PathBuf| path.to_string_lossy().ends_with(suffix);
         assert!(found.iter().any(is), "{suffix} in {found:?}");
@@ -149,17 +149,17 @@ fn only_the_owner_may_read_a_folder_and_its_files() {
 
 #[test]
 fn opening_makes_a_readable_folder_private_unless_it_is_foreign() {
-    let own = tempfile::tempdir().expect("a folder");
+    let temp = tempfile::tempdir().expect("a folder");
     let open = |path| fs::set_permissions(path, Permissions::from_mode(0o755)).expect("open");
-    open(own.path());
-    fs::write(own.path().join("letter"), "a foreign file").expect("a file");
-    assert!(matches!(Folder::open(own.path()), Err(FolderError::NotOurs { .. })));
-    assert_eq!(mode(own.path()), 0o755);
-    fs::remove_file(own.path().join("letter")).expect("removed");
+    open(temp.path());
+    fs::write(temp.path().join("letter"), "a foreign file").expect("a file");
+    assert!(matches!(Folder::open(temp.path()), Err(FolderError::NotOurs { .. })));
+    assert_eq!(mode(temp.path()), 0o755);
+    fs::remove_file(temp.path().join("letter")).expect("removed");
     for _ in ["a new one", "one of an earlier version"] {
-        drop(Folder::open(own.path()).expect("it is free"));
-        assert_eq!(mode(own.path()), 0o700);
-        open(own.path());
+        drop(Folder::open(temp.path()).expect("it is free"));
+        assert_eq!(mode(temp.path()), 0o700);
+        open(temp.path());
     }
 }
 
@@ -167,13 +167,13 @@ fn opening_makes_a_readable_folder_private_unless_it_is_foreign() {
 fn failed_snapshot_is_counted() {
     let recorder = MetricsRecorder::install();
     let count = || recorder.count("pricetime_snapshot_errors_total");
-    let (_own, path, host) = begun();
+    let (_own, path, host) = start_host();
     let (snapshots, aside) = (history(&path).join("snapshots"), path.join("aside"));
     fs::rename(&snapshots, &aside).expect("moved");
     close_epoch(&host, 1);
     until("it fails", || host.status().snapshot_failure.is_some());
     let why = host.status().snapshot_failure.expect("it failed");
-    assert!(matches!(*why, SnapshotError::Io { doing: "create", .. }), "{why}");
+    assert!(matches!(*why, SnapshotError::Io { operation: "create", .. }), "{why}");
     assert_eq!(count(), 1);
     fs::rename(&aside, &snapshots).expect("moved back");
     close_epoch(&host, 2);
@@ -195,7 +195,7 @@ fn damage(path: &Path) -> Sequence {
 }
 
 /// Opens a folder with a damaged snapshot. Asserts that a good one replaces it without any new command.
-fn replaces(path: &Path, damaged: Sequence) {
+fn assert_snapshot_replaced(path: &Path, damaged: Sequence) {
     let snapshots =
         || FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
     let list = || snapshots().list().expect("snapshots");
@@ -216,7 +216,7 @@ fn replaces(path: &Path, damaged: Sequence) {
 
 #[test]
 fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
-    let (_own, path, host) = begun();
+    let (_own, path, host) = start_host();
     for number in 1..=2 {
         close_epoch(&host, number);
         until("a snapshot", || host.status().snapshot == host.status().durable);
@@ -228,6 +228,6 @@ fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
     // With commands after the damaged snapshot, and without.
     for path in [killed, path] {
         let damaged = damage(&path);
-        replaces(&path, damaged);
+        assert_snapshot_replaced(&path, damaged);
     }
 }

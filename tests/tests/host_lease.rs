@@ -18,14 +18,14 @@ use pricetime::{
 };
 use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::load::{self, MARKET};
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::{Server, servers};
+use pricetime_tests::wait::{TIMEOUT, until};
 
 const TTL: Duration = Duration::from_secs(1);
 /// Long enough that a lock is free only because it was released.
 const LONG: Duration = Duration::from_secs(600);
 /// The capacity of the ring.
-const RING: usize = 256;
+const RING_CAPACITY: usize = 256;
 
 fn lock(servers: &[Server], standby: Standby, ttl: Duration) -> RunnerLock {
     let nodes = servers.iter().map(Server::options).collect();
@@ -38,7 +38,7 @@ fn key() -> String {
 
 /// Returns `true` if another process can take the lock at once: it is free on most of the servers, and
 /// an acquisition does not wait for the others.
-fn is_given_back(servers: &[Server]) -> bool {
+fn is_released(servers: &[Server]) -> bool {
     let free = servers.iter().filter(|server| server.ask(&["EXISTS", &key()]) == "0").count();
     free > servers.len() / 2
 }
@@ -47,7 +47,7 @@ fn options(folder: &Path, servers: &[Server], buffer: &GroupBuffer) -> Options {
     Options {
         lock: Some(lock(servers, Standby::Wait, TTL)),
         gates: EpochSchedule::OnRequest,
-        core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
+        core: CoreOptions { capacity: RING_CAPACITY, reserve: 8, ..CoreOptions::default() },
         follower: Some(Box::new(buffer.clone())),
         ..Options::new(folder)
     }
@@ -59,8 +59,8 @@ fn holds(host: &Host) -> bool {
 
 /// The last sequence in the journal on disk.
 fn journaled(folder: &Path) -> Sequence {
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
-    look.journal().expect("a journal").last
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
+    folder_reader.journal().expect("a journal").last
 }
 
 /// Submits commands until the ring is full.
@@ -68,7 +68,7 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
     let mut tickets = Vec::new();
     let begun = Instant::now();
     loop {
-        assert!(begun.elapsed() < PATIENCE, "the ring never gets full");
+        assert!(begun.elapsed() < TIMEOUT, "the ring never gets full");
         match host.submit(load::draft(3, *next)) {
             Ok(ticket) => tickets.push(ticket),
             Err(Refused::Busy) => return tickets,
@@ -80,7 +80,7 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
     }
 }
 
-fn servers_die_and_come_back(many: usize) {
+fn run_lock_outages(many: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut servers = servers(many);
     let buffer = GroupBuffer::default();
@@ -92,10 +92,10 @@ fn servers_die_and_come_back(many: usize) {
         until("the lock is lost", || !holds(&host));
         let before = (host.digest(), host.status().durable, buffer.sequences());
         let tickets = fill(&host, &mut next);
-        assert!(tickets.len() >= RING, "{}", tickets.len());
+        assert!(tickets.len() >= RING_CAPACITY, "{}", tickets.len());
         until("the journal continues", || journaled(folder.path()).0 >= before.1.0 + 32);
-        let (sender, heard) = std::sync::mpsc::channel();
-        let waits = std::thread::spawn(move || {
+        let (sender, received) = std::sync::mpsc::channel();
+        let waiter = std::thread::spawn(move || {
             for ticket in tickets {
                 let group = ticket.wait().expect("an answer");
                 sender.send(group.header.sequence).expect("the receiver is alive");
@@ -103,39 +103,48 @@ fn servers_die_and_come_back(many: usize) {
         });
         assert!(!holds(&host));
         assert_eq!((host.digest(), host.status().durable, buffer.sequences()), before);
-        assert!(heard.try_recv().is_err(), "nothing is acknowledged");
-        servers.iter_mut().for_each(Server::again);
-        waits.join().expect("every command is acknowledged");
-        let told: Vec<Sequence> = heard.iter().collect();
+        assert!(received.try_recv().is_err(), "nothing is acknowledged");
+        servers.iter_mut().for_each(Server::restart);
+        waiter.join().expect("every command is acknowledged");
+        let received_sequences: Vec<Sequence> = received.iter().collect();
         let first = before.1.0 + 1;
-        assert!(told.iter().map(|it| it.0).eq(first..first + told.len() as u64), "in order");
+        assert!(
+            received_sequences
+                .iter()
+                .map(|it| it.0)
+                .eq(first..first + received_sequences.len() as u64),
+            "in order"
+        );
     }
-    let heard = buffer.sequences();
-    assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, without repetition");
+    let received = buffer.sequences();
+    assert!(
+        received.iter().map(|it| it.0).eq(1..=received.len() as u64),
+        "in order, without repetition"
+    );
     host.close().expect("a clean shutdown");
 }
 
 #[test]
 fn nothing_is_acknowledged_while_the_only_lock_server_is_dead() {
-    servers_die_and_come_back(1);
+    run_lock_outages(1);
 }
 
 #[test]
 fn nothing_is_acknowledged_while_all_three_lock_servers_are_dead() {
-    servers_die_and_come_back(3);
+    run_lock_outages(3);
 }
 
 /// An outlet that refuses until it is opened, and counts the attempts.
 #[derive(Clone, Default)]
-struct Gate(Arc<(AtomicUsize, AtomicBool)>);
+struct SwitchedOutlet(Arc<(AtomicUsize, AtomicBool)>);
 
-impl Gate {
-    fn asked(&self) -> usize {
+impl SwitchedOutlet {
+    fn attempts(&self) -> usize {
         self.0.0.load(Ordering::SeqCst)
     }
 }
 
-impl Outlet for Gate {
+impl Outlet for SwitchedOutlet {
     fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
         self.0.0.fetch_add(1, Ordering::SeqCst);
         let open = self.0.1.load(Ordering::SeqCst);
@@ -147,9 +156,9 @@ impl Outlet for Gate {
 fn nothing_is_delivered_while_the_lock_is_not_held() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut servers = servers(1);
-    let gate = Gate::default();
+    let outlet = SwitchedOutlet::default();
     let pause = Duration::from_millis(5);
-    let to = Delivery::to(gate.clone());
+    let to = Delivery::to(outlet.clone());
     let delivery = Delivery { backoff_min: pause, backoff_max: pause, ..to };
     let ledger = folder.path().join("ledger");
     let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
@@ -161,20 +170,20 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let draft = Draft { operator: true, ..load::draft(3, 0) };
     let close = Draft { request: None, action: Action::CloseEpoch { number }, ..draft };
     drop(host.submit(close).expect("room").wait().expect("an answer"));
-    until("it is tried", || gate.asked() > 3);
+    until("it is tried", || outlet.attempts() > 3);
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));
-    let asked = gate.asked();
+    let attempts = outlet.attempts();
     // The host takes longer for this than for many deliveries, so it had time for them.
     let mut next = 1;
     let before = host.status().durable.0;
     let tickets = fill(&host, &mut next);
     until("the journal continues", || journaled(folder.path()).0 >= before + 32);
     // One delivery may have been in progress when the lock was lost.
-    assert!(gate.asked() <= asked + 1, "{} after {asked}", gate.asked());
+    assert!(outlet.attempts() <= attempts + 1, "{} after {attempts}", outlet.attempts());
     assert!(!holds(&host));
-    gate.0.1.store(true, Ordering::SeqCst);
-    servers.iter_mut().for_each(Server::again);
+    outlet.0.1.store(true, Ordering::SeqCst);
+    servers.iter_mut().for_each(Server::restart);
     let delivered = |it: &MarketDelivery| it.delivered == Some(number);
     let delivery = || host.settlement().into_iter().find_map(|it| it.delivery);
     until("it is delivered", || delivery().as_ref().is_some_and(delivered));
@@ -200,7 +209,7 @@ fn host_can_close_without_its_lock_and_the_next_host_has_every_command() {
         assert!(matches!(why, Stopped::LockLost), "{why}");
     }
     assert_eq!(buffer.sequences(), [Sequence(1), Sequence(2)]);
-    servers.iter_mut().for_each(Server::again);
+    servers.iter_mut().for_each(Server::restart);
     let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
     for number in 0..next {
         let Draft { account, request, .. } = load::draft(3, number);
@@ -233,7 +242,7 @@ fn standby_exit_error_says_what_holds_the_lock() {
         "{by}"
     );
     first.close().expect("a clean shutdown");
-    until("it is released", || is_given_back(&servers));
+    until("it is released", || is_released(&servers));
     // Another host holds the folder without a lock. On a busy machine an attempt may fail at the lock
     // first.
     let first = open(one.path(), None).expect("a host");
@@ -241,10 +250,10 @@ fn standby_exit_error_says_what_holds_the_lock() {
         let by = refused(open(one.path(), exit()));
         matches!(by, LockedBy::Folder { folder, .. } if folder == one.path())
     });
-    until("it is released", || is_given_back(&servers));
+    until("it is released", || is_released(&servers));
     first.close().expect("a clean shutdown");
-    let alone = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
-    assert!(matches!(Host::open(alone), Err(OpenError::LockAlone)));
+    let without_folder = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
+    assert!(matches!(Host::open(without_folder), Err(OpenError::LockWithoutFolder)));
     let two =
         RunnerLock { nodes: vec![servers[0].options(); 2], ..lock(&servers, Standby::Wait, TTL) };
     assert!(matches!(open(one.path(), Some(two)), Err(OpenError::Lock(_))));

@@ -30,7 +30,7 @@ fn options(path: &Path, disk: &FaultyDisk) -> Options {
 }
 
 /// Returns `true` if the disk failed and nothing else is wrong.
-fn is_the_disk(refused: &OpenError) -> bool {
+fn is_disk_error(refused: &OpenError) -> bool {
     matches!(
         refused,
         OpenError::Folder(FolderError::Io { .. })
@@ -48,13 +48,13 @@ struct World {
     random: Random,
     trial: u64,
     life: u64,
-    told: Vec<(Sequence, Action)>,
+    acknowledged: Vec<(Sequence, Action)>,
 }
 
 impl World {
     fn new(trial: u64) -> Self {
         let (disk, random) = (FaultyDisk::new(trial), Random::new(trial));
-        Self { disk, random, trial, life: 0, told: Vec::new() }
+        Self { disk, random, trial, life: 0, acknowledged: Vec::new() }
     }
 
     fn path(&self) -> PathBuf {
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Makes one of the next `calls` disk calls fail.
-    fn plan(&mut self, calls: u64) {
+    fn plan_fault(&mut self, calls: u64) {
         let fault = Fault::ALL[usize::try_from(self.random.below(4)).expect("small")];
         self.disk.fail_after(self.random.below(calls), fault);
     }
@@ -96,7 +96,7 @@ impl World {
             for (draft, ticket) in group.iter().zip(waiting) {
                 let Ok(ticket) = ticket else { return };
                 let Ok(group) = ticket.wait() else { return };
-                self.told.push((group.header.sequence, draft.action));
+                self.acknowledged.push((group.header.sequence, draft.action));
             }
         }
     }
@@ -112,7 +112,7 @@ impl World {
 
     /// Asserts that no acknowledged command is missing or different, and that a replay of the whole
     /// journal gives this state.
-    fn assert_told(&self, digest: u128) {
+    fn assert_acknowledged(&self, digest: u128) {
         let Self { trial, .. } = self;
         let commands = self.recover().journal.read(Sequence(1)).expect("all of it is kept");
         let commands: Vec<_> = commands.map(|command| command.expect("a command")).collect();
@@ -121,7 +121,7 @@ impl World {
             replayed.apply(command, &mut ());
         }
         assert_eq!(replayed.digest(), digest, "trial {trial}");
-        for (sequence, action) in &self.told {
+        for (sequence, action) in &self.acknowledged {
             let at = usize::try_from(sequence.0).expect("small") - 1;
             let found = commands.get(at).map(|command| command.action);
             assert_eq!(found, Some(*action), "trial {trial}: command {sequence}");
@@ -165,8 +165,11 @@ impl World {
                 if last_sequence.0 > first + 30 {
                     named = load::MARKET;
                 }
-                let goes_on = |file: &PathBuf| all || stem(file) + 1 >= first;
-                files(&journal).take(many).chain(files(&snapshots).filter(goes_on)).collect()
+                let continues_replay = |file: &PathBuf| all || stem(file) + 1 >= first;
+                files(&journal)
+                    .take(many)
+                    .chain(files(&snapshots).filter(continues_replay))
+                    .collect()
             }
         };
         gone.iter().for_each(|file| disk.remove(file).expect("it is there"));
@@ -194,13 +197,13 @@ fn crash_during_recovery_loses_nothing_and_is_always_recoverable() {
     let trials = number("PRICETIME_TRIALS", 120);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(3_000);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
-    let (mut recoveries, mut running, mut told) = (0_u64, 0_u64, 0);
+    let (mut recoveries, mut running, mut acknowledged) = (0_u64, 0_u64, 0);
     for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
         let mut world = World::new(trial);
         for _ in 0..8 {
             // Most faults hit the recovery, some the work after it.
             let calls = world.random.pick([20, 40, 60, 120]);
-            world.plan(calls);
+            world.plan_fault(calls);
             match world.open(false) {
                 Ok(host) => {
                     let commands = world.random.below(60);
@@ -208,7 +211,7 @@ fn crash_during_recovery_loses_nothing_and_is_always_recoverable() {
                     running += u64::from(host.close().is_err());
                 }
                 Err(refused) => {
-                    let failed = world.disk.fired().is_some() && is_the_disk(&refused);
+                    let failed = world.disk.fired().is_some() && is_disk_error(&refused);
                     assert!(failed, "trial {trial}, life {}: {refused}", world.life);
                     recoveries += 1;
                 }
@@ -218,13 +221,13 @@ fn crash_during_recovery_loses_nothing_and_is_always_recoverable() {
         let host = world.open(false).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
         let digest = host.digest();
         host.close().expect("nothing fails");
-        world.assert_told(digest);
-        told += world.told.len();
+        world.assert_acknowledged(digest);
+        acknowledged += world.acknowledged.len();
     }
     eprintln!(
-        "{recoveries} recoveries failed, {running} hosts later, {told} commands acknowledged"
+        "{recoveries} recoveries failed, {running} hosts later, {acknowledged} commands acknowledged"
     );
-    assert!(recoveries > trials && running > 0 && told > 0);
+    assert!(recoveries > trials && running > 0 && acknowledged > 0);
 }
 
 /// Starts twice on an empty disk. The first start fails at an arbitrary call. The second loses power at
@@ -254,10 +257,10 @@ fn half_created_folder_is_created_again() {
         host.close().expect("nothing fails");
         world.disk.power_cycle();
         let host = world.open(false).expect("nothing fails");
-        assert!(world.told.len() >= 3);
+        assert!(world.acknowledged.len() >= 3);
         let digest = host.digest();
         host.close().expect("nothing fails");
-        world.assert_told(digest);
+        world.assert_acknowledged(digest);
     }
     assert!(failed > 400, "{failed} failed");
 }
@@ -279,22 +282,22 @@ fn crash_while_accepting_a_loss_leaves_the_old_or_the_complete_new_history() {
         let (left, base) = world.lose(loss);
         let name = left.file_name().expect("a history").to_owned();
         let files = world.disk.files(&left).len();
-        let mut begun = false;
+        let mut has_new_history = false;
         for _ in 0..6 {
-            world.plan(60);
+            world.plan_fault(60);
             match world.open(true) {
                 // This test ignores failures after the start.
                 Ok(host) => {
                     assert_eq!(
                         host.start().lost.is_none(),
-                        begun,
+                        has_new_history,
                         "trial {trial}: a loss is accepted only once"
                     );
-                    begun = true;
+                    has_new_history = true;
                     drop(host);
                 }
                 Err(refused) => {
-                    let failed = world.disk.fired().is_some() && is_the_disk(&refused);
+                    let failed = world.disk.fired().is_some() && is_disk_error(&refused);
                     assert!(failed, "trial {trial}, {loss:?}: {refused}");
                     crashed += 1;
                 }
@@ -302,7 +305,7 @@ fn crash_while_accepting_a_loss_leaves_the_old_or_the_complete_new_history() {
             world.next_life();
             match world.open(false) {
                 Ok(host) => {
-                    begun = true;
+                    has_new_history = true;
                     new += 1;
                     host.close().expect("nothing fails");
                 }
@@ -310,7 +313,7 @@ fn crash_while_accepting_a_loss_leaves_the_old_or_the_complete_new_history() {
                     RecoveryError::Lost { .. }
                     | RecoveryError::Gap { .. }
                     | RecoveryError::Journal(JournalError::Missing(_)),
-                )) if !begun => old += 1,
+                )) if !has_new_history => old += 1,
                 Err(refused) => panic!("trial {trial}, {loss:?}: {refused}"),
             }
         }
@@ -325,10 +328,10 @@ fn crash_while_accepting_a_loss_leaves_the_old_or_the_complete_new_history() {
         assert_eq!(now, EngineSnapshot { last_timestamp, last_market, ..base }, "trial {trial}");
         let host = world.open(false).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
         let last = now.last_sequence.0;
-        world.told.clear();
+        world.acknowledged.clear();
         world.submit(&host, 20);
         host.close().expect("nothing fails");
-        let first = world.told.first().map(|told| told.0.0);
+        let first = world.acknowledged.first().map(|acknowledged| acknowledged.0.0);
         assert_eq!(first, Some(last + 1), "trial {trial}, {loss:?}");
     }
     eprintln!("{crashed} crashes, then {old} times the old history and {new} times the new one");

@@ -18,11 +18,11 @@ use pricetime::{
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{MARKET, done, draft, open, operator};
-use pricetime_tests::patience::until;
+use pricetime_tests::wait::until;
 
 const ALICE: AccountId = AccountId(10);
 /// At least this many subscribers return in each life of the host.
-const BACK: u64 = 10;
+const RESUMED_MIN: u64 = 10;
 
 /// Options with room for every update of a test, and with epochs that close every 300 commands.
 fn roomy(folder: &Path) -> Options {
@@ -32,9 +32,9 @@ fn roomy(folder: &Path) -> Options {
 
 /// The state as of a command, from a journal that is still kept from the beginning.
 fn state(folder: &Path, at: Sequence) -> Engine {
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     let mut engine = Engine::new(16);
-    for command in look.reader().read(Sequence(1), at).expect("a journal") {
+    for command in folder_reader.reader().read(Sequence(1), at).expect("a journal") {
         engine.apply(&command.expect("a command"), &mut ());
     }
     engine
@@ -55,20 +55,20 @@ fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
 }
 
 /// A subscriber that never leaves, and what it received.
-struct Present {
+struct ConnectedSubscriber {
     feed: MarketFeed,
     own: AccountFeed,
     updates: Vec<Arc<MarketUpdate>>,
     groups: Vec<Arc<Group>>,
 }
 
-impl Present {
+impl ConnectedSubscriber {
     fn begin(&mut self, host: &Host) {
         self.feed = host.subscribe(MARKET).expect("the market");
         self.own = host.subscribe_account(MARKET, ALICE).expect("the market");
     }
 
-    fn hear(&mut self) {
+    fn drain(&mut self) {
         while let Ok(Some(update)) = self.feed.updates.try_next() {
             self.updates.push(update);
         }
@@ -78,7 +78,7 @@ impl Present {
     }
 
     /// Asserts that a returned subscriber received the same and nothing more.
-    fn agree(&self, from: Sequence, feed: &mut MarketFeed, own: &mut AccountFeed) {
+    fn assert_same_updates(&self, from: Sequence, feed: &mut MarketFeed, own: &mut AccountFeed) {
         let at = self.updates.partition_point(|update| update.sequence <= from);
         let missed = &self.updates[at..];
         assert!(next(&mut feed.updates, missed.len()) == missed, "from {from}");
@@ -97,55 +97,57 @@ fn resumed_subscriber_receives_missed_and_then_live_events() {
     eprintln!("PRICETIME_SEED={seed}");
     let mut random = Random::new(seed);
     let mut host = open(roomy(folder.path()));
-    let began = host.status().durable;
-    let mut present = Present {
+    let first_sequence = host.status().durable;
+    let mut connected = ConnectedSubscriber {
         feed: host.subscribe(MARKET).expect("the market"),
         own: host.subscribe_account(MARKET, ALICE).expect("the market"),
         updates: Vec::new(),
         groups: Vec::new(),
     };
-    let mut said: u64 = 0;
+    let mut submitted: u64 = 0;
     for life in 0..3 {
         if life > 0 {
             host.close().expect("a clean shutdown");
-            present.hear();
+            connected.drain();
             host = open(roomy(folder.path()));
-            present.begin(&host);
+            connected.begin(&host);
         }
-        let came = AtomicU64::new(0);
-        let mut back = Vec::new();
+        let resumed_count = AtomicU64::new(0);
+        let mut resumed = Vec::new();
         std::thread::scope(|scope| {
             let submitter = scope.spawn(|| {
-                let from = said;
+                let from = submitted;
                 // Keeps submitting while subscribers return, up to a limit, so that none of them
                 // receives too much.
-                while said < from + 3_000 || came.load(Ordering::Relaxed) < BACK {
-                    if said >= from + 3_000 + 200 * came.load(Ordering::Relaxed) {
+                while submitted < from + 3_000
+                    || resumed_count.load(Ordering::Relaxed) < RESUMED_MIN
+                {
+                    if submitted >= from + 3_000 + 200 * resumed_count.load(Ordering::Relaxed) {
                         std::thread::yield_now();
                         continue;
                     }
-                    while host.tell(draft(seed, said)).is_err() {
+                    while host.submit_detached(draft(seed, submitted)).is_err() {
                         std::thread::yield_now();
                     }
-                    said += 1;
-                    if said.is_multiple_of(16) {
+                    submitted += 1;
+                    if submitted.is_multiple_of(16) {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
             });
             while !submitter.is_finished() {
-                let from = Sequence(random.within(began.0, host.status().durable.0));
+                let from = Sequence(random.within(first_sequence.0, host.status().durable.0));
                 let feed = host.subscribe_from(MARKET, from).expect("a feed");
                 let own = host.subscribe_account_from(MARKET, ALICE, from).expect("a feed");
-                back.push((from, feed, own));
-                came.store(BACK.min(back.len() as u64), Ordering::Relaxed);
+                resumed.push((from, feed, own));
+                resumed_count.store(RESUMED_MIN.min(resumed.len() as u64), Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
         let last = done(&host, operator(Action::AdvanceTime));
         assert_eq!(last.outcome, Outcome::Accepted);
-        present.hear();
-        for (from, mut feed, mut own) in back {
+        connected.drain();
+        for (from, mut feed, mut own) in resumed {
             let then = state(folder.path(), from);
             let market = then.market(MARKET).expect("the market");
             assert_eq!((feed.book.sequence, own.sequence), (from, from));
@@ -154,44 +156,44 @@ fn resumed_subscriber_receives_missed_and_then_live_events() {
             assert_eq!(feed.book.asks, market.levels(Side::Sell).collect::<Vec<_>>());
             assert_eq!(own.orders, market.orders_of(ALICE));
 
-            present.agree(from, &mut feed, &mut own);
+            connected.assert_same_updates(from, &mut feed, &mut own);
         }
     }
-    assert!(present.updates.len() > 4_000, "{}", present.updates.len());
-    assert!(present.groups.len() > 1_000, "{}", present.groups.len());
+    assert!(connected.updates.len() > 4_000, "{}", connected.updates.len());
+    assert!(connected.groups.len() > 1_000, "{}", connected.groups.len());
 }
 
 #[test]
 fn events_beyond_one_subscription_come_with_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(roomy(folder.path()));
-    let began = host.status().durable;
-    let mut present = host.subscribe(MARKET).expect("the market");
+    let first_sequence = host.status().durable;
+    let mut connected = host.subscribe(MARKET).expect("the market");
     for number in 0..30_000 {
-        while host.tell(draft(5, number)).is_err() {
+        while host.submit_detached(draft(5, number)).is_err() {
             std::thread::yield_now();
         }
     }
     done(&host, operator(Action::SetPhase(Phase::Call)));
     let mut missed = Vec::new();
-    while let Ok(Some(update)) = present.updates.try_next() {
+    while let Ok(Some(update)) = connected.updates.try_next() {
         missed.push(update);
     }
     assert!(missed.len() > 16_384, "{}", missed.len());
 
-    let mut heard: Vec<Arc<MarketUpdate>> = Vec::new();
+    let mut received: Vec<Arc<MarketUpdate>> = Vec::new();
     let mut subscriptions = 0;
-    while heard.len() < missed.len() {
-        let from = heard.last().map_or(began, |update| update.sequence);
+    while received.len() < missed.len() {
+        let from = received.last().map_or(first_sequence, |update| update.sequence);
         let mut feed = host.subscribe_from(MARKET, from).expect("a feed");
         subscriptions += 1;
         while let Ok(Some(update)) = feed.updates.try_next() {
-            heard.push(update);
+            received.push(update);
         }
         let ended = feed.updates.try_next() == Err(Ended);
-        assert_eq!(ended, heard.len() < missed.len());
+        assert_eq!(ended, received.len() < missed.len());
     }
-    assert!(heard == missed);
+    assert!(received == missed);
     assert_eq!(subscriptions, 2);
 }
 
@@ -243,7 +245,7 @@ fn refused_resume_says_why_and_names_the_oldest_start() {
             Ok(_) => None,
             // If the snapshot thread is delayed, there is no recent snapshot and too much would have
             // to be replayed.
-            Err(SubscribeError::Far { from, commands }) => {
+            Err(SubscribeError::TooFarBack { from, commands }) => {
                 assert_eq!(from, Sequence(2));
                 assert!(commands > 1_000, "{commands}");
                 None

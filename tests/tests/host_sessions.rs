@@ -67,7 +67,7 @@ fn groups(folder: &Path) -> Vec<Group> {
 }
 
 /// The number of orders that were cancelled because their session ended.
-fn ended(groups: &[Group]) -> usize {
+fn cancelled_count(groups: &[Group]) -> usize {
     let events = groups.iter().flat_map(|group| &group.events);
     let with_session = |event: &&Event| {
         matches!(event, Event::Cancelled { reason: CancelReason::SessionEnded, .. })
@@ -75,7 +75,7 @@ fn ended(groups: &[Group]) -> usize {
     events.filter(with_session).count()
 }
 
-fn ends(groups: &[Group]) -> usize {
+fn session_ends(groups: &[Group]) -> usize {
     let kind = pricetime::engine::ActionKind::CancelSession;
     groups.iter().filter(|group| group.header.kind == kind).count()
 }
@@ -106,8 +106,12 @@ fn session_dropped_under_load_leaves_no_order() {
     });
     host.close().expect("a clean shutdown");
     let groups = groups(folder.path());
-    assert_eq!(ended(&groups) as u64, SESSIONS * ORDERS);
-    assert_eq!(ends(&groups) as u64, SESSIONS * MARKETS.len() as u64, "one for each market");
+    assert_eq!(cancelled_count(&groups) as u64, SESSIONS * ORDERS);
+    assert_eq!(
+        session_ends(&groups) as u64,
+        SESSIONS * MARKETS.len() as u64,
+        "one for each market"
+    );
     let events = || groups.iter().flat_map(|group| &group.events);
     let placed = events().filter(|event| matches!(event, Event::Accepted { .. })).count();
     let gone = events().filter(|event| matches!(event, Event::Cancelled { .. })).count();
@@ -125,11 +129,15 @@ fn session_of_a_dead_process_ends_at_the_next_start() {
     // Simulates the death of the process: the host does not learn that the session ended.
     std::mem::forget(session);
     host.close().expect("a clean shutdown");
-    assert_eq!(ended(&groups(folder.path())), 0);
+    assert_eq!(cancelled_count(&groups(folder.path())), 0);
 
     open(folder.path()).close().expect("a clean shutdown");
     let first = groups(folder.path());
-    assert_eq!((ended(&first), ends(&first)), (2, 1), "the other market gets no command");
+    assert_eq!(
+        (cancelled_count(&first), session_ends(&first)),
+        (2, 1),
+        "the other market gets no command"
+    );
     open(folder.path()).close().expect("a clean shutdown");
     assert_eq!(groups(folder.path()), first, "a start with no session to end adds no command");
 }
@@ -148,5 +156,5 @@ fn session_without_orders_ends_without_a_command() {
     );
     drop(session);
     host.close().expect("a clean shutdown");
-    assert_eq!(ends(&groups(folder.path())), 0);
+    assert_eq!(session_ends(&groups(folder.path())), 0);
 }

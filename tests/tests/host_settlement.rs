@@ -16,8 +16,8 @@ use pricetime::{
 };
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
-use pricetime_tests::patience::until;
-use pricetime_tests::settle::books::{PLATFORM, judge, told};
+use pricetime_tests::settle::books::{PLATFORM, check_ledger, recount_folder};
+use pricetime_tests::wait::until;
 
 fn ledger(folder: &Path) -> Result<Box<dyn Ledger>, LedgerError> {
     Ok(Box::new(EmbeddedLedger::open(&folder.join("ledger"))?))
@@ -46,7 +46,7 @@ fn host(folder: &Path, open: &Arc<AtomicBool>) -> Host {
     Host::open(options).expect("a host")
 }
 
-fn say(host: &Host, market: MarketId, action: Action) {
+fn submit(host: &Host, market: MarketId, action: Action) {
     load::done(host, Draft { market, ..load::operator(action) });
 }
 
@@ -58,8 +58,8 @@ fn spec(market: MarketId) -> MarketSpec {
 }
 
 fn add(host: &Host, market: MarketId) {
-    say(host, market, Action::AddMarket(spec(market)));
-    say(host, market, Action::SetPhase(Phase::Continuous));
+    submit(host, market, Action::AddMarket(spec(market)));
+    submit(host, market, Action::SetPhase(Phase::Continuous));
 }
 
 /// Submits orders, some of which trade.
@@ -72,7 +72,7 @@ fn trade(host: &Host, market: MarketId, numbers: std::ops::Range<u64>) {
 
 fn close(host: &Host, market: MarketId) {
     let number = host.view(market, 0).expect("the market").epoch;
-    say(host, market, Action::CloseEpoch { number });
+    submit(host, market, Action::CloseEpoch { number });
 }
 
 fn is_settled(host: &Host, market: MarketId, epoch: u64) -> bool {
@@ -86,7 +86,7 @@ fn standing(host: &Host, market: MarketId) -> Option<Standing> {
     host.settlement().into_iter().find(|it| it.market == market).map(|it| it.standing)
 }
 
-fn opened() -> Arc<AtomicBool> {
+fn open_flag() -> Arc<AtomicBool> {
     Arc::new(AtomicBool::new(true))
 }
 
@@ -98,7 +98,7 @@ fn every_epoch_is_posted_once_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut number = 0;
     for round in 0..8 {
-        let host = host(folder.path(), &opened());
+        let host = host(folder.path(), &open_flag());
         if round == 0 {
             add(&host, ONE);
             add(&host, TWO);
@@ -115,10 +115,11 @@ fn every_epoch_is_posted_once_across_restarts() {
         }
         host.close().expect("a clean shutdown");
     }
-    let host = host(folder.path(), &opened());
+    let host = host(folder.path(), &open_flag());
     until("all is settled", || is_settled(&host, ONE, 20) && is_settled(&host, TWO, 20));
     host.close().expect("a clean shutdown");
-    let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
+    let posted =
+        check_ledger(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
     assert_eq!(posted, 40);
 }
 
@@ -136,9 +137,9 @@ fn unreachable_ledger_delays_no_command_and_catches_up() {
     trade(&first, TWO, 0..40);
     until("the status says it", || matches!(standing(&first, ONE), Some(Standing::Retry { .. })));
     // The last epoch of a removed market exists only in the journal.
-    say(&first, TWO, Action::CancelAll { account: None, side: None });
-    say(&first, TWO, Action::SetPhase(Phase::Closed));
-    say(&first, TWO, Action::RemoveMarket);
+    submit(&first, TWO, Action::CancelAll { account: None, side: None });
+    submit(&first, TWO, Action::SetPhase(Phase::Closed));
+    submit(&first, TWO, Action::RemoveMarket);
     first.close().expect("a clean shutdown");
     let second = host(folder.path(), &open);
     trade(&second, ONE, 2_000..2_010);
@@ -148,7 +149,8 @@ fn unreachable_ledger_delays_no_command_and_catches_up() {
     until("the next one too", || is_settled(&second, ONE, 301));
     until("the other market has nothing left", || standing(&second, TWO).is_none());
     second.close().expect("a clean shutdown");
-    let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
+    let posted =
+        check_ledger(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
     assert_eq!(posted, 302);
 }
 
@@ -173,7 +175,7 @@ fn unsettled_epochs_stay_in_the_journal() {
         close(&first, ONE);
     }
     first.close().expect("a clean shutdown");
-    let recount = told(folder.path());
+    let recount = recount_folder(folder.path());
     assert_eq!(recount.closed.len(), 40, "the journal is complete");
     open.store(true, Ordering::SeqCst);
     let second = begin(true);
@@ -184,8 +186,8 @@ fn unsettled_epochs_stay_in_the_journal() {
         until("it is settled", || is_settled(&second, ONE, epoch + 1));
     }
     second.close().expect("a clean shutdown");
-    let look = FolderReader::open(Arc::new(RealDisk), folder.path());
-    let oldest = look.expect("a folder").journal().expect("a journal").oldest();
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder.path());
+    let oldest = folder_reader.expect("a folder").journal().expect("a journal").oldest();
     assert!(oldest.0 > 1, "settled epochs may be dropped");
     let mut ledger = ledger(folder.path()).expect("the ledger");
     let (_, position) = ledger.position(ONE).expect("an answer");
@@ -195,7 +197,7 @@ fn unsettled_epochs_stay_in_the_journal() {
 #[test]
 fn removed_market_is_settled_from_a_truncated_journal() {
     let folder = tempfile::tempdir().expect("a folder");
-    let open = opened();
+    let open = open_flag();
     let begin = || {
         let options = Options {
             settlement: Some(settlement(folder.path(), &open)),
@@ -217,17 +219,20 @@ fn removed_market_is_settled_from_a_truncated_journal() {
         }
     }
     first.close().expect("a clean shutdown");
-    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
-    assert!(look.journal().expect("a journal").oldest().0 > 1, "settled epochs are dropped");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    assert!(
+        folder_reader.journal().expect("a journal").oldest().0 > 1,
+        "settled epochs are dropped"
+    );
     // The ledger is unreachable while the market trades for the last time and is removed.
     open.store(false, Ordering::SeqCst);
     let second = begin();
     trade(&second, TWO, 2_000..2_040);
     close(&second, TWO);
     trade(&second, TWO, 2_040..2_080);
-    say(&second, TWO, Action::CancelAll { account: None, side: None });
-    say(&second, TWO, Action::SetPhase(Phase::Closed));
-    say(&second, TWO, Action::RemoveMarket);
+    submit(&second, TWO, Action::CancelAll { account: None, side: None });
+    submit(&second, TWO, Action::SetPhase(Phase::Closed));
+    submit(&second, TWO, Action::RemoveMarket);
     second.close().expect("a clean shutdown");
     open.store(true, Ordering::SeqCst);
     begin().close().expect("a clean shutdown");
@@ -239,38 +244,38 @@ fn removed_market_is_settled_from_a_truncated_journal() {
 #[test]
 fn operator_can_hold_and_resume_a_market() {
     let folder = tempfile::tempdir().expect("a folder");
-    let orders = OperatorRequests::of(folder.path());
-    let first = host(folder.path(), &opened());
+    let requests = OperatorRequests::of(folder.path());
+    let first = host(folder.path(), &open_flag());
     add(&first, ONE);
     trade(&first, ONE, 0..20);
-    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
+    requests.add(ONE, OperatorRequest::Hold).expect("an order");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     close(&first, ONE);
     first.close().expect("a clean shutdown");
     // It stays held after a restart.
-    let second = host(folder.path(), &opened());
+    let second = host(folder.path(), &open_flag());
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
-    orders.leave(ONE, OperatorRequest::Resume).expect("an order");
+    requests.add(ONE, OperatorRequest::Resume).expect("an order");
     until("it is settled", || is_settled(&second, ONE, 1));
     second.close().expect("a clean shutdown");
-    assert_eq!(orders.left().expect("a folder").len(), 0);
+    assert_eq!(requests.pending().expect("a folder").len(), 0);
 }
 
 #[test]
 fn last_operator_request_wins() {
     let folder = tempfile::tempdir().expect("a folder");
-    let orders = OperatorRequests::of(folder.path());
-    let first = host(folder.path(), &opened());
+    let requests = OperatorRequests::of(folder.path());
+    let first = host(folder.path(), &open_flag());
     add(&first, ONE);
-    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
+    requests.add(ONE, OperatorRequest::Hold).expect("an order");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     trade(&first, ONE, 0..20);
     close(&first, ONE);
     first.close().expect("a clean shutdown");
-    orders.leave(ONE, OperatorRequest::Resume).expect("an order");
-    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
-    let second = host(folder.path(), &opened());
-    until("the other order is gone", || orders.left().expect("a folder").len() == 1);
+    requests.add(ONE, OperatorRequest::Resume).expect("an order");
+    requests.add(ONE, OperatorRequest::Hold).expect("an order");
+    let second = host(folder.path(), &open_flag());
+    until("the other order is gone", || requests.pending().expect("a folder").len() == 1);
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
     second.close().expect("a clean shutdown");
     let mut ledger = ledger(folder.path()).expect("the ledger");
@@ -280,20 +285,20 @@ fn last_operator_request_wins() {
 #[test]
 fn nothing_is_settled_while_operator_requests_cannot_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
-    let host = host(folder.path(), &opened());
+    let host = host(folder.path(), &open_flag());
     add(&host, ONE);
     close(&host, ONE);
     until("it is settled", || is_settled(&host, ONE, 1));
-    let (orders, away) = (folder.path().join("settlement/orders"), folder.path().join("away"));
-    std::fs::rename(&orders, &away).expect("it is there");
+    let (requests, away) = (folder.path().join("settlement/orders"), folder.path().join("away"));
+    std::fs::rename(&requests, &away).expect("it is there");
     let file = folder.path().join("no folder");
     std::fs::write(&file, "").expect("a file");
-    let obstacle = Obstacle::new(orders.clone(), file);
+    let obstacle = Obstacle::new(requests.clone(), file);
     close(&host, ONE);
-    obstacle.tried_again("orders, so nothing is settled");
+    obstacle.wait_for_retries("orders, so nothing is settled");
     assert!(!is_settled(&host, ONE, 2), "the market may be on hold");
     obstacle.remove();
-    std::fs::rename(&away, &orders).expect("it is there");
+    std::fs::rename(&away, &requests).expect("it is there");
     until("it is settled", || is_settled(&host, ONE, 2));
     host.close().expect("a clean shutdown");
 }

@@ -14,8 +14,8 @@ use pricetime::{AccountFeed, Draft, EpochSchedule, Host, Options, Policy};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{done, draft, operator, spec};
-use pricetime_tests::patience::until;
 use pricetime_tests::record::commands;
+use pricetime_tests::wait::until;
 
 const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
 /// The number of submitters. Each has five accounts of its own.
@@ -48,7 +48,7 @@ fn account(random: &mut Random) -> AccountId {
 }
 
 /// A submitter's next command: usually from one of its own accounts, sometimes from an operator.
-fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
+fn next(random: &mut Random, submitter: u64, submitted: u64) -> Draft {
     let market = MARKETS[usize::from(random.once_in(3))];
     let by_operator = |action| Draft { market, ..operator(action) };
     match random.below(60) {
@@ -61,7 +61,7 @@ fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
         9 => by_operator(Action::AdvanceTime),
         _ => {
             // Some are sent twice, with the same request id.
-            let own = draft(submitter, said.saturating_sub(random.below(2)));
+            let own = draft(submitter, submitted.saturating_sub(random.below(2)));
             let account = AccountId(own.account.0 + 5 * u128::from(submitter));
             Draft { market, account, ..own }
         }
@@ -69,7 +69,7 @@ fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
 }
 
 /// A subscription, with its market and account.
-struct Begun {
+struct Subscription {
     market: MarketId,
     account: AccountId,
     feed: AccountFeed,
@@ -79,34 +79,34 @@ struct Begun {
 type Digest = (Sequence, u128);
 
 /// Waits until this many more commands are durable. Returns `false` if the run is over.
-fn pass(host: &Host, commands: u64, over: &AtomicBool) -> bool {
+fn wait_for_commands(host: &Host, commands: u64, is_over: &AtomicBool) -> bool {
     let from = host.status().durable.0 + commands;
-    while host.status().durable.0 < from && !over.load(Ordering::Acquire) {
+    while host.status().durable.0 < from && !is_over.load(Ordering::Acquire) {
         std::thread::sleep(Duration::from_micros(50));
     }
-    !over.load(Ordering::Acquire)
+    !is_over.load(Ordering::Acquire)
 }
 
 /// Submits from several threads while others subscribe and compute digests.
-fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
-    let begun = AtomicU64::new(0);
-    let over = AtomicBool::new(false);
+fn run(host: &Host, seed: u64) -> (Vec<Subscription>, Vec<Digest>) {
+    let subscriptions = AtomicU64::new(0);
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let submit = |submitter: u64| {
-            let begun = &begun;
+            let subscriptions = &subscriptions;
             scope.spawn(move || {
                 let mut random = Random::new((seed << 8) | submitter);
-                for said in 0.. {
-                    let subscribed = begun.load(Ordering::Acquire) >= 2 * SUBSCRIPTIONS;
-                    if (said >= COMMANDS && subscribed) || said >= 100 * COMMANDS {
+                for submitted in 0.. {
+                    let subscribed = subscriptions.load(Ordering::Acquire) >= 2 * SUBSCRIPTIONS;
+                    if (submitted >= COMMANDS && subscribed) || submitted >= 100 * COMMANDS {
                         return;
                     }
-                    let draft = next(&mut random, submitter, said);
-                    while host.tell(draft).is_err() {
+                    let draft = next(&mut random, submitter, submitted);
+                    while host.submit_detached(draft).is_err() {
                         std::thread::yield_now();
                     }
                     // Waits for an answer now and then, so that the subscribers keep up.
-                    if said % 16 == 0 {
+                    if submitted % 16 == 0 {
                         done(host, Draft { market: MARKETS[0], ..operator(Action::AdvanceTime) });
                     }
                 }
@@ -114,18 +114,18 @@ fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
         };
         let submitters: Vec<_> = (0..SUBMITTERS).map(submit).collect();
         let subscribe = |subscriber: u64| {
-            let (begun, over) = (&begun, &over);
+            let (subscriptions, is_over) = (&subscriptions, &is_over);
             scope.spawn(move || {
                 let mut random = Random::new((seed << 8) | (100 + subscriber));
                 let mut all = Vec::new();
-                while pass(host, random.below(50), over) {
+                while wait_for_commands(host, random.below(50), is_over) {
                     let market = MARKETS[usize::from(random.once_in(3))];
                     let account = account(&mut random);
                     let feed = host.subscribe_account(market, account).expect("the market");
-                    begun.fetch_add(1, Ordering::AcqRel);
+                    subscriptions.fetch_add(1, Ordering::AcqRel);
                     // Some are dropped at once.
                     if !random.once_in(4) {
-                        all.push(Begun { market, account, feed });
+                        all.push(Subscription { market, account, feed });
                     }
                 }
                 all
@@ -134,7 +134,7 @@ fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
         let subscribers = [0, 1].map(subscribe);
         let digests = scope.spawn(|| {
             let mut digests = Vec::new();
-            while pass(host, 100, &over) {
+            while wait_for_commands(host, 100, &is_over) {
                 digests.push((host.status().durable, host.digest()));
             }
             digests
@@ -142,15 +142,15 @@ fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
         for submitter in submitters {
             submitter.join().expect("no panic");
         }
-        over.store(true, Ordering::Release);
-        let begun = subscribers.map(|it| it.join().expect("no panic"));
-        (begun.into_iter().flatten().collect(), digests.join().expect("no panic"))
+        is_over.store(true, Ordering::Release);
+        let subscriptions = subscribers.map(|it| it.join().expect("no panic"));
+        (subscriptions.into_iter().flatten().collect(), digests.join().expect("no panic"))
     })
 }
 
 /// The group as the account sees it, implemented here from the text of `docs/json.md`. Returns `None`
 /// if the group concerns other accounts only.
-fn seen(group: &Group, account: AccountId) -> Option<Group> {
+fn visible_part(group: &Group, account: AccountId) -> Option<Group> {
     let sent = group.header.account == account;
     let hide = |party: &mut Party, remaining: &mut Quantity| {
         if party.account != account {
@@ -192,12 +192,17 @@ fn seen(group: &Group, account: AccountId) -> Option<Group> {
     (!events.is_empty()).then_some(Group { header, events, outcome: Outcome::Accepted })
 }
 
-/// Compares every subscription with the journal, command by command. Each brings at most `room` updates.
-fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize) {
-    begun.sort_by_key(|it| it.feed.sequence);
+/// Compares every subscription with the journal, command by command. Each brings at most `capacity` updates.
+fn check(
+    folder: &Path,
+    mut subscriptions: Vec<Subscription>,
+    digests: Vec<Digest>,
+    capacity: usize,
+) {
+    subscriptions.sort_by_key(|it| it.feed.sequence);
     let mut digests = digests.into_iter().peekable();
     let (mut engine, mut groups) = (Engine::new(16), Vec::<Group>::new());
-    let mut next = begun.iter().peekable();
+    let mut next = subscriptions.iter().peekable();
     let mut commands = commands(folder).into_iter();
     loop {
         let now = engine.last_sequence();
@@ -214,44 +219,44 @@ fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize
     assert_eq!(digests.next(), None, "every digest is that of the state after some command");
     let uncrosses = groups.iter().filter(|it| it.header.kind == ActionKind::SetPhase);
     assert!(uncrosses.map(|it| it.events.len()).max() > Some(2), "auctions have traded");
-    let (mut brought, mut full) = (0, 0);
-    for Begun { market, account, mut feed } in begun {
+    let (mut received_count, mut full) = (0, 0);
+    for Subscription { market, account, mut feed } in subscriptions {
         let after = groups.partition_point(|group| group.header.sequence <= feed.sequence);
         let of_market = groups[after..].iter().filter(|group| group.header.market == market);
         let expected: Vec<_> =
-            of_market.filter_map(|group| seen(group, account)).take(room).collect();
-        let mut told = Vec::new();
+            of_market.filter_map(|group| visible_part(group, account)).take(capacity).collect();
+        let mut received = Vec::new();
         while let Ok(group) = feed.updates.wait() {
-            told.push(Group::clone(&group));
+            received.push(Group::clone(&group));
         }
-        assert_eq!(told, expected, "account {account:?} from {}", feed.sequence);
-        brought += told.len();
-        full += usize::from(told.len() == room);
+        assert_eq!(received, expected, "account {account:?} from {}", feed.sequence);
+        received_count += received.len();
+        full += usize::from(received.len() == capacity);
     }
-    eprintln!("{} commands, {brought} updates, {full} full subscriptions", groups.len());
-    assert!(brought > 0 && (full > 0) == (room < 1_000));
+    eprintln!("{} commands, {received_count} updates, {full} full subscriptions", groups.len());
+    assert!(received_count > 0 && (full > 0) == (capacity < 1_000));
 }
 
 #[test]
 fn account_subscriptions_match_a_naive_model_from_any_start() {
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed}");
-    for room in [1 << 20, 8] {
+    for capacity in [1 << 20, 8] {
         let folder = tempfile::tempdir().expect("a folder");
         let gates = EpochSchedule::Commands(97);
-        let host = open(Options { gates, subscription: room, ..Options::new(folder.path()) });
-        let (begun, digests) = run(&host, seed);
-        assert!(begun.len() as u64 >= SUBSCRIPTIONS);
+        let host = open(Options { gates, subscription: capacity, ..Options::new(folder.path()) });
+        let (subscriptions, digests) = run(&host, seed);
+        assert!(subscriptions.len() as u64 >= SUBSCRIPTIONS);
         // The host delivers what was submitted last. Then every subscription ends.
         host.close().expect("a clean shutdown");
-        judge(folder.path(), begun, digests, room);
+        check(folder.path(), subscriptions, digests, capacity);
     }
 }
 
 /// Sets a flag when it is dropped.
-struct End<'a>(&'a AtomicBool);
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for End<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
     }
@@ -272,7 +277,7 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
         Draft { account, request: None, action: Action::Place(place), ..draft(0, 1) }
     };
     for number in 0..ORDERS {
-        while host.tell(place(number)).is_err() {
+        while host.submit_detached(place(number)).is_err() {
             std::thread::yield_now();
         }
     }
@@ -281,10 +286,10 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
     let resting: u64 =
         view.bids.iter().chain(&view.asks).map(|level| u64::from(level.orders)).sum();
     assert_eq!(resting, ORDERS, "a digest of all of them takes long");
-    let (computed, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (computed, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(Ordering::Acquire) {
+            while !is_over.load(Ordering::Acquire) {
                 assert_ne!(host.digest(), 0);
                 computed.fetch_add(1, Ordering::AcqRel);
             }
@@ -299,7 +304,7 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
             computed.load(Ordering::Acquire) == before
         };
         // Ends the other thread even if this one fails.
-        let _end = End(&over);
+        let _end = SetOnDrop(&is_over);
         // The commands may also fall between two digests by chance, but not five times in a row.
         until("commands are acknowledged within each of five digests", || {
             (0..5).all(|_| within_one())

@@ -56,21 +56,21 @@ fn walk(mut day_begins: impl FnMut(), mut each: impl FnMut(u64, &Engine, &Group)
 fn same_answers(engine: &Engine, image: &Image, market: &MarketSnapshot) {
     let id = market.head.market;
     let book = engine.market(id).expect("it is in the snapshot");
-    let told = image.market(id).expect("it is in the snapshot");
-    assert_eq!(told.head(), book.head());
-    assert_eq!(told.digest(), book.digest());
-    assert_eq!(told.call(), book.call());
+    let reported = image.market(id).expect("it is in the snapshot");
+    assert_eq!(reported.head(), book.head());
+    assert_eq!(reported.digest(), book.digest());
+    assert_eq!(reported.call(), book.call());
     for side in [Side::Buy, Side::Sell] {
-        assert_eq!(told.best(side), book.best(side));
-        assert_eq!(told.depth_of(side), book.depth_of(side));
-        assert!(told.levels(side).eq(book.levels(side)), "levels of {side:?} in market {id}");
-        assert_eq!(told.levels(side).take(3).count(), book.levels(side).take(3).count());
+        assert_eq!(reported.best(side), book.best(side));
+        assert_eq!(reported.depth_of(side), book.depth_of(side));
+        assert!(reported.levels(side).eq(book.levels(side)), "levels of {side:?} in market {id}");
+        assert_eq!(reported.levels(side).take(3).count(), book.levels(side).take(3).count());
     }
     for order in market.resting.iter().chain(&market.waiting) {
         let view = book.order(order.party.order).map(|view| view.record);
-        assert_eq!(told.order(order.party.order).copied(), view);
+        assert_eq!(reported.order(order.party.order).copied(), view);
         let account = order.party.account;
-        assert_eq!(told.orders_of(account), book.orders_of(account));
+        assert_eq!(reported.orders_of(account), book.orders_of(account));
     }
 }
 
@@ -104,7 +104,7 @@ fn image_equals_the_state_of_the_core_after_every_command() {
 }
 
 /// A copy of the orders that is built only from changes.
-type Held = BTreeMap<MarketId, BTreeMap<OrderId, OrderRecord>>;
+type CopiedOrders = BTreeMap<MarketId, BTreeMap<OrderId, OrderRecord>>;
 
 fn apply(copy: &mut BTreeMap<OrderId, OrderRecord>, changes: Changes) {
     for order in changes.removals {
@@ -122,12 +122,12 @@ fn orders_of(market: &MarketSnapshot) -> BTreeMap<OrderId, OrderRecord> {
 
 #[test]
 fn changes_turn_the_older_state_into_the_newer_one() {
-    let held = std::cell::RefCell::new((Image::default(), Held::new()));
+    let copies = std::cell::RefCell::new((Image::default(), CopiedOrders::new()));
     let mut random = Random::new(number("PRICETIME_SEED", SEED));
-    let (mut taken, mut told) = (0_u32, 0_usize);
-    let begin = || *held.borrow_mut() = (Image::default(), Held::new());
+    let (mut taken, mut reported) = (0_u32, 0_usize);
+    let begin = || *copies.borrow_mut() = (Image::default(), CopiedOrders::new());
     walk(begin, |seed, engine, group| {
-        let (image, copy) = &mut *held.borrow_mut();
+        let (image, copy) = &mut *copies.borrow_mut();
         fold(image, group);
         let state = engine.snapshot();
         copy.retain(|id, _| image.market(*id).is_some());
@@ -144,7 +144,7 @@ fn changes_turn_the_older_state_into_the_newer_one() {
                 assert!(changes.upserts.is_sorted_by_key(|order| order.priority));
                 assert!(changes.removals.is_sorted());
                 taken += 1;
-                told += changes.upserts.len() + changes.removals.len();
+                reported += changes.upserts.len() + changes.removals.len();
                 apply(copy, changes);
                 assert_eq!(*copy, now, "seed {seed}");
             }
@@ -157,12 +157,12 @@ fn changes_turn_the_older_state_into_the_newer_one() {
             assert!(image.markets().all(|market| market.changed() == 0), "seed {seed}");
         }
     });
-    eprintln!("changes taken {taken} times, {told} in all");
-    assert!(taken > 0 && told > 0);
+    eprintln!("changes taken {taken} times, {reported} in all");
+    assert!(taken > 0 && reported > 0);
 }
 
 /// Returns `true` if the content of an event is part of the state.
-const fn matters(event: &Event) -> bool {
+const fn is_part_of_state(event: &Event) -> bool {
     !matches!(event, Event::Rejected { .. } | Event::Duplicate { .. })
 }
 
@@ -255,23 +255,23 @@ fn record(seed: u64) -> Record {
 /// Drops or alters one event of a day. Returns `None` if no epoch of its market closes afterwards.
 fn tamper(record: &Record, drops: bool, random: &mut Random) -> Option<(String, Found)> {
     let places = record.groups.iter().enumerate().flat_map(|(at, group)| {
-        let events = group.events.iter().enumerate().filter(|(_, event)| matters(event));
+        let events = group.events.iter().enumerate().filter(|(_, event)| is_part_of_state(event));
         events.map(move |(event, _)| (at, event))
     });
     let places: Vec<_> = places.collect();
     let (at, which) = *random.any(&places)?;
-    let mut spoiled = record.groups[at].clone();
-    let before = spoiled.events[which];
+    let mut altered = record.groups[at].clone();
+    let before = altered.events[which];
     let drops = drops || before == Event::MarketRemoved;
     if drops {
-        spoiled.events.remove(which);
+        altered.events.remove(which);
     } else {
-        alter(&mut spoiled.events[which], random);
-        assert_ne!(spoiled.events[which], before);
+        alter(&mut altered.events[which], random);
+        assert_ne!(altered.events[which], before);
     }
-    let market = spoiled.header.market;
+    let market = altered.header.market;
     let rest = &record.groups[at + 1..];
-    let end = if closes(&spoiled, market) {
+    let end = if closes(&altered, market) {
         at
     } else {
         at + 1 + rest.iter().position(|group| closes(group, market))?
@@ -279,7 +279,7 @@ fn tamper(record: &Record, drops: bool, random: &mut Random) -> Option<(String, 
     let mut image = Image::default();
     record.groups[..at].iter().for_each(|group| fold(&mut image, group));
     assert_eq!(image.fault(), None);
-    fold(&mut image, &spoiled);
+    fold(&mut image, &altered);
     record.groups[at + 1..=end].iter().for_each(|group| fold(&mut image, group));
     let state = &record.states[&end];
     let found = if let Some(fault) = image.fault() {

@@ -57,7 +57,7 @@ fn error_quotes_only_a_short_part_of_a_line() {
         lines.insert(2, line);
         let refused =
             read_text(lines.join("\n").as_bytes()).expect_err("it is not a line of an image");
-        let said = refused.to_string();
-        assert!(said.chars().count() < 600, "{said}");
+        let message = refused.to_string();
+        assert!(message.chars().count() < 600, "{message}");
     }
 }

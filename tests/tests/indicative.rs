@@ -22,12 +22,12 @@ struct Seen {
 }
 
 /// An engine and the image of its events.
-struct Both {
+struct EngineAndImage {
     engine: Engine,
     image: Image,
 }
 
-impl Both {
+impl EngineAndImage {
     fn apply(&mut self, command: &Command) -> Group {
         let mut groups: Vec<Group> = Vec::new();
         self.engine.apply(command, &mut groups);
@@ -67,12 +67,12 @@ fn is_willing(order: &OrderRecord, price: Price) -> bool {
 
 /// Checks what a call shows against the orders.
 fn check(call: &Call, market: &MarketSnapshot, seen: &mut Seen) {
-    for (side, told) in [(Side::Buy, call.market_bids), (Side::Sell, call.market_asks)] {
+    for (side, shown) in [(Side::Buy, call.market_bids), (Side::Sell, call.market_asks)] {
         let waiting = |order: &&OrderRecord| order.side == side && order.kind == OrderKind::Market;
         let waiting: Vec<_> = market.resting.iter().filter(waiting).collect();
         let open: u64 = waiting.iter().map(|order| order.open.0).sum();
-        assert_eq!((told.orders as usize, told.quantity.0), (waiting.len(), open));
-        seen.market_orders += u32::from(told.orders > 0);
+        assert_eq!((shown.orders as usize, shown.quantity.0), (waiting.len(), open));
+        seen.market_orders += u32::from(shown.orders > 0);
     }
     seen.hidden += u32::from(market.resting.iter().any(|order| order.shown != order.open));
     let Some(clearing) = call.indicative else { return seen.unpriced += 1 };
@@ -90,7 +90,7 @@ fn check(call: &Call, market: &MarketSnapshot, seen: &mut Seen) {
 }
 
 /// Checks that an uncross trades what the call showed.
-fn traded_as_told(call: &Call, group: &Group) {
+fn assert_traded_as_shown(call: &Call, group: &Group) {
     let (mut volume, mut prices) = (0, Vec::new());
     for event in &group.events {
         if let Event::Traded { price, quantity, .. } = event {
@@ -98,8 +98,8 @@ fn traded_as_told(call: &Call, group: &Group) {
             prices.push(*price);
         }
     }
-    assert!(prices.iter().all(|price| call.indicative.is_some_and(|told| told.price == *price)));
-    assert_eq!(volume, call.indicative.map_or(0, |told| told.volume.0));
+    assert!(prices.iter().all(|price| call.indicative.is_some_and(|shown| shown.price == *price)));
+    assert_eq!(volume, call.indicative.map_or(0, |shown| shown.volume.0));
 }
 
 #[test]
@@ -109,32 +109,33 @@ fn indicative_price_equals_the_result_of_the_uncross() {
     let mut seen = Seen::default();
     for seed in first..first + SEEDS {
         let day = day(seed);
-        let mut both = Both { engine: Engine::new(day.markets_max), image: Image::default() };
+        let mut pair =
+            EngineAndImage { engine: Engine::new(day.markets_max), image: Image::default() };
         for (at, command) in day.commands.iter().enumerate() {
-            both.apply(command);
+            pair.apply(command);
             let in_call =
-                both.engine.market(command.market).is_some_and(|it| it.phase() == Phase::Call);
-            let told = both.image.market(command.market).and_then(|market| market.call());
-            let own = both.engine.market(command.market).and_then(|book| book.call());
-            assert_eq!(told, own, "seed {seed}, command {at}");
-            assert_eq!(told.is_some(), in_call);
+                pair.engine.market(command.market).is_some_and(|it| it.phase() == Phase::Call);
+            let shown = pair.image.market(command.market).and_then(|market| market.call());
+            let own = pair.engine.market(command.market).and_then(|book| book.call());
+            assert_eq!(shown, own, "seed {seed}, command {at}");
+            assert_eq!(shown.is_some(), in_call);
             // The highest sequences leave no numbers for more commands.
-            if !in_call || at % 11 != 0 || both.engine.last_sequence().0 > u64::MAX - 4 {
+            if !in_call || at % 11 != 0 || pair.engine.last_sequence().0 > u64::MAX - 4 {
                 continue;
             }
-            let mut then = both.copy();
+            let mut trial = pair.copy();
             // Orders that have expired by now are removed first.
-            then.operate(command.market, Action::AdvanceTime);
-            let book = then.engine.market(command.market).expect("it is there");
+            trial.operate(command.market, Action::AdvanceTime);
+            let book = trial.engine.market(command.market).expect("it is there");
             let call = book.call().expect("it is in call");
             check(&call, &book.snapshot(), &mut seen);
             let number = book.head().epoch;
-            let closed = then.copy().operate(command.market, Action::CloseEpoch { number });
+            let closed = trial.copy().operate(command.market, Action::CloseEpoch { number });
             let Some(Event::EpochClosed(summary)) = closed.events.last() else {
                 panic!("{closed:?}")
             };
             assert_eq!(summary.clearing, call.indicative, "seed {seed}, command {at}");
-            traded_as_told(&call, &closed);
+            assert_traded_as_shown(&call, &closed);
         }
     }
     eprintln!("{seen:?}");

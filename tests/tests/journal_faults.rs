@@ -20,7 +20,7 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 
 const FOLDER: &str = "/journal";
-const OURS: History = History(7);
+const HISTORY: History = History(7);
 const OPTIONS: JournalOptions = JournalOptions { segment_bytes: 4_096 };
 
 fn command(seed: u64, sequence: u64) -> Command {
@@ -38,7 +38,7 @@ fn command(seed: u64, sequence: u64) -> Command {
 }
 
 fn open(disk: &FaultyDisk) -> Result<Journal, JournalError> {
-    Journal::open(Arc::new(disk.clone()), Path::new(FOLDER), OURS, OPTIONS)
+    Journal::open(Arc::new(disk.clone()), Path::new(FOLDER), HISTORY, OPTIONS)
 }
 
 /// Writes batches until it is done or the disk fails. Returns the last sequence that was durable, and
@@ -69,19 +69,19 @@ fn read(disk: &FaultyDisk) -> Result<Vec<Command>, JournalError> {
     open(disk)?.read(Sequence(1))?.collect()
 }
 
-fn assert_holds(found: &[Command], seed: u64, at_least: u64) {
+fn assert_contains(found: &[Command], seed: u64, at_least: u64) {
     assert!(found.len() as u64 >= at_least, "{} of {at_least} are there", found.len());
     for (at, found) in (1..).zip(found) {
         assert_eq!(*found, command(seed, at));
     }
 }
 
-fn fresh(seed: u64) -> FaultyDisk {
+fn new_disk(seed: u64) -> FaultyDisk {
     let disk = FaultyDisk::new(seed);
     let folder = Path::new(FOLDER);
     disk.create_folder(folder).expect("a folder");
     disk.sync_folder(Path::new("/")).expect("its name");
-    Journal::create(&disk, folder, OURS, Sequence(1), OPTIONS).expect("a journal");
+    Journal::create(&disk, folder, HISTORY, Sequence(1), OPTIONS).expect("a journal");
     disk
 }
 
@@ -95,7 +95,7 @@ fn power_cuts_and_failing_calls_lose_nothing_and_are_always_recoverable() {
     let all = seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials;
     for trial in [21_245_325_232_232].into_iter().chain(all) {
         let mut random = Random::new(trial);
-        let disk = fresh(trial);
+        let disk = new_disk(trial);
         let mut durable = 0;
         // Several lives on the same disk, some of which end during the recovery.
         for _ in 0..4 {
@@ -110,7 +110,7 @@ fn power_cuts_and_failing_calls_lose_nothing_and_are_always_recoverable() {
             if random.below(2) == 0 { disk.power_cycle() } else { disk.restart_process() }
         }
         let found = read(&disk).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
-        assert_holds(&found, trial, durable);
+        assert_contains(&found, trial, durable);
     }
     assert!(failed > trials, "{failed} faults in {trials} trials");
 }
@@ -155,9 +155,9 @@ impl Disk for NoNewFiles {
 #[test]
 fn journal_continues_in_a_prepared_segment_if_no_file_can_be_created() {
     let (seed, folder) = (5, Path::new(FOLDER));
-    let disk = NoNewFiles(fresh(seed), Arc::default());
+    let disk = NoNewFiles(new_disk(seed), Arc::default());
     let mut journal =
-        Journal::open(Arc::new(disk.clone()), folder, OURS, OPTIONS).expect("a journal");
+        Journal::open(Arc::new(disk.clone()), folder, HISTORY, OPTIONS).expect("a journal");
     let first = journal.position().segment;
     let mut next = 1..;
     let mut append = |journal: &mut Journal| {
@@ -184,7 +184,7 @@ fn journal_continues_in_a_prepared_segment_if_no_file_can_be_created() {
     journal.seal().expect("its end");
     assert!(disk.0.files(folder).iter().all(|(path, _)| !path.ends_with("next.journal.tmp")));
     let found = read(&disk.0).expect("all of it");
-    assert_holds(&found, seed, last);
+    assert_contains(&found, seed, last);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn flipped_bit_is_refused_with_its_file_or_is_harmless() {
     let (mut refused, mut harmless) = (0_u64, 0_u64);
     for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
         let mut random = Random::new(trial);
-        let disk = fresh(trial);
+        let disk = new_disk(trial);
         let (durable, before) = write(&disk, trial, &mut random).expect("nothing fails");
         disk.power_cycle();
         let files = disk.files(Path::new(FOLDER));
@@ -206,7 +206,7 @@ fn flipped_bit_is_refused_with_its_file_or_is_harmless() {
             Ok(found) => {
                 // Damage may look like a torn write only in the last batch, which nothing records
                 // as durable yet.
-                assert_holds(&found, trial, before);
+                assert_contains(&found, trial, before);
                 harmless += u64::from(found.len() as u64 >= durable);
             }
             Err(JournalError::Damaged { file, .. }) => {
@@ -230,7 +230,7 @@ fn zeroed_tail_loses_at_most_the_last_batch() {
     let (mut refused, mut harmless) = (0_u64, 0_u64);
     for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
         let mut random = Random::new(trial);
-        let disk = fresh(trial);
+        let disk = new_disk(trial);
         let (durable, before) = write(&disk, trial, &mut random).expect("nothing fails");
         // With a mark nothing durable may be lost; without one, at most the last batch.
         let is_marked = random.below(2) == 0;
@@ -244,7 +244,7 @@ fn zeroed_tail_loses_at_most_the_last_batch() {
         disk.zero(&path, 512 + random.below(length - 512 - 128), length - 128);
         match read(&disk) {
             Ok(found) => {
-                assert_holds(&found, trial, if is_marked { durable } else { before });
+                assert_contains(&found, trial, if is_marked { durable } else { before });
                 harmless += 1;
             }
             Err(JournalError::Damaged { file, .. }) => {
@@ -264,32 +264,32 @@ fn opening_a_closed_journal_does_little_io() {
     let folder = Path::new(FOLDER);
     disk.create_folder(folder).expect("a folder");
     let options = JournalOptions { segment_bytes: 4 << 20 };
-    let open = || Journal::open(Arc::new(disk.clone()), folder, OURS, options);
-    Journal::create(&disk, folder, OURS, Sequence(1), options).expect("a journal");
+    let open = || Journal::open(Arc::new(disk.clone()), folder, HISTORY, options);
+    Journal::create(&disk, folder, HISTORY, Sequence(1), options).expect("a journal");
     let mut journal = open().expect("it opens");
     for sequence in 1..10_000 {
         journal.append(&command(1, sequence)).expect("it is the next one");
     }
     journal.commit().expect("durable");
     journal.seal().expect("a clean shutdown");
-    let before = disk.moved();
+    let before = disk.bytes_moved();
     let journal = open().expect("it opens");
     assert!(journal.opened().sealed && journal.durable() == Sequence(9_999));
-    let moved = disk.moved() - before;
-    assert!(moved < 4_096, "{moved} bytes");
+    let bytes_moved = disk.bytes_moved() - before;
+    assert!(bytes_moved < 4_096, "{bytes_moved} bytes");
     // After a kill, too, opening moves far less than everything.
     drop(journal);
-    let before = disk.moved();
+    let before = disk.bytes_moved();
     open().expect("it opens");
-    let moved = disk.moved() - before;
-    assert!(moved < options.segment_bytes / 4, "{moved} bytes");
+    let bytes_moved = disk.bytes_moved() - before;
+    assert!(bytes_moved < options.segment_bytes / 4, "{bytes_moved} bytes");
 }
 
 /// In older versions records may fill the file to its end, including the place of the mark.
 #[test]
 fn segment_without_room_for_a_mark_can_be_continued() {
     for commands in 4..20 {
-        let disk = fresh(commands);
+        let disk = new_disk(commands);
         let mut journal = open(&disk).expect("it opens");
         for sequence in 1..=commands {
             journal.append(&command(7, sequence)).expect("it is the next one");
@@ -305,7 +305,7 @@ fn segment_without_room_for_a_mark_can_be_continued() {
             bytes.resize(usize::try_from(length).expect("short"), 0);
             bytes[ENVELOPE_LENGTH + 24..][..8].copy_from_slice(&length.to_le_bytes());
             seal_envelope(Kind::Segment, rules::VERSION, &mut bytes[..ENVELOPE_LENGTH + 36]);
-            let disk = fresh(commands);
+            let disk = new_disk(commands);
             let mut file = disk.create(&path).expect("a file");
             file.write_at(0, &bytes).and_then(|()| file.sync()).expect("written");
             for life in 0..3 {
@@ -321,7 +321,7 @@ fn segment_without_room_for_a_mark_can_be_continued() {
                     journal.seal().expect("a clean shutdown");
                 }
             }
-            assert_holds(&read(&disk).expect("whole"), 7, commands + 6);
+            assert_contains(&read(&disk).expect("whole"), 7, commands + 6);
         }
     }
 }
@@ -364,7 +364,7 @@ fn snapshot_is_complete_or_reported_as_damaged() {
         let folder = Path::new(FOLDER);
         disk.create_folder(folder).expect("a folder");
         disk.sync_folder(Path::new("/")).expect("its name");
-        let open = || LocalSnapshots::open(Arc::new(disk.clone()), folder, OURS, 2);
+        let open = || LocalSnapshots::open(Arc::new(disk.clone()), folder, HISTORY, 2);
         let mut saved: Option<EngineSnapshot> = None;
         for life in 0..3_u64 {
             let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];

@@ -15,7 +15,7 @@ fn validator<T: schemars::JsonSchema>() -> Validator {
 
 /// Returns `true` if a decimal of the command has more digits than the gateway accepts, for example
 /// because of a tick of 10^28.
-fn is_beyond(command: &Command, spec: Option<&MarketSpec>) -> bool {
+fn has_too_many_digits(command: &Command, spec: Option<&MarketSpec>) -> bool {
     let spec = match (&command.action, spec) {
         (Action::AddMarket(spec), _) | (_, Some(spec)) => *spec,
         (_, None) => return false,
@@ -74,7 +74,7 @@ fn commands_and_events_survive_a_json_round_trip() {
                     assert_eq!(draft.request, command.request);
                     assert_eq!(draft.action, command.action, "{text}");
                 }
-                Err(bad) => assert!(is_beyond(command, before.as_ref()), "{text}: {bad}"),
+                Err(bad) => assert!(has_too_many_digits(command, before.as_ref()), "{text}: {bad}"),
             }
         }
     }
@@ -82,7 +82,7 @@ fn commands_and_events_survive_a_json_round_trip() {
 }
 
 /// The command that sends back what an event states about a market.
-fn sent_back(event: &EventLine, market: u32) -> Option<Line> {
+fn as_input(event: &EventLine, market: u32) -> Option<Line> {
     let (name, mut body) = if let EventLine::MarketAdded(spec) = event {
         ("add_market", json!(spec))
     } else if let EventLine::MarketSet(terms) = event {
@@ -108,18 +108,20 @@ fn market_description_is_accepted_as_input_unchanged() {
                 continue;
             };
             for event in &group.events {
-                let told = EventLine::of(event, command.market, &spec);
-                let Some(line) = sent_back(&told, command.market.0) else { continue };
+                let printed = EventLine::of(event, command.market, &spec);
+                let Some(line) = as_input(&printed, command.market.0) else { continue };
                 match line.draft(Some(&spec)) {
                     Ok(draft) => assert_eq!(draft.action, command.action, "seed {seed}"),
-                    Err(bad) => assert!(is_beyond(command, Some(&spec)), "{told:?}: {bad}"),
+                    Err(bad) => {
+                        assert!(has_too_many_digits(command, Some(&spec)), "{printed:?}: {bad}")
+                    }
                 }
                 added += u32::from(matches!(event, Event::MarketAdded(_)));
                 set += u32::from(matches!(event, Event::MarketSet(_)));
             }
             let found = MarketSpecLine::of(&spec);
-            let told = EventLine::of(&Event::MarketAdded(spec), command.market, &spec);
-            assert_eq!(told, EventLine::MarketAdded(found));
+            let printed = EventLine::of(&Event::MarketAdded(spec), command.market, &spec);
+            assert_eq!(printed, EventLine::MarketAdded(found));
         }
     }
     assert!(added > 60 && set > 60, "{added} markets, {set} terms");
@@ -137,7 +139,7 @@ fn unknown_and_duplicate_members_are_refused_with_their_column() {
     let cancel = |rest: &str| format!("{{\"cancel\":{{\"market\":1,{own},{order}{rest}}}}}");
     assert!(serde_json::from_str::<Line>(&cancel("")).is_ok());
     // The line, a part of its error message, and the text after which the error is located.
-    let says = [
+    let cases = [
         (cancel(",\"pice\":1"), "unknown field `pice`", "\"pice\""),
         (cancel(",\"market\":2"), "duplicate field `market`", ",\"market\""),
         (cancel(",\"time\":\"soon\""), "is not a time like", "\"soon\""),
@@ -150,12 +152,12 @@ fn unknown_and_duplicate_members_are_refused_with_their_column() {
         (String::from("[]"), "expected", "["),
         (String::from("not json"), "expected", "no"),
     ];
-    for (line, what, behind) in says {
-        let said = error(&line);
-        assert!(said.contains(what), "{line}\n{said}");
+    for (line, what, behind) in cases {
+        let message = error(&line);
+        assert!(message.contains(what), "{line}\n{message}");
         let column = line.find(behind).unwrap() + behind.len();
-        let (_, at) = said.rsplit_once(" at line 1 column ").unwrap();
-        assert!(column.abs_diff(at.parse().unwrap()) <= 1, "{line}\n{said}, not {column}");
+        let (_, at) = message.rsplit_once(" at line 1 column ").unwrap();
+        assert!(column.abs_diff(at.parse().unwrap()) <= 1, "{line}\n{message}, not {column}");
     }
 }
 

@@ -16,7 +16,7 @@ use pricetime_settlement::ledger::conformance::{conform, walk};
 use pricetime_settlement::ledger::{Applied, Deed, EmbeddedLedger, Ledger, LedgerError, Token};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::recount::{MARKET, batch, beginning, recount};
+use pricetime_tests::recount::{MARKET, batch, initial_seed, recount};
 
 fn open(folder: &Path) -> EmbeddedLedger {
     EmbeddedLedger::open(folder).expect("no other process has it open")
@@ -38,7 +38,7 @@ fn embedded_ledger_passes_the_common_ledger_trial() {
 fn settled(folder: &Path, epochs: u64) {
     let mut ledger = open(folder);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
-    ledger.seed(&beginning(), token).expect("a seed");
+    ledger.seed(&initial_seed(), token).expect("a seed");
     for epoch in 1..=epochs {
         let applied = ledger.apply(&batch(epoch), token, Deed::Post);
         assert_eq!(applied, Ok(Applied::Done));
@@ -87,8 +87,8 @@ fn damaged_file_is_refused() {
             // Most of a file is unused, so the damage may have no effect.
             Ok(mut ledger) => {
                 assert_eq!(recount(&mut ledger), Ok(30), "trial {trial}");
-                let waits = ledger.pending(MARKET, batch(1).history, 9).expect("the inbox");
-                assert_eq!(waits, [batch(31)], "trial {trial}");
+                let pending = ledger.pending(MARKET, batch(1).history, 9).expect("the inbox");
+                assert_eq!(pending, [batch(31)], "trial {trial}");
             }
             Err(error @ LedgerError::Damaged { .. }) => {
                 assert!(error.to_string().contains("restore an earlier copy"), "{error}");
@@ -129,17 +129,20 @@ fn concurrent_creation_leaves_one_owner() {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|it| it.join().expect("no panic")).collect()
         });
-        let (had, not): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
-        assert_eq!(had.len(), 1, "{not:?}");
-        assert!(not.iter().all(|it| matches!(it, Err(LedgerError::Refused { .. }))), "{not:?}");
-        drop(had);
+        let (successes, failures): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+        assert_eq!(successes.len(), 1, "{failures:?}");
+        assert!(
+            failures.iter().all(|it| matches!(it, Err(LedgerError::Refused { .. }))),
+            "{failures:?}"
+        );
+        drop(successes);
         assert_eq!(recount(&mut open(folder.path())), Ok(0));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 }
 
-/// Runs a settler for `lives` and kills it. Returns the last epoch that it reported.
-fn run(folder: &Path, lives: Duration) -> Option<u64> {
+/// Runs a settler for `lifetime` and kills it. Returns the last epoch that it reported.
+fn run(folder: &Path, lifetime: Duration) -> Option<u64> {
     let mut settler = Command::new(env!("CARGO_BIN_EXE_settler"))
         .arg(folder)
         .stdout(Stdio::piped())
@@ -151,7 +154,7 @@ fn run(folder: &Path, lives: Duration) -> Option<u64> {
         let done = lines.filter_map(|line| line.strip_suffix(" done")?.parse().ok());
         done.last()
     });
-    std::thread::sleep(lives);
+    std::thread::sleep(lifetime);
     assert_eq!(
         settler.try_wait().expect("its status can be read"),
         None,
@@ -167,28 +170,31 @@ fn killed_process_loses_and_repeats_no_posting() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut folder = tempfile::tempdir().expect("a folder");
-    let (mut told, mut killed_between) = (0, 0);
+    let (mut acknowledged, mut killed_between) = (0, 0);
     // A busy machine needs more kills and longer runs until something was posted.
     for kill in 0..20 * kills {
-        if kill >= kills && told > 0 {
+        if kill >= kills && acknowledged > 0 {
             break;
         }
         // A ledger takes longer to recount with each kill, so some kills start a new one.
         let fresh = kill % 10 == 0;
         if fresh {
             folder = tempfile::tempdir().expect("a folder");
-            told = 0;
+            acknowledged = 0;
         }
         let mut random = Random::new(seed + kill);
         // In a new folder the settler may be killed while it creates the ledger.
         let most = if fresh { 20 } else { 300 };
-        let lives = Duration::from_millis(random.within(2, most) * (1 + kill / kills));
-        told = run(folder.path(), lives).unwrap_or(told);
+        let lifetime = Duration::from_millis(random.within(2, most) * (1 + kill / kills));
+        acknowledged = run(folder.path(), lifetime).unwrap_or(acknowledged);
         let last = recount(&mut open(folder.path())).expect("a ledger that answers");
-        assert!(last == told || last == told + 1, "acknowledged {told}, posted {last}");
-        killed_between += last - told;
-        told = last;
+        assert!(
+            last == acknowledged || last == acknowledged + 1,
+            "acknowledged {acknowledged}, posted {last}"
+        );
+        killed_between += last - acknowledged;
+        acknowledged = last;
     }
-    eprintln!("{told} epochs, {killed_between} of them posted but not acknowledged");
-    assert!(told > 0, "nothing was ever posted");
+    eprintln!("{acknowledged} epochs, {killed_between} of them posted but not acknowledged");
+    assert!(acknowledged > 0, "nothing was ever posted");
 }

@@ -15,23 +15,23 @@ use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime_settlement::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::patience::until;
 use pricetime_tests::postgres::Server;
 use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::server::signal;
+use pricetime_tests::wait::until;
 
 /// Sets timeouts that a test can wait for. On a busy machine they may be too short for a healthy server.
-fn hasty(mut options: PostgresOptions) -> PostgresOptions {
+fn with_short_timeouts(mut options: PostgresOptions) -> PostgresOptions {
     (options.connect, options.answer) = (Duration::from_secs(1), Duration::from_secs(1));
     options
 }
 
 /// Opens a ledger with these timeouts in an existing schema. Retries until it connects in time.
-fn open_hasty(options: &PostgresOptions) -> PostgresLedger {
+fn open_with_short_timeouts(options: &PostgresOptions) -> PostgresLedger {
     let mut ledger = None;
     until("a connection in time", || {
-        ledger = PostgresLedger::open(hasty(options.clone())).ok();
+        ledger = PostgresLedger::open(with_short_timeouts(options.clone())).ok();
         ledger.is_some()
     });
     ledger.expect("it was opened")
@@ -40,15 +40,15 @@ fn open_hasty(options: &PostgresOptions) -> PostgresLedger {
 /// Posts a batch, with retries until an answer arrives in time. Returns the answer and the number of
 /// attempts.
 fn posted(ledger: &mut PostgresLedger, batch: &Batch, token: Token) -> (Applied, u32) {
-    let (mut answer, mut asked) = (None, 0);
+    let (mut answer, mut attempts) = (None, 0);
     until("an answer in time", || {
-        asked += 1;
+        attempts += 1;
         match ledger.apply(batch, token, Deed::Post) {
             Err(LedgerError::Unreachable { .. }) => false,
             done => answer.replace(done.expect("it is not refused")).is_none(),
         }
     });
-    (answer.expect("an answer"), asked)
+    (answer.expect("an answer"), attempts)
 }
 
 fn unreachable<T: core::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
@@ -88,10 +88,10 @@ fn recount(server: &Server, ledger: &mut PostgresLedger, epochs: u64) {
     );
     assert_eq!(server.ask("SELECT count(*) FROM books.inbox"), "0");
     assert_eq!(sums(server, "books"), "0|0");
-    let apart = "SELECT count(*) FROM books.balances b FULL JOIN (SELECT account, sum(base) base, \
+    let difference_query = "SELECT count(*) FROM books.balances b FULL JOIN (SELECT account, sum(base) base, \
                  sum(quote) quote FROM books.transfers GROUP BY account) t USING (account) \
                  WHERE (b.base, b.quote) IS DISTINCT FROM (t.base, t.quote)";
-    assert_eq!(server.ask(apart), "0");
+    assert_eq!(server.ask(difference_query), "0");
 }
 
 /// Settles epoch after epoch up to `until`. Returns how many epochs it posted itself, and how many were
@@ -107,9 +107,9 @@ fn settle(
     let mut epoch = 1;
     while epoch <= until.load(SeqCst) {
         let batch = batch(epoch);
-        let asked = ledger.deposit(&batch);
-        let asked = asked.and_then(|_| ledger.apply(&batch, token, Deed::Post));
-        match asked {
+        let attempts = ledger.deposit(&batch);
+        let attempts = attempts.and_then(|_| ledger.apply(&batch, token, Deed::Post));
+        match attempts {
             Ok(Applied::Done) => done += 1,
             Ok(Applied::Duplicate(Deed::Post)) => known += 1,
             Ok(other) => panic!("epoch {epoch}: {other:?}"),
@@ -156,7 +156,7 @@ fn repeatedly_killed_server_posts_nothing_twice() {
             thread::sleep(Duration::from_micros(random.below(0x4000)));
             if random.chance(50) {
                 server.kill();
-                server.again();
+                server.restart();
             } else {
                 let ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pricetime'";
                 let ours = server.ask(&format!("{ours} ORDER BY backend_start DESC LIMIT 1"));
@@ -182,7 +182,8 @@ fn retry_after_a_lost_answer_finds_the_posting() {
     let url = server.url().replace(&server.port.to_string(), &proxy.port.to_string());
     let mut patient = server.ledger("books");
     let token = begin(&mut patient);
-    let mut ledger = open_hasty(&PostgresOptions::parse(&url, "books").expect("an address"));
+    let mut ledger =
+        open_with_short_timeouts(&PostgresOptions::parse(&url, "books").expect("an address"));
     for epoch in 1..=6 {
         let batch = batch(epoch);
         assert_eq!(patient.deposit(&batch), Ok(Deposited::Fresh));
@@ -194,9 +195,9 @@ fn retry_after_a_lost_answer_finds_the_posting() {
         proxy.set(mode);
         unreachable(ledger.apply(&batch, token, Deed::Post));
         proxy.set(Mode::Pass);
-        let (done, asked) = posted(&mut ledger, &batch, token);
-        let known = asked > 1 && done == Applied::Duplicate(Deed::Post);
-        assert!(done == then || known, "epoch {epoch}: {done:?}, asked {asked} times");
+        let (done, attempts) = posted(&mut ledger, &batch, token);
+        let known = attempts > 1 && done == Applied::Duplicate(Deed::Post);
+        assert!(done == then || known, "epoch {epoch}: {done:?}, asked {attempts} times");
     }
     recount(&server, &mut patient, 6);
 }
@@ -206,14 +207,14 @@ fn hanging_server_blocks_no_caller() {
     let server = Server::start();
     let mut patient = server.ledger("books");
     let token = begin(&mut patient);
-    let mut ledger = open_hasty(&server.options("books"));
+    let mut ledger = open_with_short_timeouts(&server.options("books"));
     for epoch in 1..=3 {
         let batch = batch(epoch);
         server.signal("STOP");
         unreachable(ledger.apply(&batch, token, Deed::Post));
         // A new connection gets no answer either.
         unreachable(ledger.apply(&batch, token, Deed::Post));
-        unreachable(PostgresLedger::open(hasty(server.options("books"))));
+        unreachable(PostgresLedger::open(with_short_timeouts(server.options("books"))));
         server.signal("CONT");
         let (done, _) = posted(&mut ledger, &batch, token);
         assert!(matches!(done, Applied::Done | Applied::Duplicate(Deed::Post)), "{done:?}");
@@ -229,7 +230,7 @@ fn server_restart_between_postings_goes_unnoticed() {
     for epoch in 1..=3 {
         assert_eq!(ledger.apply(&batch(epoch), token, Deed::Post), Ok(Applied::Done));
         server.kill();
-        server.again();
+        server.restart();
     }
     recount(&server, &mut ledger, 3);
 }
@@ -239,7 +240,7 @@ fn locked_market_row_is_reported_and_the_wait_is_bounded() {
     let server = Server::start();
     let mut patient = server.ledger("books");
     let token = begin(&mut patient);
-    let mut ledger = open_hasty(&server.options("books"));
+    let mut ledger = open_with_short_timeouts(&server.options("books"));
     thread::scope(|scope| {
         let hold = "BEGIN; SELECT FROM books.markets FOR UPDATE; SELECT pg_sleep(600)";
         let holder = scope.spawn(|| server.psql(&server.url(), hold));

@@ -11,9 +11,9 @@ use pricetime_settlement::ledger::{
     Applied, Balance, Deed, Ledger, LedgerError, Position, Seed, Token,
 };
 use pricetime_tests::certificates;
-use pricetime_tests::patience::until;
 use pricetime_tests::postgres::Server;
 use pricetime_tests::postgres::books::{HISTORY, MARKET, balances, batch, begin};
+use pricetime_tests::wait::until;
 
 const MIGRATION: &str = include_str!("../../persistence/settlement/migrations/0001_ledger.sql");
 const PAGE: &str = include_str!("../../docs/settlement.md");
@@ -23,10 +23,10 @@ fn open(url: &str, schema: &str) -> Result<PostgresLedger, LedgerError> {
 }
 
 /// Asserts that the answer is a refusal for this reason.
-fn refused<T: core::fmt::Debug>(answer: Result<T, LedgerError>, said: &str) {
+fn refused<T: core::fmt::Debug>(answer: Result<T, LedgerError>, expected: &str) {
     match answer {
-        Err(LedgerError::Refused { why, .. }) => assert!(why.contains(said), "{why}"),
-        other => panic!("expected a refusal with {said:?}, got {other:?}"),
+        Err(LedgerError::Refused { why, .. }) => assert!(why.contains(expected), "{why}"),
+        other => panic!("expected a refusal with {expected:?}, got {other:?}"),
     }
 }
 
@@ -48,11 +48,11 @@ fn open_error_names_the_obstacle() {
         panic!("a server without encryption must be refused");
     };
     assert!(why.contains("TLS"), "{why}");
-    let nobody = "postgres://admin:secret@127.0.0.1:1/postgres";
-    assert!(matches!(open(nobody, "books"), Err(LedgerError::Unreachable { .. })));
+    let unreachable_url = "postgres://admin:secret@127.0.0.1:1/postgres";
+    assert!(matches!(open(unreachable_url, "books"), Err(LedgerError::Unreachable { .. })));
     let mut ledger = server.ledger("books");
-    let within = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    refused(within.block_on(async { ledger.position(MARKET) }), "its own thread");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    refused(runtime.block_on(async { ledger.position(MARKET) }), "its own thread");
     // The ledger reports content that another writer changed.
     let token = begin(&mut ledger);
     let _fresh = ledger.deposit(&batch(1)).expect("a deposit");
@@ -66,9 +66,9 @@ fn open_error_names_the_obstacle() {
 #[test]
 fn foreign_tables_are_left_alone() {
     let server = Server::start();
-    let theirs = "CREATE SCHEMA shop; CREATE TABLE shop.balances (account text, has numeric); \
+    let foreign_tables = "CREATE SCHEMA shop; CREATE TABLE shop.balances (account text, has numeric); \
                   INSERT INTO shop.balances VALUES ('ann', 12.5)";
-    drop(server.ask(theirs));
+    drop(server.ask(foreign_tables));
     refused(open(&server.url(), "shop"), "\"balances\" already exists");
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'shop'";
     assert_eq!(server.ask(tables), "1");
@@ -124,8 +124,8 @@ fn manual_setup_with_minimal_rights_works_as_documented() {
     let mut ledger = open(&settler, "pricetime").expect("a ledger");
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
     let position = Position { history: HISTORY, last: EpochNumber(0) };
-    let had = Balance { account: AccountId(1), base: 1_000, quote: -3 };
-    let seed = Seed { market: MARKET, position, instead: None, balances: vec![had] };
+    let initial_balance = Balance { account: AccountId(1), base: 1_000, quote: -3 };
+    let seed = Seed { market: MARKET, position, replaces: None, balances: vec![initial_balance] };
     ledger.seed(&seed, token).expect("a seed");
     for epoch in 1..=30 {
         let _fresh = ledger.deposit(&batch(epoch)).expect("a deposit");
@@ -134,14 +134,15 @@ fn manual_setup_with_minimal_rights_works_as_documented() {
     }
     ledger.forget(MARKET, 7).expect("notices to delete");
     assert_eq!(ledger.outbox(MARKET, 0, 99).expect("an outbox").len(), 23);
-    let has = balances(29).into_iter().find(|it| it.account == AccountId(1)).expect("a balance");
-    let shown = format!("7|{}|{}", has.base + 1_000, has.quote - 3);
+    let own_balance =
+        balances(29).into_iter().find(|it| it.account == AccountId(1)).expect("a balance");
+    let shown = format!("7|{}|{}", own_balance.base + 1_000, own_balance.quote - 3);
     assert_eq!(server.ask(balance), shown);
     assert_eq!(server.ask(recount), "");
     // The database itself is a second barrier and refuses these statements.
-    let denied = |sql: &str, said: &str| {
+    let denied = |sql: &str, expected: &str| {
         let why = server.psql(&server.url(), &format!("SET search_path TO pricetime; {sql}"));
-        assert!(why.as_ref().is_err_and(|why| why.contains(said)), "{sql}: {why:?}");
+        assert!(why.as_ref().is_err_and(|why| why.contains(expected)), "{sql}: {why:?}");
     };
     let post = "INSERT INTO transfers SELECT market, batch, v.* FROM outcomes, (VALUES";
     let (one, two) = ("(gen_random_uuid(), 5, 0)", "(gen_random_uuid(), -4, 0)");

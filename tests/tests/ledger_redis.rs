@@ -21,19 +21,19 @@ use pricetime_settlement::ledger::{
 use pricetime_settlement::{Batch, Digest, Transfer};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::recount::{MARKET, batch, beginning, recount};
+use pricetime_tests::recount::{MARKET, batch, initial_seed, recount};
 use pricetime_tests::redis::Server;
-use pricetime_tests::redis::judge::options;
+use pricetime_tests::redis::check::options;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 
 /// Timeouts within which a running server answers, however busy the machine is.
-fn patient(port: u16) -> RedisOptions {
+fn patient_options(port: u16) -> RedisOptions {
     let long = Duration::from_secs(60);
     RedisOptions { connect: long, control: long, bulk: long, ..options(port) }
 }
 
 fn open(port: u16) -> RedisLedger {
-    RedisLedger::open(patient(port)).expect("a server that answers")
+    RedisLedger::open(patient_options(port)).expect("a server that answers")
 }
 
 fn key(what: &str) -> String {
@@ -55,7 +55,7 @@ fn redis_ledger_passes_the_common_ledger_trial() {
 fn settled(server: &Server) -> (RedisLedger, Token) {
     let mut ledger = open(server.port);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
-    ledger.seed(&beginning(), token).expect("a seed");
+    ledger.seed(&initial_seed(), token).expect("a seed");
     for epoch in [1, 2] {
         assert_eq!(ledger.apply(&batch(epoch), token, Deed::Post), Ok(Applied::Done));
     }
@@ -64,7 +64,7 @@ fn settled(server: &Server) -> (RedisLedger, Token) {
 }
 
 /// Every key on the server, with a digest of its value.
-fn everything(server: &Server) -> Vec<(String, String)> {
+fn all_keys(server: &Server) -> Vec<(String, String)> {
     let mut keys: Vec<String> = server.ask(&["KEYS", "*"]).lines().map(str::to_owned).collect();
     keys.sort_unstable();
     let dump = "return redis.sha1hex(redis.call('DUMP', KEYS[1]))";
@@ -82,12 +82,12 @@ fn posting_that_cannot_complete_changes_nothing() {
         let (mut ledger, token) = settled(&server);
         let _ = server.ask(&["DEL", &key(name)]);
         let _ = server.ask(&["SET", &key(name), "of somebody else"]);
-        let before = everything(&server);
+        let before = all_keys(&server);
         let answer = ledger.apply(&batch(3), token, Deed::Post);
         let named = |what: &str| what.contains(&key(name));
         let damaged = matches!(&answer, Err(LedgerError::Damaged { what, .. }) if named(what));
         assert!(damaged, "{name}: {answer:?}");
-        assert_eq!(everything(&server), before, "{name}");
+        assert_eq!(all_keys(&server), before, "{name}");
     }
     let server = Server::start();
     let (mut ledger, token) = settled(&server);
@@ -106,10 +106,10 @@ fn posting_that_cannot_complete_changes_nothing() {
         if why.is_empty() {
             continue;
         }
-        let before = everything(&server);
+        let before = all_keys(&server);
         let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(why);
         assert!(error.to_string().contains(why), "{error}");
-        assert_eq!(everything(&server), before, "{why}");
+        assert_eq!(all_keys(&server), before, "{why}");
     }
 }
 
@@ -118,7 +118,7 @@ fn as_user(server: &Server, rules: &str) -> RedisOptions {
     let done = server.ask(&[&["ACL", "SETUSER", "ann", "reset", "on", ">pw"][..], &rules].concat());
     assert_eq!(done, "OK", "{rules:?}");
     let user = Some(String::from("ann"));
-    RedisOptions { user, password: Some(String::from("pw")), ..patient(server.port) }
+    RedisOptions { user, password: Some(String::from("pw")), ..patient_options(server.port) }
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn missing_permission_is_named() {
     assert!(matches!(error, LedgerError::Refused { .. }), "{error:?}");
     assert!(error.to_string().contains("the ledger in Redis needs EVAL"), "{error}");
     let (_, token) = settled(&server);
-    let before = everything(&server);
+    let before = all_keys(&server);
     for command in ["hset", "hdel", "zadd", "zrem", "xadd", "hmget", "xinfo"] {
         let user = as_user(&server, &format!("~* +@all -{command}"));
         let mut ledger = RedisLedger::open(user).expect("scripts are allowed");
@@ -136,7 +136,7 @@ fn missing_permission_is_named() {
         assert!(matches!(error, LedgerError::Refused { .. }), "{command}: {error:?}");
         let missing = format!("may not {}", command.to_uppercase());
         assert!(error.to_string().contains(&missing), "{error}");
-        assert_eq!(everything(&server), before, "{command}");
+        assert_eq!(all_keys(&server), before, "{command}");
     }
 }
 
@@ -144,13 +144,13 @@ fn missing_permission_is_named() {
 fn temporary_server_refusal_is_retried() {
     let server = Server::start();
     let (mut ledger, token) = settled(&server);
-    let before = everything(&server);
+    let before = all_keys(&server);
     for (name, off, on) in [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")] {
         let _ = server.ask(&["CONFIG", "SET", name, off]);
         let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(name);
         assert!(matches!(error, LedgerError::Unreachable { .. }), "{name}: {error:?}");
         let _ = server.ask(&["CONFIG", "SET", name, on]);
-        assert_eq!(everything(&server), before, "{name}");
+        assert_eq!(all_keys(&server), before, "{name}");
     }
     assert_eq!(ledger.apply(&batch(3), token, Deed::Post), Ok(Applied::Done));
     assert_eq!(recount(&mut ledger), Ok(3));
@@ -160,7 +160,7 @@ fn temporary_server_refusal_is_retried() {
 fn lost_answer_posts_nothing_twice() {
     let server = Server::start();
     let proxy = Proxy::start(server.port);
-    let mut ledger = RedisLedger::new(patient(proxy.port));
+    let mut ledger = RedisLedger::new(patient_options(proxy.port));
     let mut lost = |what: &mut dyn FnMut(&mut RedisLedger) -> Option<LedgerError>| {
         proxy.set(Mode::LoseReply(0));
         let error = what(&mut ledger).expect("the answer is lost");
@@ -168,19 +168,19 @@ fn lost_answer_posts_nothing_twice() {
         proxy.set(Mode::Pass);
     };
     lost(&mut |it| it.claim(MARKET, Token(0)).err());
-    lost(&mut |it| it.seed(&beginning(), Token(1)).err());
+    lost(&mut |it| it.seed(&initial_seed(), Token(1)).err());
     lost(&mut |it| it.deposit(&batch(1)).err());
     lost(&mut |it| it.apply(&batch(1), Token(1), Deed::Post).err());
     let known = Ok(Applied::Duplicate(Deed::Post));
     assert_eq!(ledger.apply(&batch(1), Token(1), Deed::Post), known);
-    assert_eq!(ledger.seed(&beginning(), Token(1)).map_err(|_| ()), Err(()), "an epoch later");
+    assert_eq!(ledger.seed(&initial_seed(), Token(1)).map_err(|_| ()), Err(()), "an epoch later");
     assert_eq!(recount(&mut ledger), Ok(1));
 }
 
 /// The CPU time of the server's main thread, in milliseconds.
-fn busy_ms(server: &Server) -> u64 {
-    let says = server.ask(&["INFO", "cpu"]);
-    let value = |name: &str| says.lines().find_map(|line| line.strip_prefix(name));
+fn cpu_ms(server: &Server) -> u64 {
+    let info = server.ask(&["INFO", "cpu"]);
+    let value = |name: &str| info.lines().find_map(|line| line.strip_prefix(name));
     let parts = ["used_cpu_user_main_thread:", "used_cpu_sys_main_thread:"];
     let seconds = parts.iter().filter_map(|name| value(name)?.trim().parse::<f64>().ok());
     (seconds.sum::<f64>() * 1e3) as u64
@@ -192,7 +192,7 @@ fn large_batch_is_posted_whole() {
     let server = Server::start();
     let mut ledger = open(server.port);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
-    ledger.seed(&beginning(), token).expect("a seed");
+    ledger.seed(&initial_seed(), token).expect("a seed");
     // Adds new accounts, then amounts too large for doubles, then brings every balance back to zero.
     let wide = 1 << 100;
     let steps: [(i128, i128); 3] = [(1, -3), (wide, wide - 1), (-wide - 1, 4 - wide)];
@@ -204,9 +204,9 @@ fn large_batch_is_posted_whole() {
         transfers.push(Transfer { account: platform, base: -base * many, quote: -quote * many });
         let batch = Batch { transfers, ..batch(epoch) };
         ledger.deposit(&batch).expect("a deposit");
-        let before = busy_ms(&server);
+        let before = cpu_ms(&server);
         assert_eq!(ledger.apply(&batch, token, Deed::Post), Ok(Applied::Done));
-        eprintln!("{many} transfers, epoch {epoch}: {} ms", busy_ms(&server) - before);
+        eprintln!("{many} transfers, epoch {epoch}: {} ms", cpu_ms(&server) - before);
         has = (has.0 + base, has.1 + quote);
         let found = ledger.balances(MARKET, None, usize::MAX).expect("balances");
         let count = if has == (0, 0) { 0 } else { many as usize + 1 };
@@ -223,7 +223,7 @@ fn large_batch_is_posted_whole() {
 }
 
 /// Settles beside other runners until this many epochs are done. Retries while the server is unreachable.
-fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
+fn settle(options: RedisOptions, until: u64, acknowledged: &AtomicU64) {
     let mut ledger = RedisLedger::new(options);
     let (mut token, mut epoch) = (Token(0), 1);
     while epoch <= until {
@@ -231,7 +231,7 @@ fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
         let applied = ledger.deposit(&batch).and_then(|_| ledger.apply(&batch, token, Deed::Post));
         match applied {
             Ok(Applied::Done | Applied::Duplicate(Deed::Post)) => {
-                told.fetch_max(epoch, SeqCst);
+                acknowledged.fetch_max(epoch, SeqCst);
                 epoch += 1;
             }
             Ok(Applied::Fenced(_)) => {
@@ -246,25 +246,25 @@ fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
 }
 
 /// Kills per server. A ledger takes longer to recount with each kill.
-const KILLS_A_SERVER: u64 = 6;
+const KILLS_PER_SERVER: u64 = 6;
 
 /// Kills one server repeatedly while two runners settle.
-fn live(random: &mut Random) {
+fn run_kills(random: &mut Random) {
     let mut server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
     open(server.port).claim(MARKET, Token(0)).expect("a claim");
-    open(server.port).seed(&beginning(), Token(1)).expect("a seed");
-    let told = AtomicU64::new(0);
-    for kill in 1..=KILLS_A_SERVER {
+    open(server.port).seed(&initial_seed(), Token(1)).expect("a seed");
+    let acknowledged = AtomicU64::new(0);
+    for kill in 1..=KILLS_PER_SERVER {
         let until = kill * 100;
         thread::scope(|scope| {
             for _ in 0..2 {
                 let options = options(server.port);
-                scope.spawn(|| settle(options, until, &told));
+                scope.spawn(|| settle(options, until, &acknowledged));
             }
             thread::sleep(Duration::from_millis(random.below(60)));
             server.kill();
-            let before = told.load(SeqCst);
-            server.again();
+            let before = acknowledged.load(SeqCst);
+            server.restart();
             let (_, position) = open(server.port).position(MARKET).expect("an answer");
             let last = position.expect("a position").last.0;
             assert!(last >= before, "acknowledged {before}, found {last}");
@@ -278,8 +278,8 @@ fn killed_server_loses_and_repeats_no_posting() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut random = Random::new(seed);
-    for _ in 0..kills.div_ceil(KILLS_A_SERVER) {
-        live(&mut random);
+    for _ in 0..kills.div_ceil(KILLS_PER_SERVER) {
+        run_kills(&mut random);
     }
 }
 
@@ -297,15 +297,16 @@ fn blocks(kind: &str) -> Vec<&'static str> {
 }
 
 /// Creates the ledger that the page shows, as a user with only the rights that the page lists.
-fn shown() -> Server {
+fn documented_ledger() -> Server {
     let server = Server::start();
     let rules = blocks("acl").concat();
     let rules: Vec<&str> = rules.split_whitespace().collect();
     assert_eq!(server.ask(&[&["ACL", "SETUSER"][..], &rules].concat()), "OK", "{rules:?}");
     let user = Some(String::from("pricetime"));
     let password = Some(String::from("secret"));
-    let mut ledger = RedisLedger::open(RedisOptions { user, password, ..patient(server.port) })
-        .expect("the rights are enough");
+    let mut ledger =
+        RedisLedger::open(RedisOptions { user, password, ..patient_options(server.port) })
+            .expect("the rights are enough");
     let transfer = |account, base, quote| Transfer { account: AccountId(account), base, quote };
     let batch = |epoch| Batch {
         history: History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f),
@@ -322,7 +323,7 @@ fn shown() -> Server {
     let claim = ledger.claim(MARKET, Token(0)).expect("a claim");
     let position = Position { history: batch(1).history, last: EpochNumber(41) };
     let balances = vec![Balance { account: AccountId(1), base: 0, quote: 100_000 }];
-    let seed = Seed { market: MARKET, position, instead: None, balances };
+    let seed = Seed { market: MARKET, position, replaces: None, balances };
     ledger.seed(&seed, claim.token).expect("a seed");
     ledger.deposit(&batch(42)).expect("a deposit");
     ledger.deposit(&batch(43)).expect("a deposit");
@@ -340,7 +341,7 @@ fn shown() -> Server {
 
 #[test]
 fn page_examples_match_the_stored_keys() {
-    let server = shown();
+    let server = documented_ledger();
     let (asked, answered) = (blocks("sh"), blocks("text"));
     assert!(asked.len() >= 2);
     assert_eq!(asked.len(), answered.len(), "each example has its answer");

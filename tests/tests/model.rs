@@ -10,7 +10,7 @@ use std::thread;
 use pricetime_engine::{ActionKind, CancelReason, Engine, Reason};
 use pricetime_tests::compare;
 use pricetime_tests::environment::number;
-use pricetime_tests::generate::tally::{EVENTS, Sight, Tally};
+use pricetime_tests::generate::tally::{EVENTS, Situation, Tally};
 
 /// Defaults for a plain `cargo test`: the number of commands and the seed.
 const COMMANDS: u64 = 100_000;
@@ -76,8 +76,8 @@ fn random_commands_cover_every_event_and_reason() {
             require(format!("{kind:?} {reason:?}"), count);
         }
     }
-    for sight in Sight::ALL {
-        require(format!("{sight:?}"), tally.sights.get(sight));
+    for situation in Situation::ALL {
+        require(format!("{situation:?}"), tally.situations.get(situation));
     }
     let late = tally.refused(Reason::OutOfSequence);
     require("OutOfSequence".to_owned(), Some(&late));

@@ -12,14 +12,14 @@ use pricetime_journal::History;
 use pricetime_redis::{RedisError, RedisOptions};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::patience::{self, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
-use pricetime_tests::redis::cluster::{cluster, follows, replica};
-use pricetime_tests::redis::judge::{Judge, PATIENCE};
-use pricetime_tests::redis::keeper::{Keeper, stored};
+use pricetime_tests::redis::check::{ImageCheck, TIMEOUT};
+use pricetime_tests::redis::cluster::{cluster, replica, wait_until_synced};
+use pricetime_tests::redis::updater::{ImageUpdater, read_images};
+use pricetime_tests::wait::{self, until};
 
-fn times() -> (u64, u64) {
+fn seed_and_rounds() -> (u64, u64) {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     (seed, trials.div_ceil(2_500))
@@ -28,7 +28,7 @@ fn times() -> (u64, u64) {
 fn options(nodes: &[&Server]) -> RedisOptions {
     let list: Vec<String> = nodes.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
     let options = RedisOptions::parse(&format!("redis+cluster://{}", list.join(",")));
-    let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
+    let (connect, control, bulk) = (TIMEOUT, TIMEOUT, TIMEOUT);
     RedisOptions { connect, control, bulk, ..options.expect("addresses") }
 }
 
@@ -36,36 +36,36 @@ fn options(nodes: &[&Server]) -> RedisOptions {
 struct Trial<'a> {
     random: Random,
     books: Books,
-    keeper: Keeper,
+    updater: ImageUpdater,
     options: RedisOptions,
-    judge: &'a Judge,
+    check: &'a ImageCheck,
 }
 
 impl<'a> Trial<'a> {
     /// The writer is given only the `named` nodes, the reader all of them.
-    fn new(seed: u64, judge: &'a Judge, named: &[&Server], all: &[&Server]) -> Self {
+    fn new(seed: u64, check: &'a ImageCheck, named: &[&Server], all: &[&Server]) -> Self {
         let books = Books::new(seed);
-        let keeper = Keeper::of(options(named), History::fresh(), &books.engine);
-        Self { random: Random::new(seed), books, keeper, options: options(all), judge }
+        let updater = ImageUpdater::of(options(named), History::fresh(), &books.engine);
+        Self { random: Random::new(seed), books, updater, options: options(all), check }
     }
 
-    fn keep(&mut self) -> Result<(), RedisError> {
+    fn write(&mut self) -> Result<(), RedisError> {
         let large = self.random.once_in(4);
         let many = if large { self.random.within(1_500, 2_500) } else { self.random.below(100) };
         let groups = self.books.epoch(many);
-        self.judge.expect(&self.books.engine.snapshot().markets);
-        self.keeper.fold(&groups);
-        self.keeper.keep().map(|_| ())
+        self.check.expect(&self.books.engine.snapshot().markets);
+        self.updater.fold(&groups);
+        self.updater.write().map(|_| ())
     }
 
-    /// Writes epoch after epoch while `happens` runs, and checks the image afterwards. `happens` can
+    /// Writes epoch after epoch while `during` runs, and checks the image afterwards. `during` can
     /// read how often a write has failed.
-    fn keep_while(&mut self, what: &str, happens: impl FnOnce(&AtomicU32) + Send) {
+    fn write_while(&mut self, what: &str, during: impl FnOnce(&AtomicU32) + Send) {
         let (mut written, failed) = (0, AtomicU32::new(0));
         std::thread::scope(|scope| {
-            let happening = scope.spawn(|| happens(&failed));
-            while !happening.is_finished() {
-                match self.keep() {
+            let action = scope.spawn(|| during(&failed));
+            while !action.is_finished() {
+                match self.write() {
                     Ok(()) => written += 1,
                     Err(error) => {
                         assert!(!matches!(error, RedisError::Fenced { .. }), "{what}: {error}");
@@ -75,17 +75,17 @@ impl<'a> Trial<'a> {
                     }
                 }
             }
-            happening.join().expect("no panic");
+            action.join().expect("no panic");
         });
         eprintln!("{what}: written {written} times, failed {failed:?} times");
-        self.heal(what);
+        self.assert_recovers(what);
     }
 
     /// Asserts that the image is exact within two epochs. An epoch does not count if the machine is
     /// busy: an answer is late, or the nodes have lost contact with each other.
-    fn heal(&mut self, what: &str) {
+    fn assert_recovers(&mut self, what: &str) {
         let (begun, mut left) = (Instant::now(), 2);
-        while let Err(error) = self.keep() {
+        while let Err(error) = self.write() {
             eprintln!("{what}: {error}");
             let busy = match &error {
                 RedisError::Unreachable { late, .. } => *late,
@@ -99,11 +99,11 @@ impl<'a> Trial<'a> {
             // For each of the two markets the writer may have to learn the new node.
             left -= i32::from(!busy);
             assert!(left >= 0, "{what}: still failing after two epochs: {error}");
-            assert!(begun.elapsed() < patience::PATIENCE, "{what}: {error}");
+            assert!(begun.elapsed() < wait::TIMEOUT, "{what}: {error}");
         }
-        let (connect, control, bulk) = (patience::PATIENCE, patience::PATIENCE, patience::PATIENCE);
+        let (connect, control, bulk) = (wait::TIMEOUT, wait::TIMEOUT, wait::TIMEOUT);
         let patient = RedisOptions { connect, control, bulk, ..self.options.clone() };
-        assert_eq!(stored(patient), self.books.engine.snapshot().markets, "{what}");
+        assert_eq!(read_images(patient), self.books.engine.snapshot().markets, "{what}");
     }
 }
 
@@ -117,11 +117,11 @@ fn slot_of<'a>(nodes: &[&'a Server]) -> (String, &'a Server) {
 }
 
 /// Runs `work` while a poller reads, and asserts that it reads no state that did not exist.
-fn beside(judge: &Judge, options: &RedisOptions, work: impl FnOnce()) {
+fn run_while_polling(check: &ImageCheck, options: &RedisOptions, work: impl FnOnce()) {
     std::thread::scope(|scope| {
-        let poller = scope.spawn(|| judge.poll_at(options.clone()));
+        let poller = scope.spawn(|| check.poll_at(options.clone()));
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        judge.over.store(true, Ordering::SeqCst);
+        check.stop.store(true, Ordering::SeqCst);
         let found = poller.join().expect("every read state existed");
         eprintln!("read {found} times during that");
         if let Err(why) = worked {
@@ -163,25 +163,25 @@ fn migrate(
 
 #[test]
 fn image_stays_exact_while_its_slot_moves_key_by_key() {
-    let (seed, trials) = times();
+    let (seed, trials) = seed_and_rounds();
     let nodes = cluster();
     let nodes: Vec<&Server> = nodes.iter().collect();
-    let judge = Judge::default();
-    let mut trial = Trial::new(seed, &judge, &nodes, &nodes);
+    let check = ImageCheck::default();
+    let mut trial = Trial::new(seed, &check, &nodes, &nodes);
     let options = trial.options.clone();
-    beside(&judge, &options, || {
-        trial.heal("at the start");
+    run_while_polling(&check, &options, || {
+        trial.assert_recovers("at the start");
         for round in 0..trials + 2 {
             let (slot, from) = slot_of(&nodes);
             let at = nodes.iter().position(|node| node.port == from.port).unwrap_or_default();
             let to = nodes[(at + 1) % nodes.len()];
             let what = format!("seed {seed}, move {round}");
             let random = Random::new(seed.wrapping_add(round));
-            trial.keep_while(&what, |failed| migrate(&nodes, &slot, [from, to], random, failed));
+            trial.write_while(&what, |failed| migrate(&nodes, &slot, [from, to], random, failed));
             assert_eq!(slot_of(&nodes).1.port, to.port, "{what}");
             // The keys of the current generation, those of a spare one, and two that exist once per market.
-            trial.heal(&what);
-            trial.heal(&what);
+            trial.assert_recovers(&what);
+            trial.assert_recovers(&what);
             let keys: u32 = to.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).parse().expect("one");
             assert!(keys <= 14, "{what}: {keys} keys");
         }
@@ -190,50 +190,50 @@ fn image_stays_exact_while_its_slot_moves_key_by_key() {
 
 #[test]
 fn image_stays_exact_across_failovers_and_master_crashes() {
-    let (seed, trials) = times();
+    let (seed, trials) = seed_and_rounds();
     let mut rest = cluster();
     let slot = rest[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
     let slot: usize = slot.parse().expect("a slot");
     // Each node has a third of the slots.
     let owner = rest.remove((slot / 5_461).min(2));
     let follower = replica(&owner);
-    let judge = Judge::default();
+    let check = ImageCheck::default();
     // Only the node that will die is named, so the writer has to learn of the others.
     let all: Vec<&Server> = rest.iter().chain([&owner, &follower]).collect();
-    let mut trial = Trial::new(seed, &judge, &[&follower], &all);
+    let mut trial = Trial::new(seed, &check, &[&follower], &all);
     let mut pair = [owner, follower];
-    trial.heal("at the start");
+    trial.assert_recovers("at the start");
     let options = trial.options.clone();
-    beside(&judge, &options, || {
+    run_while_polling(&check, &options, || {
         let mut random = Random::new(seed);
         for round in 0..=trials {
             let what = format!("seed {seed}, handed over {round}");
-            trial.keep_while(&what, |_| {
+            trial.write_while(&what, |_| {
                 std::thread::sleep(Duration::from_millis(random.below(300)));
                 assert_eq!(pair[1].ask(&["CLUSTER", "FAILOVER"]), "OK");
                 until("the replica takes over", || pair[1].ask(&["ROLE"]).starts_with("master"));
                 until("the master follows", || pair[0].ask(&["ROLE"]).starts_with("slave"));
-                follows(&pair[0]);
-                known(&rest, &pair[1]);
+                wait_until_synced(&pair[0]);
+                wait_until_known(&rest, &pair[1]);
             });
             pair.reverse();
             let what = format!("seed {seed}, killed {round}");
-            let [dies, takes_over] = &mut pair;
-            trial.keep_while(&what, |failed| {
+            let [dying, takes_over] = &mut pair;
+            trial.write_while(&what, |failed| {
                 std::thread::sleep(Duration::from_millis(random.below(300)));
-                dies.kill();
+                dying.kill();
                 let before = failed.load(Ordering::SeqCst);
                 until("a writer gets no answer", || failed.load(Ordering::SeqCst) > before);
                 assert_eq!(may_take_over(takes_over, true), "OK");
                 until("the replica takes over", || takes_over.ask(&["ROLE"]).starts_with("master"));
                 assert_eq!(may_take_over(takes_over, false), "OK");
-                known(&rest, takes_over);
+                wait_until_known(&rest, takes_over);
             });
             let what = format!("seed {seed}, back {round}");
-            trial.keep_while(&what, |_| {
-                dies.again();
-                until("it follows", || dies.ask(&["ROLE"]).starts_with("slave"));
-                follows(dies);
+            trial.write_while(&what, |_| {
+                dying.restart();
+                until("it follows", || dying.ask(&["ROLE"]).starts_with("slave"));
+                wait_until_synced(dying);
             });
             pair.reverse();
         }
@@ -247,7 +247,7 @@ fn may_take_over(replica: &Server, may: bool) -> String {
 }
 
 /// Waits until the other nodes know the new master and the cluster is healthy.
-fn known(others: &[Server], master: &Server) {
+fn wait_until_known(others: &[Server], master: &Server) {
     let id = master.ask(&["CLUSTER", "MYID"]);
     until("the other nodes know", || {
         others.iter().all(|node| {

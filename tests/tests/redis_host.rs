@@ -16,10 +16,10 @@ use pricetime::{
     Delivery, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState, Settlement,
 };
 use pricetime_tests::load::{self, MARKET};
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::publishing::operator;
 use pricetime_tests::settle::books::copy;
+use pricetime_tests::wait::{TIMEOUT, until};
 
 fn open(folder: &std::path::Path, server: &Server) -> Host {
     load::open(Options { redis: Some(server.options()), ..Options::new(folder) })
@@ -37,7 +37,7 @@ fn epoch(host: &Host, next: &mut u64) {
 
 /// Returns `true` if Redis holds exactly the state of the host.
 fn is_exact(host: &Host, server: &Server) -> bool {
-    let mut link = Link::new(server.patient());
+    let mut link = Link::new(server.patient_options());
     let read = read_image(&mut link, &KeyNames::default().of(MARKET)).expect("a whole image");
     let whole = read.map(|read| EngineSnapshot {
         rules_version: read.rules,
@@ -49,7 +49,7 @@ fn is_exact(host: &Host, server: &Server) -> bool {
     whole.is_some_and(|state| state.digest() == host.digest())
 }
 
-fn catches_up(host: &Host, server: &Server) {
+fn wait_until_caught_up(host: &Host, server: &Server) {
     until("the image catches up", || is_exact(host, server));
     until("the status says so", || {
         let status = host.status().redis;
@@ -74,7 +74,7 @@ fn matching_continues_without_redis_and_the_image_catches_up() {
     let mut server = Server::start();
     let (host, mut next) = (open(folder.path(), &server), 0);
     epoch(&host, &mut next);
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     for round in 0..6 {
         // The server hangs, or it dies and comes back empty.
         let hangs = round % 2 == 0;
@@ -91,17 +91,17 @@ fn matching_continues_without_redis_and_the_image_catches_up() {
         if hangs {
             server.signal("CONT");
         } else {
-            server.again();
+            server.restart();
         }
-        catches_up(&host, &server);
+        wait_until_caught_up(&host, &server);
         epoch(&host, &mut next);
-        catches_up(&host, &server);
+        wait_until_caught_up(&host, &server);
         assert!(host.status().stopped.is_none());
     }
     // Here nothing checks the image between two epochs. The next epoch restores it.
     let _ = server.ask(&["FLUSHALL"]);
     epoch(&host, &mut next);
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     host.close().expect("a clean shutdown");
 }
 
@@ -113,7 +113,7 @@ fn host_closes_while_redis_hangs_and_the_next_host_has_a_higher_term() {
     for round in 0..4 {
         let host = open(folder.path(), &server);
         epoch(&host, &mut next);
-        catches_up(&host, &server);
+        wait_until_caught_up(&host, &server);
         let now = term(&server);
         assert!(now > last, "term {now} after {last}");
         last = now;
@@ -123,15 +123,15 @@ fn host_closes_while_redis_hangs_and_the_next_host_has_a_higher_term() {
             let begun = Instant::now();
             host.close().expect("a clean shutdown");
             // The host waits for a few seconds, but not for the server, which is still stopped.
-            assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+            assert!(begun.elapsed() < TIMEOUT, "{:?}", begun.elapsed());
             server.signal("CONT");
         } else {
             host.close().expect("a clean shutdown");
             // The data folder remembers which terms were used.
             let _ = server.ask(&["FLUSHALL"]);
         }
-        let kept = std::fs::read_to_string(folder.path().join("redis-term")).expect("the floor");
-        assert!(kept.trim().parse::<u64>().expect("a number") >= last, "{kept} and {last}");
+        let floor = std::fs::read_to_string(folder.path().join("redis-term")).expect("the floor");
+        assert!(floor.trim().parse::<u64>().expect("a number") >= last, "{floor} and {last}");
     }
 }
 
@@ -144,18 +144,18 @@ fn is_fenced(host: &Host) -> bool {
 fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
     // Waits long for answers: after a late answer a host would write again what Redis already has.
     let open = |folder: &Path| {
-        load::open(Options { redis: Some(server.patient()), ..Options::new(folder) })
+        load::open(Options { redis: Some(server.patient_options()), ..Options::new(folder) })
     };
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let older = open(one.path());
     epoch(&older, &mut 0);
-    catches_up(&older, server);
+    wait_until_caught_up(&older, server);
     older.close().expect("a clean shutdown");
     copy(one.path(), two.path());
     let older = open(one.path());
-    catches_up(&older, server);
+    wait_until_caught_up(&older, server);
     let newer = open(two.path());
-    catches_up(&newer, server);
+    wait_until_caught_up(&newer, server);
     epoch(&older, &mut 1_000);
     until("the older host is fenced", || is_fenced(&older));
     ([one, two], [older, newer])
@@ -188,12 +188,12 @@ fn fenced_host_writes_again_only_when_the_claim_is_free() {
     until("it reads the claim", || claims(|it| it.writer.is_empty()));
     assert!(!is_exact(&older, &server));
     let _ = server.ask(&["FLUSHALL"]);
-    catches_up(&older, &server);
+    wait_until_caught_up(&older, &server);
     until("the claim is free", || !is_fenced(&older));
     server.kill();
     epoch(&older, &mut next);
-    server.again();
-    catches_up(&older, &server);
+    server.restart();
+    wait_until_caught_up(&older, &server);
     older.close().expect("a clean shutdown");
     assert!(Host::open(Options::new(_folders[0].path())).is_ok());
 }
@@ -205,12 +205,12 @@ fn host_that_took_over_yields_to_the_live_host_that_replaced_it() {
     let (mut older_next, mut newer_next) = (3_000, 4_000);
     for _ in 0..2 {
         let _ = server.ask(&["FLUSHALL"]);
-        catches_up(&older, &server);
+        wait_until_caught_up(&older, &server);
         until("the claim is free", || !is_fenced(&older));
         epoch(&older, &mut older_next);
-        catches_up(&older, &server);
+        wait_until_caught_up(&older, &server);
         epoch(&newer, &mut newer_next);
-        catches_up(&newer, &server);
+        wait_until_caught_up(&newer, &server);
         epoch(&older, &mut older_next);
         until("the older host is fenced", || is_fenced(&older));
         assert!(is_exact(&newer, &server), "the newer host's image is unchanged");
@@ -227,21 +227,21 @@ fn older_of_two_hosts_is_fenced_and_keeps_matching() {
     let (mut older_next, mut newer_next) = (0, 1_000);
     let older = open(one.path(), &server);
     epoch(&older, &mut older_next);
-    catches_up(&older, &server);
+    wait_until_caught_up(&older, &server);
     older.close().expect("a clean shutdown");
     // Simulates an operator who starts a copy of the folder beside it.
     copy(one.path(), two.path());
     let older = open(one.path(), &server);
-    catches_up(&older, &server);
+    wait_until_caught_up(&older, &server);
     let newer = open(two.path(), &server);
     epoch(&newer, &mut newer_next);
-    catches_up(&newer, &server);
+    wait_until_caught_up(&newer, &server);
     for _ in 0..3 {
         epoch(&older, &mut older_next);
         until("the older host is fenced", || is_fenced(&older));
         assert!(is_exact(&newer, &server), "the newer host's image is unchanged");
         epoch(&newer, &mut newer_next);
-        catches_up(&newer, &server);
+        wait_until_caught_up(&newer, &server);
     }
     operator(&older, Action::CancelAll { account: None, side: None });
     operator(&older, Action::SetPhase(Phase::Closed));
@@ -252,9 +252,9 @@ fn older_of_two_hosts_is_fenced_and_keeps_matching() {
 }
 
 /// An outlet that is full and accepts no delivery.
-struct Full;
+struct FullOutlet;
 
-impl Outlet for Full {
+impl Outlet for FullOutlet {
     fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
         Err(NotDelivered::Later(String::from("full")))
     }
@@ -268,25 +268,25 @@ fn host_closes_even_if_redis_never_answers() {
     let redis = RedisOptions { connect: hour, control: hour, bulk: hour, ..server.options() };
     let ledger = redis.clone();
     let make = Box::new(move || Ok(Box::new(RedisLedger::new(ledger.clone())) as Box<dyn Ledger>));
-    let delivery = Some(Delivery::to(Full));
+    let delivery = Some(Delivery::to(FullOutlet));
     let settlement = Settlement { delivery, ..Settlement::new(make) };
     let redis = RedisOptions { publish: Some(Publish::default()), ..redis };
     let options =
         Options { redis: Some(redis), settlement: Some(settlement), ..Options::new(folder.path()) };
     let (host, mut next) = (load::open(options), 0);
     epoch(&host, &mut next);
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     server.signal("STOP");
     epoch(&host, &mut next);
     let durable = host.status().durable;
-    let ends = std::thread::spawn(move || host.close());
-    until("it ends", || ends.is_finished());
-    ends.join().expect("no panic").expect("a clean shutdown");
+    let closer = std::thread::spawn(move || host.close());
+    until("it ends", || closer.is_finished());
+    closer.join().expect("no panic").expect("a clean shutdown");
     // The next start catches up on what was left out.
     server.signal("CONT");
     let host = open(folder.path(), &server);
     assert_eq!(host.status().durable, durable);
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     host.close().expect("a clean shutdown");
 }
 
@@ -295,18 +295,18 @@ fn host_finds_and_repairs_an_edited_image() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start();
     let verify = Some(Duration::from_millis(1));
-    let redis = Some(RedisOptions { verify, ..server.patient() });
+    let redis = Some(RedisOptions { verify, ..server.patient_options() });
     let host = Host::open(Options { redis, ..Options::new(folder.path()) }).expect("a host");
     load::open_market(&host);
     let mut next = 0;
     epoch(&host, &mut next);
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     assert_eq!(host.status().redis.differs, []);
     let edit = "local f = redis.call('HKEYS', KEYS[1])[1]; redis.call('HSET', KEYS[1], f, 'x')";
     let _ = server.ask(&["EVAL", edit, "1", "pricetime:dev:{1}:orders"]);
     until("it is found", || host.status().redis.differs == [MARKET]);
     epoch(&host, &mut next);
     until("it is repaired", || host.status().redis.differs.is_empty());
-    catches_up(&host, &server);
+    wait_until_caught_up(&host, &server);
     host.close().expect("a clean shutdown");
 }

@@ -5,14 +5,14 @@ use pricetime::engine::{Action, EpochNumber};
 use pricetime::{Host, Options};
 use pricetime_tests::load::{done, operator, spec};
 use pricetime_tests::metrics_recorder::MetricsRecorder;
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
+use pricetime_tests::wait::until;
 
 #[test]
 fn redis_writes_bytes_errors_and_connections_are_counted() {
     let recorder = MetricsRecorder::install();
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
+    let options = Options { redis: Some(server.patient_options()), ..Options::new(folder.path()) };
     let host = Host::open(options).expect("a host");
     let say = |action| done(&host, operator(action));
     say(Action::AddMarket(spec()));
@@ -30,7 +30,7 @@ fn redis_writes_bytes_errors_and_connections_are_counted() {
     let made = recorder.count("pricetime_redis_connections_total");
     server.kill();
     until("errors are counted", || recorder.count("pricetime_redis_errors_total") > 0);
-    server.again();
+    server.restart();
     until("the end of an outage is counted", || {
         recorder.count("pricetime_redis_recoveries_total") == 1
     });

@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 
 use pricetime::engine::{Action, EpochNumber, MarketId, Sequence};
 use pricetime::persistence::redis::{
-    KeyNames, Link, ReadImage, Trades, Whole, read_image, read_markets, read_whole,
-    scores_hold_after,
+    AllImages, KeyNames, Link, ReadImage, Trades, read_all_images, read_image, read_markets,
+    scores_are_exact_after,
 };
 use pricetime::{Draft, Host, OpenError, Options, Policy, Refused, Stopped};
-use pricetime_tests::alone::{Course, Still};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET, open, operator};
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
+use pricetime_tests::redis_only::{FixedClock, ReferenceRun};
+use pricetime_tests::wait::{TIMEOUT, until};
 
 fn options(server: &Server) -> Options {
     Options {
-        clock: Some(Box::new(Still)),
+        clock: Some(Box::new(FixedClock)),
         trades_epochs: u64::MAX,
         ..Options::redis_only(server.options())
     }
@@ -59,24 +59,28 @@ fn read(server: &Server, market: MarketId) -> Option<ReadImage> {
 }
 
 /// All images.
-fn whole(server: &Server) -> Option<Whole> {
-    read_whole(&mut Link::new(server.options()), &KeyNames::default()).expect("whole images")
+fn whole(server: &Server) -> Option<AllImages> {
+    read_all_images(&mut Link::new(server.options()), &KeyNames::default()).expect("whole images")
 }
 
 /// Checks every image against what it may contain.
-fn judge(server: &Server, course: &mut Course, go_on: impl FnOnce(&mut Course, Sequence)) {
+fn check(
+    server: &Server,
+    reference: &mut ReferenceRun,
+    advance: impl FnOnce(&mut ReferenceRun, Sequence),
+) {
     let mut link = Link::new(server.options());
     let markets = read_markets(&mut link, &KeyNames::default()).expect("the markets");
     let images: Vec<_> = markets.into_iter().filter_map(|market| read(server, market)).collect();
     let last = images.iter().map(|image| image.sequence).max().unwrap_or_default();
-    go_on(course, last);
+    advance(reference, last);
     for image in images {
-        course.judge(&image.state, &image.trades.unwrap_or_default());
+        reference.check(&image.state, &image.trades.unwrap_or_default());
     }
 }
 
-/// Runs the process for `lives` and kills it. Returns the last command that was answered.
-fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
+/// Runs the process for `lifetime` and kills it. Returns the last command that was answered.
+fn run(server: &Server, seed: u64, first: u64, lifetime: Duration) -> Option<u64> {
     let mut victim = Command::new(env!("CARGO_BIN_EXE_fleeting"))
         .args([server.url(), seed.to_string(), first.to_string()])
         .stdout(Stdio::piped())
@@ -87,7 +91,7 @@ fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
         let lines = out.lines().map_while(Result::ok);
         lines.filter_map(|line| line.parse().ok()).last()
     });
-    std::thread::sleep(lives);
+    std::thread::sleep(lifetime);
     assert_eq!(
         victim.try_wait().expect("its status can be read"),
         None,
@@ -103,11 +107,12 @@ fn kill_loses_only_the_open_epoch() {
     let (kills, seed) = (number("PRICETIME_KILLS", 16), number("PRICETIME_SEED", 1));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let (server, mut random) = (Server::start(), Random::new(seed));
-    let (mut told, mut stood, mut trades) = (0, 0, 0);
+    let (mut answered, mut stored, mut trades) = (0, 0, 0);
     // A busy machine needs more kills and longer runs until enough was answered and stored.
-    let came = |told, stood, trades| told > 1_000 && stood > 1_000 && trades > 100;
+    let covered_enough =
+        |answered, stored, trades| answered > 1_000 && stored > 1_000 && trades > 100;
     for kill in 0..20 * kills {
-        if kill >= kills && came(told, stood, trades) {
+        if kill >= kills && covered_enough(answered, stored, trades) {
             break;
         }
         if kill % 4 == 0 {
@@ -116,20 +121,20 @@ fn kill_loses_only_the_open_epoch() {
         let before = whole(&server);
         let history = before.as_ref().map(|whole| whole.history.clone());
         let from = before.as_ref().map_or(0, |whole| whole.state.last_sequence.0);
-        let mut course = Course::new(before, 10_000);
+        let mut reference = ReferenceRun::new(before, 10_000);
         let first = kill.wrapping_mul(1_000) / 3;
-        let lives = Duration::from_millis(random.within(30, 199));
-        let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
-        told += run(&server, seed, first, lives).map_or(0, |last| last - from);
-        judge(&server, &mut course, |course, last| course.until(last, seed, first));
+        let lifetime = Duration::from_millis(random.within(30, 199));
+        let lifetime = lifetime * u32::try_from(1 + kill / kills).expect("at most 20");
+        answered += run(&server, seed, first, lifetime).map_or(0, |last| last - from);
+        check(&server, &mut reference, |reference, last| reference.until(last, seed, first));
         if let Some(after) = whole(&server) {
             assert!(history.is_none_or(|history| history == after.history), "one history");
-            stood += after.state.last_sequence.0 - from;
+            stored += after.state.last_sequence.0 - from;
             trades += after.trades.values().map(Trades::len).sum::<usize>();
         }
     }
-    eprintln!("{told} answered, {stood} in all were in Redis, {trades} trades");
-    assert!(came(told, stood, trades), "the trials covered enough");
+    eprintln!("{answered} answered, {stored} in all were in Redis, {trades} trades");
+    assert!(covered_enough(answered, stored, trades), "the trials covered enough");
 }
 
 #[test]
@@ -142,43 +147,43 @@ fn takeover_starts_at_an_epoch_close_and_continues_identically() {
         let _ = server.ask(&["FLUSHALL"]);
         let day = day(seed.wrapping_add(trial));
         let options = || Options { markets_max: day.markets_max, ..options(&server) };
-        let mut course = Course::new(None, day.markets_max);
+        let mut reference = ReferenceRun::new(None, day.markets_max);
         let mut host = Host::open(options()).expect("a host");
         for (at, command) in (1..).zip(&day.commands) {
             let pricetime::engine::Command {
                 market, account, operator, request, mut action, ..
             } = *command;
             if let (Action::CloseEpoch { number }, Some(book)) =
-                (&mut action, course.engine().market(market))
+                (&mut action, reference.engine().market(market))
             {
                 *number = book.head().epoch;
             }
-            if !scores_hold_after(&action) {
+            if !scores_are_exact_after(&action) {
                 continue;
             }
             let draft = Draft { market, account, operator, request, action, session: None };
-            assert_eq!(submit(&host, draft), course.carry_out(draft), "command {at}");
+            assert_eq!(submit(&host, draft), reference.carry_out(draft), "command {at}");
             if at % 400 == 0 {
                 let next = Host::open(options()).expect("the next host");
                 let found = whole(&server);
-                judge(&server, &mut course, |_, _| ());
-                let had = host.view(MARKET, 0).is_some();
+                check(&server, &mut reference, |_, _| ());
+                let had_market = host.view(MARKET, 0).is_some();
                 let end = host.close();
-                assert!(end.is_err() || !had, "another host owns the image now");
+                assert!(end.is_err() || !had_market, "another host owns the image now");
                 host = next;
-                course = Course::new(found, day.markets_max);
-                assert_eq!(host.digest(), course.state().digest(), "the state in Redis");
+                reference = ReferenceRun::new(found, day.markets_max);
+                assert_eq!(host.digest(), reference.state().digest(), "the state in Redis");
                 takeovers += 1;
             } else if at % 150 == 0 {
                 // Closes the host in order, in the middle of an epoch.
                 host.close().expect("Redis takes the last state");
                 let found = whole(&server);
                 let state = found.as_ref().map(|found| found.state.markets.clone());
-                assert_eq!(state.unwrap_or_default(), course.state().markets);
+                assert_eq!(state.unwrap_or_default(), reference.state().markets);
                 // A host that never had a market leaves nothing behind.
-                course = Course::new(found, day.markets_max);
+                reference = ReferenceRun::new(found, day.markets_max);
                 host = Host::open(options()).expect("a host");
-                assert_eq!(host.digest(), course.state().digest(), "the state at the end");
+                assert_eq!(host.digest(), reference.state().digest(), "the state at the end");
                 ends += 1;
             }
         }
@@ -240,7 +245,7 @@ fn start_and_clean_close_need_redis() {
     assert!(matches!(refused, OpenError::StateUnreadable(_)), "{refused}");
     let lost = host.close().expect_err("the open epoch is lost");
     assert!(matches!(lost, Stopped::Redis(_)), "{lost}");
-    server.again();
+    server.restart();
     assert_eq!(Host::open(options(&server)).expect("a new history").start().snapshot, 0);
     let neither = Options { redis: None, ..options(&server) };
     assert!(matches!(Host::open(neither), Err(OpenError::NoSingleStore)));
@@ -260,7 +265,7 @@ fn trades_queue_for_redis_up_to_a_limit() {
     let (mut closed, begun) = (Vec::new(), Instant::now());
     let full = |number| host.submit(load::draft(7, number)).err() == Some(Refused::Busy);
     while !full(next) {
-        assert!(begun.elapsed() < PATIENCE, "there are trades");
+        assert!(begun.elapsed() < TIMEOUT, "there are trades");
         next += 1;
         if next % 40 == 0 {
             closed.push(close_epoch(&host));
@@ -275,8 +280,8 @@ fn trades_queue_for_redis_up_to_a_limit() {
     until("there is space again", || !full(next));
     // An earlier epoch may make room before Redis has the last one.
     let last = *closed.last().expect("epochs");
-    let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > last);
-    until("everything is in Redis", stands);
+    let is_stored = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > last);
+    until("everything is in Redis", is_stored);
     let image = read(&server, MARKET).expect("an image");
     let trades = image.trades.expect("its trades");
     let mut epochs: BTreeMap<EpochNumber, usize> = BTreeMap::new();
@@ -293,8 +298,8 @@ fn trades_queue_for_redis_up_to_a_limit() {
     for _ in 0..5 {
         trade(&host, &mut next, 30);
         let epoch = close_epoch(&host);
-        let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > epoch);
-        until("it is in Redis", stands);
+        let is_stored = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > epoch);
+        until("it is in Redis", is_stored);
     }
     host.close().expect("a clean shutdown");
     let image = read(&server, MARKET).expect("an image");

@@ -15,17 +15,17 @@ use pricetime::persistence::redis::stream::Publish;
 use pricetime::{Host, OpenError, Options, Policy, Retention};
 use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::log::lines_with;
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, publishing, until_ill,
+    check_streams, epoch, is_degraded, open, publishing, wait_until_degraded, wait_until_published,
 };
-use pricetime_tests::redis::raw::Raw;
-use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
+use pricetime_tests::redis::raw::RawConnection;
+use pricetime_tests::redis::streams::{KEYS, StreamEntry, check, expected, groups, stored_entries};
+use pricetime_tests::wait::until;
 use serde_json::Value;
 
 /// The accounts of the load, and the beginning of all its order ids for this seed.
-fn nobody(seed: u64) -> Vec<String> {
+fn private_ids(seed: u64) -> Vec<String> {
     let accounts = (10_u128..15).map(|account| format!("{account:032x}"));
     let orders = std::iter::once(format!("{:016x}", u128::from(seed)));
     let hyphened = |hex: String| match hex.len() {
@@ -43,19 +43,20 @@ fn public_entries_name_no_account_or_order() {
     for _ in 0..3 {
         epoch(&host, seed, &mut next, 500);
     }
-    caught_up(&host);
-    let _ = hold("public", folder.path(), server.port);
-    let [trades, orders, epochs] = KEYS.map(|key| stored(server.port, key));
-    let names = nobody(seed);
-    let named = |entry: &&Told| names.iter().any(|it| entry.says.values().any(|v| v.contains(it)));
+    wait_until_published(&host);
+    let _ = check_streams("public", folder.path(), server.port);
+    let [trades, orders, epochs] = KEYS.map(|key| stored_entries(server.port, key));
+    let names = private_ids(seed);
+    let named =
+        |entry: &&StreamEntry| names.iter().any(|it| entry.fields.values().any(|v| v.contains(it)));
     assert!(trades.iter().find(named).is_none() && epochs.iter().find(named).is_none());
     assert!(
         orders.iter().filter(|it| !it.is_marker()).all(|it| named(&it)),
         "orders name an account"
     );
-    let fields = |entries: &[Told]| {
-        let told = entries.iter().filter(|it| !it.is_marker());
-        told.flat_map(|it| it.says.keys().cloned()).collect::<BTreeSet<_>>()
+    let fields = |entries: &[StreamEntry]| {
+        let published = entries.iter().filter(|it| !it.is_marker());
+        published.flat_map(|it| it.fields.keys().cloned()).collect::<BTreeSet<_>>()
     };
     let shared = ["event", "market", "symbol", "epoch", "sequence", "timestamp", "history"];
     let trade = ["number", "trade", "price", "quantity", "notional", "taker_side"];
@@ -69,16 +70,18 @@ fn public_entries_name_no_account_or_order() {
 
 /// Collects the messages in all channels of this server, each with its channel.
 fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let mut raw = Raw::connect(port).expect("the server answers");
+    let messages = Arc::new(Mutex::new(Vec::new()));
+    let mut raw = RawConnection::connect(port).expect("the server answers");
     let _ = raw.ask(&["PSUBSCRIBE", "*"]).expect("an answer");
-    let into = Arc::clone(&heard);
+    let into = Arc::clone(&messages);
     std::thread::spawn(move || {
         loop {
-            match raw.hear() {
-                Ok(said) if said.len() == 4 => {
-                    let message = serde_json::from_str(&said[3]).expect("a message is JSON");
-                    into.lock().expect("the lock is not poisoned").push((said[2].clone(), message));
+            match raw.receive() {
+                Ok(received) if received.len() == 4 => {
+                    let message = serde_json::from_str(&received[3]).expect("a message is JSON");
+                    into.lock()
+                        .expect("the lock is not poisoned")
+                        .push((received[2].clone(), message));
                 }
                 Ok(_) => {}
                 // A timeout is no reason to stop; the end of the connection is.
@@ -87,55 +90,56 @@ fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
             }
         }
     });
-    heard
+    messages
 }
 
 /// An entry in the form of a message.
-fn message(entry: &Told) -> Value {
+fn message(entry: &StreamEntry) -> Value {
     let (sequence, number) = entry.id;
-    let says = entry.says.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
+    let fields = entry.fields.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
     let id = (String::from("id"), Value::from(format!("{sequence}-{number}")));
-    Value::Object(says.chain([id]).collect())
+    Value::Object(fields.chain([id]).collect())
 }
 
 #[test]
 fn channels_carry_the_same_entries_as_the_streams() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let heard = listen(server.port);
+    let messages = listen(server.port);
     let (seed, mut next) = (5, 0);
     for _ in 0..3 {
         let host = open(folder.path(), publishing(server.port));
         epoch(&host, seed, &mut next, 300);
-        caught_up(&host);
+        wait_until_published(&host);
         host.close().expect("a clean shutdown");
     }
     let [trades, orders, epochs] = KEYS.map(|key| {
-        let entries = stored(server.port, key);
+        let entries = stored_entries(server.port, key);
         entries.into_iter().filter(|it| !it.is_marker()).collect::<Vec<_>>()
     });
-    let all = |heard: &[(String, Value)], channel: &str| -> Vec<Value> {
-        let own = heard.iter().filter(|(name, _)| name == channel);
+    let all = |messages: &[(String, Value)], channel: &str| -> Vec<Value> {
+        let own = messages.iter().filter(|(name, _)| name == channel);
         own.map(|(_, message)| message.clone()).collect()
     };
     let (public, traded) = (trades.len() + epochs.len(), 2 * trades.len());
     until("every message is received", || {
-        heard.lock().expect("the lock is not poisoned").len() == public + orders.len() + traded
+        messages.lock().expect("the lock is not poisoned").len() == public + orders.len() + traded
     });
-    let heard = heard.lock().expect("the lock is not poisoned").clone();
-    let market = all(&heard, "pricetime:dev:market:events");
+    let messages = messages.lock().expect("the lock is not poisoned").clone();
+    let market = all(&messages, "pricetime:dev:market:events");
     for (entries, is_trade) in [(&trades, true), (&epochs, false)] {
-        let told = market.iter().filter(|it| (it["event"] == "traded") == is_trade);
-        assert!(told.eq(entries.iter().map(message).collect::<Vec<_>>().iter()));
+        let published = market.iter().filter(|it| (it["event"] == "traded") == is_trade);
+        assert!(published.eq(entries.iter().map(message).collect::<Vec<_>>().iter()));
     }
     for account in 10_u128..15 {
         let account = format!("00000000-0000-0000-0000-{account:012x}");
-        let own: Vec<&Told> = orders.iter().filter(|it| it.says("account") == account).collect();
-        let said = all(&heard, &format!("pricetime:dev:orders:{account}"));
-        assert_eq!(said, own.iter().map(|it| message(it)).collect::<Vec<_>>());
-        let said = all(&heard, &format!("pricetime:dev:trades:{account}"));
-        let own = own.into_iter().filter(|it| it.says("event") == "traded");
-        assert_eq!(said, own.map(message).collect::<Vec<_>>());
-        assert!(!said.is_empty());
+        let own: Vec<&StreamEntry> =
+            orders.iter().filter(|it| it.fields("account") == account).collect();
+        let received = all(&messages, &format!("pricetime:dev:orders:{account}"));
+        assert_eq!(received, own.iter().map(|it| message(it)).collect::<Vec<_>>());
+        let received = all(&messages, &format!("pricetime:dev:trades:{account}"));
+        let own = own.into_iter().filter(|it| it.fields("event") == "traded");
+        assert_eq!(received, own.map(message).collect::<Vec<_>>());
+        assert!(!received.is_empty());
     }
 }
 
@@ -145,15 +149,15 @@ fn alerts_report_failures_to_operators() {
     let mut next = 0;
     let host = open(folder.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 20);
-    caught_up(&host);
+    wait_until_published(&host);
     server.kill();
     epoch(&host, 1, &mut next, 20);
-    until("the host notices", || is_ill(&host));
-    server.again();
-    let heard = listen(server.port);
+    until("the host notices", || is_degraded(&host));
+    server.restart();
+    let messages = listen(server.port);
     until("the alert is received", || {
-        let heard = heard.lock().expect("the lock is not poisoned");
-        let alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
+        let messages = messages.lock().expect("the lock is not poisoned");
+        let alerts = messages.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
         alerts.into_iter().any(|(_, it)| it["alert"] == "events_well")
     });
 }
@@ -161,10 +165,10 @@ fn alerts_report_failures_to_operators() {
 #[test]
 fn alerts_report_a_fenced_market_and_its_end() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let heard = listen(server.port);
-    let hears = |alert: &str| {
-        let heard = heard.lock().expect("the lock is not poisoned");
-        let mut alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
+    let messages = listen(server.port);
+    let has_alert = |alert: &str| {
+        let messages = messages.lock().expect("the lock is not poisoned");
+        let mut alerts = messages.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
         alerts.any(|(_, it)| it["alert"] == alert)
     };
     let metadata = "pricetime:dev:{1}:metadata";
@@ -176,13 +180,13 @@ fn alerts_report_a_fenced_market_and_its_end() {
     let _ = server.ask(&[&["HSET", metadata][..], &claim].concat());
     // The streams are claimed too, and alerts are still published.
     for stream in ["trades", "orders", "epochs"] {
-        let beside = format!("pricetime:dev:published:{{pricetime:dev:stream:{stream}}}");
-        let _ = server.ask(&[&["HSET", &beside][..], &claim].concat());
+        let published_key = format!("pricetime:dev:published:{{pricetime:dev:stream:{stream}}}");
+        let _ = server.ask(&[&["HSET", &published_key][..], &claim].concat());
     }
     epoch(&host, 1, &mut next, 20);
-    until("the alerts are received", || hears("fenced") && hears("events_fenced"));
+    until("the alerts are received", || has_alert("fenced") && has_alert("events_fenced"));
     let _ = server.ask(&["DEL", metadata]);
-    until("the alert is received", || hears("unfenced"));
+    until("the alert is received", || has_alert("unfenced"));
 }
 
 #[test]
@@ -196,7 +200,7 @@ fn markers_are_logged_at_most_once_a_minute() {
     let (host, begun, mut next) = (open(folder.path(), redis), Instant::now(), 0);
     for _ in 0..5 {
         epoch(&host, 1, &mut next, 20);
-        caught_up(&host);
+        wait_until_published(&host);
         // Simulates an eviction by the server.
         let _ = server.ask(&["DEL", "evicted:dev:stream:trades"]);
         until("the stream begins again", || {
@@ -211,7 +215,7 @@ fn markers_are_logged_at_most_once_a_minute() {
     assert!(lines().count() <= 1 + minutes, "{:?}", lines().collect::<Vec<_>>());
 }
 
-fn keeping(port: u16, keep: u64) -> RedisOptions {
+fn publishing_up_to(port: u16, keep: u64) -> RedisOptions {
     let publish = Some(Publish { keep, ..Publish::default() });
     RedisOptions { publish, ..publishing(port) }
 }
@@ -220,36 +224,37 @@ fn keeping(port: u16, keep: u64) -> RedisOptions {
 fn stream_is_trimmed_to_its_limit_and_rebuilt_to_the_same_length() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut next = 0;
-    let host = open(folder.path(), keeping(server.port, 200));
+    let host = open(folder.path(), publishing_up_to(server.port, 200));
     for _ in 0..4 {
         epoch(&host, 2, &mut next, 1_000);
     }
-    caught_up(&host);
+    wait_until_published(&host);
     for (key, expected) in KEYS.iter().zip(expected(&groups(folder.path()))) {
-        let stored = stored(server.port, key);
-        assert!(stored.len() <= 400, "{key}: {}", stored.len());
-        let skipped = expected.len() - stored.iter().filter(|it| !it.is_marker()).count();
-        let kept: Vec<_> = stored.iter().filter(|it| !it.is_marker()).map(|it| it.id).collect();
+        let stored_entries = stored_entries(server.port, key);
+        assert!(stored_entries.len() <= 400, "{key}: {}", stored_entries.len());
+        let skipped = expected.len() - stored_entries.iter().filter(|it| !it.is_marker()).count();
+        let kept: Vec<_> =
+            stored_entries.iter().filter(|it| !it.is_marker()).map(|it| it.id).collect();
         assert!(expected[skipped..].iter().map(|it| it.id).eq(kept), "{key}: its end");
     }
     let durable = host.status().durable.0;
     let _ = server.ask(&["DEL", KEYS[0]]);
     until("the stream begins again", || server.ask(&["XLEN", KEYS[0]]) != "0");
-    caught_up(&host);
+    wait_until_published(&host);
     let expected = &expected(&groups(folder.path()))[0];
-    let markers = judge("anew", &stored(server.port, KEYS[0]), expected);
-    assert_eq!(markers[0].says("sequence"), (durable - 199).to_string());
+    let markers = check("anew", &stored_entries(server.port, KEYS[0]), expected);
+    assert_eq!(markers[0].fields("sequence"), (durable - 199).to_string());
 }
 
 /// Checks each stream against the groups in `buffer`. Returns the markers in each.
-fn judge_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<Told>> {
+fn judge_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<StreamEntry>> {
     let expected = expected(&buffer.groups());
     let each = KEYS.iter().zip(&expected);
-    each.map(|(key, expected)| judge(what, &stored(port, key), expected)).collect()
+    each.map(|(key, expected)| check(what, &stored_entries(port, key), expected)).collect()
 }
 
 /// A host whose journal drops what snapshots do not need.
-fn thrifty(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> Host {
+fn open_truncating(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> Host {
     let options = Options {
         redis,
         retention: Retention::Snapshots,
@@ -261,8 +266,8 @@ fn thrifty(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> 
 }
 
 fn oldest(folder: &Path) -> Sequence {
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
-    look.segments().expect("a journal")[0].first
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
+    folder_reader.segments().expect("a journal")[0].first
 }
 
 /// Runs epochs until a newer snapshot is kept, this many times.
@@ -281,9 +286,9 @@ fn journal_keeps_exactly_the_unpublished_commands() {
     // Creates a folder with a market.
     drop(open(folder.path(), publishing(server.port)));
     *buffer.groups() = groups(folder.path());
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
+    let host = open_truncating(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 2);
-    caught_up(&host);
+    wait_until_published(&host);
     let published = host.status().redis.events.expect("published").through;
     server.kill();
     // The journal learns what it may drop after a snapshot while the next two epochs are written.
@@ -291,32 +296,32 @@ fn journal_keeps_exactly_the_unpublished_commands() {
     assert!(oldest(folder.path()) <= published, "unpublished commands are kept");
     // The end of the process does not drop it, and neither does a process that never reaches Redis.
     host.close().expect("a clean shutdown");
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
+    let host = open_truncating(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
     assert!(oldest(folder.path()) <= published, "unpublished commands are kept");
-    server.again();
-    caught_up(&host);
+    server.restart();
+    wait_until_published(&host);
     let markers = judge_all(&buffer, "after an outage", server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
     until("published commands are dropped", || {
         snapshots(&host, &mut next, 1);
         oldest(folder.path()) > published
     });
-    caught_up(&host);
+    wait_until_published(&host);
     host.close().expect("a clean shutdown");
     // Publishes nothing for a while. What has left the journal cannot be published, and a marker says so.
-    let host = thrifty(folder.path(), None, &buffer);
+    let host = open_truncating(folder.path(), None, &buffer);
     let unpublished = host.status().durable;
     until("unneeded commands are dropped", || {
         snapshots(&host, &mut next, 1);
         oldest(folder.path()) > unpublished
     });
     host.close().expect("a clean shutdown");
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
+    let host = open_truncating(folder.path(), Some(publishing(server.port)), &buffer);
     epoch(&host, 3, &mut next, 100);
-    caught_up(&host);
+    wait_until_published(&host);
     for markers in judge_all(&buffer, "after a gap", server.port) {
-        let reasons: Vec<_> = markers.iter().map(|it| it.says("reason")).collect();
+        let reasons: Vec<_> = markers.iter().map(|it| it.fields("reason")).collect();
         assert!(reasons.last() == Some(&"gap"), "{markers:?}");
     }
 }
@@ -336,17 +341,17 @@ fn journal_older_than_the_stream_publishes_nothing() {
     copy(folder.path(), older.path());
     let host = open(folder.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 200);
-    caught_up(&host);
+    wait_until_published(&host);
     host.close().expect("a clean shutdown");
-    let before = KEYS.map(|key| stored(server.port, key));
+    let before = KEYS.map(|key| stored_entries(server.port, key));
     // Simulates an operator who restores an older copy.
     let host = open(older.path(), publishing(server.port));
     epoch(&host, 9, &mut next, 500);
-    until_ill(&host, "the journal ended with");
-    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "it is unchanged");
+    wait_until_degraded(&host, "the journal ended with");
+    assert_eq!(KEYS.map(|key| stored_entries(server.port, key)), before, "it is unchanged");
     let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
-    caught_up(&host);
-    let markers = hold("anew", older.path(), server.port);
+    wait_until_published(&host);
+    let markers = check_streams("anew", older.path(), server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
 }
 
@@ -365,17 +370,17 @@ fn stream_of_another_history_is_not_continued() {
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let host = open(one.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 200);
-    caught_up(&host);
+    wait_until_published(&host);
     host.close().expect("a clean shutdown");
     without_images(&server);
-    let before = KEYS.map(|key| stored(server.port, key));
+    let before = KEYS.map(|key| stored_entries(server.port, key));
     let host = open(two.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 500);
-    until_ill(&host, "of history");
-    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "it is unchanged");
+    wait_until_degraded(&host, "of history");
+    assert_eq!(KEYS.map(|key| stored_entries(server.port, key)), before, "it is unchanged");
     let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
-    caught_up(&host);
-    let _ = hold("anew", two.path(), server.port);
+    wait_until_published(&host);
+    let _ = check_streams("anew", two.path(), server.port);
 }
 
 #[test]
@@ -383,16 +388,16 @@ fn new_history_continues_above_the_published_sequence() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (buffer, mut next) = (GroupBuffer::default(), 0);
     drop(open(folder.path(), publishing(server.port)));
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
+    let host = open_truncating(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
-    caught_up(&host);
-    let (told, old) = (host.status().durable, host.start().history.clone());
+    wait_until_published(&host);
+    let (published, old) = (host.status().durable, host.start().history.clone());
     host.close().expect("a clean shutdown");
     // Simulates a disk that has lost the journal and the newest snapshot.
-    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
-    std::fs::remove_dir_all(look.journal_folder()).expect("the journal");
-    let kept = look.snapshots().list().expect("snapshots");
-    let newest = look.snapshots().path(*kept.last().expect("one"));
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    std::fs::remove_dir_all(folder_reader.journal_folder()).expect("the journal");
+    let kept = folder_reader.snapshots().list().expect("snapshots");
+    let newest = folder_reader.snapshots().path(*kept.last().expect("one"));
     std::fs::remove_file(newest).expect("the newest snapshot");
     let buffer = GroupBuffer::default();
     let options = Options {
@@ -404,21 +409,21 @@ fn new_history_continues_above_the_published_sequence() {
     let host = Host::open(options).expect("a host");
     assert_eq!(host.start().lost.as_ref(), Some(&old));
     epoch(&host, 4, &mut next, 100);
-    caught_up(&host);
+    wait_until_published(&host);
     for (key, expected) in KEYS.iter().zip(&expected(&buffer.groups())) {
-        let entries = stored(server.port, key);
-        let fresh = entries.iter().position(|it| it.says("reason") == "history");
+        let entries = stored_entries(server.port, key);
+        let fresh = entries.iter().position(|it| it.fields("reason") == "history");
         let (before, after) = entries.split_at(fresh.expect("a marker"));
-        assert!(before.iter().all(|it| it.id.0 <= told.0 && it.says("history") == old));
-        let markers = judge("the new history", after, expected);
-        assert_eq!((markers.len(), markers[0].says("before")), (1, old.as_str()));
-        assert_eq!(markers[0].says("sequence"), (told.0 + 1).to_string());
+        assert!(before.iter().all(|it| it.id.0 <= published.0 && it.fields("history") == old));
+        let markers = check("the new history", after, expected);
+        assert_eq!((markers.len(), markers[0].fields("before")), (1, old.as_str()));
+        assert_eq!(markers[0].fields("sequence"), (published.0 + 1).to_string());
     }
     // No number is published for two different things.
-    let [trades, _, epochs] = KEYS.map(|key| stored(server.port, key));
-    let numbers = |entries: &[Told], event: &str| {
-        let of = entries.iter().filter(|it| !it.is_marker() && it.says("event") == event);
-        of.map(|it| it.says("number").parse().expect("a number")).collect::<Vec<u64>>()
+    let [trades, _, epochs] = KEYS.map(|key| stored_entries(server.port, key));
+    let numbers = |entries: &[StreamEntry], event: &str| {
+        let of = entries.iter().filter(|it| !it.is_marker() && it.fields("event") == event);
+        of.map(|it| it.fields("number").parse().expect("a number")).collect::<Vec<u64>>()
     };
     for numbers in [numbers(&trades, "traded"), numbers(&epochs, "epoch_closed")] {
         assert!(numbers.len() > 3 && numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
@@ -434,15 +439,15 @@ fn only_the_later_of_two_processes_with_copied_folders_publishes() {
     host.close().expect("a clean shutdown");
     copy(folder.path(), other.path());
     let older = open(folder.path(), publishing(server.port));
-    caught_up(&older);
+    wait_until_published(&older);
     let newer = open(other.path(), publishing(server.port));
-    caught_up(&newer);
+    wait_until_published(&newer);
     epoch(&older, 2, &mut next, 200);
-    until_ill(&older, "another process");
+    wait_until_degraded(&older, "another process");
     epoch(&newer, 3, &mut next, 300);
-    caught_up(&newer);
+    wait_until_published(&newer);
     epoch(&older, 4, &mut next, 300);
-    let markers = hold("the newer one", other.path(), server.port);
+    let markers = check_streams("the newer one", other.path(), server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
     assert!(older.status().stopped.is_none());
 }

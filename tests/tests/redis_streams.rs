@@ -14,20 +14,21 @@ use pricetime::engine::{
     AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Sequence, Side,
     TimeInForce,
 };
-use pricetime::persistence::redis::stream::last_told;
+use pricetime::persistence::redis::stream::last_published;
 use pricetime::persistence::redis::{Link, RedisError};
 use pricetime::{Host, Refused};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, operator, publishing, until_ill,
+    check_streams, epoch, is_degraded, open, operator, publishing, wait_until_degraded,
+    wait_until_published,
 };
-use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
+use pricetime_tests::redis::streams::{KEYS, StreamEntry, check, expected, groups, stored_entries};
 use pricetime_tests::server::Port;
+use pricetime_tests::wait::until;
 
 /// What happens to a stream or its writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ enum Fault {
     /// The `published` key of a stream is deleted.
     Forgotten,
     /// The entries of a stream are trimmed.
-    Taken,
+    Trimmed,
     /// The server is out of memory.
     Full,
     /// Connections are cut.
@@ -69,7 +70,7 @@ const FAULTS: [Fault; 14] = [
     Fault::Flushed,
     Fault::Deleted,
     Fault::Forgotten,
-    Fault::Taken,
+    Fault::Trimmed,
     Fault::Full,
     Fault::Cut,
     Fault::Late,
@@ -82,14 +83,14 @@ const FAULTS: [Fault; 14] = [
 #[test]
 fn stream_with_a_sequence_above_2_to_the_63_is_refused() {
     let server = Server::start();
-    let mut link = Link::new(server.patient());
-    let names = server.patient().names;
-    let told = |link: &mut Link| last_told(link, &names);
-    assert_eq!(told(&mut link), Ok(Sequence(0)));
+    let mut link = Link::new(server.patient_options());
+    let names = server.patient_options().names;
+    let last_sequence = |link: &mut Link| last_published(link, &names);
+    assert_eq!(last_sequence(&mut link), Ok(Sequence(0)));
     let _ = server.ask(&["XADD", KEYS[0], "9223372036854775808-1", "event", "x"]);
-    assert_eq!(told(&mut link), Ok(Sequence(1 << 63)));
+    assert_eq!(last_sequence(&mut link), Ok(Sequence(1 << 63)));
     let _ = server.ask(&["XADD", KEYS[0], "9223372036854775809-1", "event", "x"]);
-    let refused = told(&mut link);
+    let refused = last_sequence(&mut link);
     assert!(
         matches!(&refused, Err(RedisError::Count { key, .. }) if key == KEYS[0]),
         "{refused:?}"
@@ -115,7 +116,7 @@ fn burst(host: &Host, number: u64) {
             display_quantity: None,
             self_trade: SelfTrade::CancelTaker,
         });
-        while let Err(Refused::Busy) = host.tell(draft) {
+        while let Err(Refused::Busy) = host.submit_detached(draft) {
             std::thread::yield_now();
         }
     }
@@ -131,17 +132,17 @@ struct Trial {
     seed: u64,
     next: u64,
     /// The streams whose entries were trimmed.
-    taken: Vec<&'static str>,
+    trimmed: Vec<&'static str>,
 }
 
 impl Trial {
     fn new(seed: u64) -> Self {
-        let kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-        let server = Server::start_with(&kept);
+        let persistent = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+        let server = Server::start_with(&persistent);
         let (proxy, folder) = (Proxy::start(server.port), tempfile::tempdir().expect("a folder"));
         let host = Some(open(folder.path(), publishing(proxy.port)));
         let random = Random::new(seed);
-        Self { random, server, proxy, folder, host, seed, next: 0, taken: Vec::new() }
+        Self { random, server, proxy, folder, host, seed, next: 0, trimmed: Vec::new() }
     }
 
     fn host(&self) -> &Host {
@@ -184,7 +185,7 @@ impl Trial {
         self.host = Some(open(self.folder.path(), publishing(self.proxy.port)));
     }
 
-    fn commit(&mut self, fault: Fault) {
+    fn inject(&mut self, fault: Fault) {
         let key = self.random.pick(KEYS);
         let ask = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();
@@ -197,17 +198,17 @@ impl Trial {
             Fault::Killed | Fault::Emptied => {
                 self.epochs_while(|server, _| server.kill());
                 if fault == Fault::Emptied {
-                    let kept = self.server.folder().join("appendonlydir");
-                    std::fs::remove_dir_all(kept).expect("its files");
+                    let persistent = self.server.folder().join("appendonlydir");
+                    std::fs::remove_dir_all(persistent).expect("its files");
                 }
                 if self.random.chance(30) {
                     self.reopen();
                 }
-                self.server.again();
+                self.server.restart();
             }
             Fault::Hung => {
                 self.epochs_while(|server, _| server.signal("STOP"));
-                until("the host notices", || is_ill(self.host()));
+                until("the host notices", || is_degraded(self.host()));
                 self.epoch();
                 self.server.signal("CONT");
             }
@@ -216,13 +217,13 @@ impl Trial {
             Fault::Forgotten => {
                 self.epochs_while(ask(&["DEL", &format!("pricetime:dev:published:{{{key}}}")]));
             }
-            Fault::Taken => {
-                self.taken.push(key);
+            Fault::Trimmed => {
+                self.trimmed.push(key);
                 self.epochs_while(ask(&["XTRIM", key, "MAXLEN", "0"]));
             }
             Fault::Full => {
                 self.epochs_while(ask(&["CONFIG", "SET", "maxmemory", "1"]));
-                until("the host notices", || is_ill(self.host()));
+                until("the host notices", || is_degraded(self.host()));
                 let _ = self.server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
             }
             Fault::Cut => self.epochs_while(|_, proxy| proxy.set(Mode::Cut)),
@@ -250,20 +251,20 @@ impl Trial {
     }
 
     /// The fault is over: asserts that the streams contain everything.
-    fn heal(&mut self, what: &str, fault: Fault) {
+    fn assert_recovers(&mut self, what: &str, fault: Fault) {
         self.epoch();
-        caught_up(self.host());
-        if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Taken) {
+        wait_until_published(self.host());
+        if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Trimmed) {
             // Without new events in a stream, the host checks it only from time to time.
             let gone = |key: &&str| self.server.ask(&["XLEN", key]) == "0";
             until("the missing key is noticed", || !KEYS.iter().any(gone));
-            caught_up(self.host());
+            wait_until_published(self.host());
         }
-        let markers = hold(what, self.folder.path(), self.server.port);
+        let markers = check_streams(what, self.folder.path(), self.server.port);
         for (key, markers) in KEYS.iter().zip(&markers) {
-            let whole = matches!(&markers[..], [only] if only.says("reason") == "begun");
-            assert!(whole || self.taken.contains(key), "{what}, {key}: {markers:?}");
-            let known = |it: &Told| ["begun", "taken"].contains(&it.says("reason"));
+            let whole = matches!(&markers[..], [only] if only.fields("reason") == "begun");
+            assert!(whole || self.trimmed.contains(key), "{what}, {key}: {markers:?}");
+            let known = |it: &StreamEntry| ["begun", "taken"].contains(&it.fields("reason"));
             assert!(markers.iter().all(known), "{what}, {key}: {markers:?}");
         }
     }
@@ -283,14 +284,14 @@ fn streams_contain_every_event_once_after_any_fault() {
             let what = format!("seed {seed}, fault {at}, {fault:?}");
             eprintln!("{what}");
             trial.epoch();
-            trial.commit(fault);
-            trial.heal(&what, fault);
+            trial.inject(fault);
+            trial.assert_recovers(&what, fault);
         }
     }
 }
 
-/// Runs the victim for `lives` and kills it. Returns the number of lines it printed.
-fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u64 {
+/// Runs the victim for `lifetime` and kills it. Returns the number of lines it printed.
+fn run(folder: &Path, seed: u64, first: u64, redis: &str, lifetime: Duration) -> u64 {
     let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
         .arg(folder)
         .args([&seed.to_string(), &first.to_string(), redis])
@@ -299,7 +300,7 @@ fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u6
         .expect("the victim starts");
     let out = victim.stdout.take().expect("its output");
     let reader = std::thread::spawn(move || std::io::read_to_string(out).expect("text"));
-    std::thread::sleep(lives);
+    std::thread::sleep(lifetime);
     assert_eq!(
         victim.try_wait().expect("its status can be read"),
         None,
@@ -307,8 +308,8 @@ fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u6
     );
     victim.kill().expect("it can be killed");
     victim.wait().expect("it is dead");
-    let said = reader.join().expect("no panic");
-    said.lines().count() as u64
+    let output = reader.join().expect("no panic");
+    output.lines().count() as u64
 }
 
 #[test]
@@ -325,33 +326,33 @@ fn killed_host_omits_and_repeats_no_event() {
             folder = tempfile::tempdir().expect("a folder");
             first = 0;
         }
-        let lives = Duration::from_millis(100 + random.below(400));
-        first += run(folder.path(), seed, first, &server.url(), lives);
-        let stored = KEYS.map(|key| stored(server.port, key));
+        let lifetime = Duration::from_millis(100 + random.below(400));
+        first += run(folder.path(), seed, first, &server.url(), lifetime);
+        let stored_entries = KEYS.map(|key| stored_entries(server.port, key));
         let expected = expected(&groups(folder.path()));
-        for ((key, stored), expected) in KEYS.iter().zip(&stored).zip(&expected) {
+        for ((key, stored_entries), expected) in KEYS.iter().zip(&stored_entries).zip(&expected) {
             // Nothing is published before it is durable, and what is published is complete from
             // the beginning.
-            let there: Vec<_> = stored.iter().filter(|it| !it.is_marker()).collect();
-            let so_far = expected.get(..there.len()).expect("no entry is published too early");
-            judge(&format!("kill {kill}, {key}"), stored, so_far);
+            let published: Vec<_> = stored_entries.iter().filter(|it| !it.is_marker()).collect();
+            let so_far = expected.get(..published.len()).expect("no entry is published too early");
+            check(&format!("kill {kill}, {key}"), stored_entries, so_far);
         }
         if random.chance(30) {
             server.kill();
-            server.again();
+            server.restart();
         }
         if random.chance(40) {
             let host = open(folder.path(), publishing(server.port));
-            caught_up(&host);
+            wait_until_published(&host);
             drop(host);
-            let markers = hold(&format!("after kill {kill}"), folder.path(), server.port);
+            let markers = check_streams(&format!("after kill {kill}"), folder.path(), server.port);
             assert!(markers.iter().all(|markers| markers.len() == 1), "{markers:?}");
         }
     }
     let host = open(folder.path(), publishing(server.port));
-    caught_up(&host);
+    wait_until_published(&host);
     host.close().expect("a clean shutdown");
-    let markers = hold("at the end", folder.path(), server.port);
+    let markers = check_streams("at the end", folder.path(), server.port);
     assert!(markers.iter().all(|markers| markers.len() == 1), "{markers:?}");
 }
 
@@ -362,7 +363,7 @@ fn port_without_a_server_blocks_no_caller() {
     let host = open(folder.path(), publishing(port.number));
     let mut next = 0;
     epoch(&host, 1, &mut next, 2_000);
-    until_ill(&host, "does not answer");
+    wait_until_degraded(&host, "does not answer");
     assert!(host.status().redis.events.expect("published").behind > 2_000);
     host.close().expect("a clean shutdown");
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use pricetime_redis::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
 use pricetime_redis::{KeyNames, RedisOptions};
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
-use pricetime_tests::redis::raw::{Raw, Reply};
+use pricetime_tests::redis::raw::{RawConnection, Reply};
 use pricetime_tests::redis::{Server, servers};
+use pricetime_tests::wait::until;
 
 /// Long enough that nothing here waits for it to expire.
 const TTL: Duration = Duration::from_secs(600);
 /// How long to try to acquire a lock that has to become free.
-const MOST: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 fn open(servers: &[Server]) -> Redlock {
     let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
@@ -27,7 +27,7 @@ fn name() -> String {
 }
 
 fn at(server: &Server, words: &[&str]) -> Reply {
-    Raw::connect(server.port).and_then(|mut raw| raw.ask(words)).expect("an answer")
+    RawConnection::connect(server.port).and_then(|mut raw| raw.ask(words)).expect("an answer")
 }
 
 /// The number of these servers that have the lock.
@@ -50,7 +50,7 @@ fn refused(redlock: &Redlock) -> usize {
 
 /// Waits until all of these servers have the lock. On a busy machine the request to one of them may not
 /// have been sent in time; the next extension sends it again.
-fn everywhere(held: &Held, servers: &[Server]) {
+fn wait_until_on_all(held: &Held, servers: &[Server]) {
     until("all nodes have the lock", || {
         let _ = held.extend();
         taken(servers) == servers.len()
@@ -67,24 +67,24 @@ fn extend(held: &Held) {
 fn lock_has_one_holder_at_a_time() {
     for nodes in [1, 3, 5] {
         let servers = servers(nodes);
-        let (inside, had) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (inside, acquired) = (AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     // For the servers, each client is a process of its own.
                     let redlock = open(&servers);
                     for _ in 0..10 {
-                        let held = redlock.lock(&name(), TTL, MOST).expect("a lock");
+                        let held = redlock.lock(&name(), TTL, WAIT_MAX).expect("a lock");
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "{nodes} nodes");
                         assert!(held.is_valid() && held.remaining() < TTL);
-                        had.fetch_add(1, Ordering::SeqCst);
+                        acquired.fetch_add(1, Ordering::SeqCst);
                         inside.fetch_sub(1, Ordering::SeqCst);
                         drop(held);
                     }
                 });
             }
         });
-        assert_eq!(had.into_inner(), 40);
+        assert_eq!(acquired.into_inner(), 40);
         until("all nodes are free", || taken(&servers) == 0);
     }
 }
@@ -93,16 +93,16 @@ fn lock_has_one_holder_at_a_time() {
 fn held_lock_is_refused_to_another_client() {
     let servers = servers(3);
     let (ours, theirs) = (open(&servers), open(&servers));
-    let held = ours.lock(&name(), TTL, MOST).expect("a free lock");
-    everywhere(&held, &servers);
+    let held = ours.lock(&name(), TTL, WAIT_MAX).expect("a free lock");
+    wait_until_on_all(&held, &servers);
     assert!(refused(&theirs) >= 2);
-    assert!(theirs.lock("another one", TTL, MOST).is_ok());
+    assert!(theirs.lock("another one", TTL, WAIT_MAX).is_ok());
     extend(&held);
     // A node that has lost the lock gets it again with the next extension.
     let _ = at(&servers[1], &["FLUSHALL"]);
-    everywhere(&held, &servers);
+    wait_until_on_all(&held, &servers);
     drop(held);
-    assert!(theirs.lock(&name(), TTL, MOST).is_ok());
+    assert!(theirs.lock(&name(), TTL, WAIT_MAX).is_ok());
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn lock_interoperates_with_other_redlock_clients() {
         let freed = at(server, &["EVAL", script, "1", &name(), "theirs"]);
         assert_eq!(freed, Reply::Text(b"1".to_vec()));
     }
-    let held = redlock.lock(&name(), TTL, MOST).expect("it is free");
-    everywhere(&held, &servers);
+    let held = redlock.lock(&name(), TTL, WAIT_MAX).expect("it is free");
+    wait_until_on_all(&held, &servers);
     for server in &servers {
         assert_eq!(at(server, &["SET", &name(), "theirs", "NX", "PX", "60000"]), Reply::Nil);
     }
@@ -140,12 +140,12 @@ fn hanging_node_does_not_delay_the_lock() {
     // A client that waits half a second for each node can never hold a lock with a shorter TTL.
     let ttl = Duration::from_millis(200);
     for _ in 0..5 {
-        let held = redlock.lock(&name(), ttl, MOST).expect("four of five are enough");
+        let held = redlock.lock(&name(), ttl, WAIT_MAX).expect("four of five are enough");
         let _ = held.release();
     }
     let times = measure_locks(&redlock, "another one", TTL, 20);
     eprintln!("one of five hangs: {times:?}");
-    drop(redlock.lock(&name(), TTL, MOST).expect("four of five are enough"));
+    drop(redlock.lock(&name(), TTL, WAIT_MAX).expect("four of five are enough"));
     servers[2].signal("CONT");
     until("the delayed request arrives", || servers[2].calls("set") > before);
     until("the delayed request is undone", || taken(&servers) == 0);
@@ -157,7 +157,7 @@ fn lock_works_while_fewer_than_half_the_nodes_are_dead() {
     let redlock = open(&servers);
     servers[0].kill();
     servers[3].kill();
-    let held = redlock.lock(&name(), TTL, MOST).expect("three of five are enough");
+    let held = redlock.lock(&name(), TTL, WAIT_MAX).expect("three of five are enough");
     servers[4].kill();
     assert!(matches!(held.extend(), Err(RedlockError::NotExtended(_))));
     assert!(held.is_valid());
@@ -169,15 +169,15 @@ fn lock_works_while_fewer_than_half_the_nodes_are_dead() {
     assert!(why.contains(&format!("127.0.0.1:{}", servers[0].port)), "{why}");
     until("the two are free again", || taken(&servers[1..3]) == 0);
     // The dead servers return empty, and existing clients use them again.
-    servers[0].again();
-    assert!(redlock.lock(&name(), TTL, MOST).is_ok());
+    servers[0].restart();
+    assert!(redlock.lock(&name(), TTL, WAIT_MAX).is_ok());
 }
 
 #[test]
 fn kept_lock_survives_the_kill_of_one_node() {
     let mut servers = servers(3);
     let redlock = open(&servers);
-    let held = redlock.lock(&name(), Duration::from_secs(12), MOST).expect("a free lock");
+    let held = redlock.lock(&name(), Duration::from_secs(12), WAIT_MAX).expect("a free lock");
     held.keep().expect("a thread that extends");
     servers[1].kill();
     let before = servers[0].calls("pexpire");
@@ -185,12 +185,12 @@ fn kept_lock_survives_the_kill_of_one_node() {
         assert!(held.is_valid(), "it was lost");
         servers[0].calls("pexpire") >= before + 2
     });
-    servers[1].again();
+    servers[1].restart();
     until("it has the lock again", || taken(&servers[1..2]) == 1);
     assert!(held.is_valid());
     servers[0].kill();
     servers[2].kill();
-    assert!(held.wait_lost(MOST), "two of three are dead");
+    assert!(held.wait_lost(WAIT_MAX), "two of three are dead");
     assert!(matches!(held.extend(), Err(RedlockError::Lost(_))));
     assert!(!held.release());
 }
@@ -199,9 +199,9 @@ fn kept_lock_survives_the_kill_of_one_node() {
 fn unreleased_lock_expires() {
     let servers = servers(3);
     let (ours, theirs) = (open(&servers), open(&servers));
-    let held = ours.lock(&name(), Duration::from_secs(1), MOST).expect("a free lock");
+    let held = ours.lock(&name(), Duration::from_secs(1), WAIT_MAX).expect("a free lock");
     std::mem::forget(held);
-    assert!(theirs.lock(&name(), TTL, MOST).is_ok());
+    assert!(theirs.lock(&name(), TTL, WAIT_MAX).is_ok());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn grant_whose_answer_was_lost_is_released() {
     let parse = |proxy: &Proxy| RedisOptions::parse(&url(proxy)).expect("an address");
     let options: Vec<RedisOptions> = proxies.iter().map(parse).collect();
     let redlock = Redlock::open(&options).expect("usable nodes");
-    assert!(redlock.lock(&name(), TTL, MOST).is_ok());
+    assert!(redlock.lock(&name(), TTL, WAIT_MAX).is_ok());
     until("it is free", || taken(&servers) == 0);
     // Requests to two servers arrive only after the client has stopped waiting for the answers.
     let (late, before) = (&servers[1..], [servers[1].calls("set"), servers[2].calls("set")]);
@@ -265,5 +265,5 @@ fn invalid_node_lists_are_refused() {
     let redlock = Redlock::open(&[options]).expect("the right password");
     let short = redlock.try_lock("lock", Duration::from_millis(1));
     assert!(matches!(short, Err(RedlockError::Rules(BadRules::Ttl(_)))));
-    assert!(redlock.lock("lock", TTL, MOST).is_ok());
+    assert!(redlock.lock("lock", TTL, WAIT_MAX).is_ok());
 }

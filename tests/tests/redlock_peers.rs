@@ -8,8 +8,8 @@ use pricetime_redis::redlock::{Held, Redlock, RedlockError};
 use pricetime_redis::{KeyNames, RedisOptions};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::{Server, servers};
+use pricetime_tests::wait::{TIMEOUT, until};
 use rslock::{Lock, LockManager};
 use tokio::runtime::Runtime;
 
@@ -44,7 +44,7 @@ impl Peer {
     }
 }
 
-fn ours(servers: &[Server]) -> Redlock {
+fn open_client(servers: &[Server]) -> Redlock {
     let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
     Redlock::open(&options).expect("usable nodes")
 }
@@ -54,7 +54,7 @@ fn name() -> String {
 }
 
 /// Tries until it acquires the lock or another holder is reported: on a busy machine answers may be late.
-fn asked(redlock: &Redlock) -> Option<Held> {
+fn try_until_known(redlock: &Redlock) -> Option<Held> {
     for _ in 0..1_000 {
         match redlock.try_lock(&name(), TTL) {
             Ok(held) => return Some(held),
@@ -72,9 +72,9 @@ fn taken(servers: &[Server]) -> usize {
 
 /// The holder of the lock.
 enum Holder {
-    Nobody,
-    Us(Held),
-    Them(Lock),
+    Free,
+    Ours(Held),
+    Peers(Lock),
 }
 
 #[test]
@@ -84,65 +84,71 @@ fn both_clients_see_the_same_holder() {
     for nodes in [1, 3, 5] {
         let mut random = Random::new(seed.wrapping_add(nodes));
         let servers = servers(usize::try_from(nodes).expect("a few"));
-        let (us, them) = (ours(&servers), Peer::of(&servers));
-        let (mut holder, mut had) = (Holder::Nobody, [0, 0]);
+        let (client, peer) = (open_client(&servers), Peer::of(&servers));
+        let (mut holder, mut acquired) = (Holder::Free, [0, 0]);
         for step in 0..200 {
             let what = format!("seed {seed}, {nodes} nodes, step {step}");
-            let (ask_us, ask_them) = (random.below(2) == 0, random.below(2) == 0);
+            let (use_ours, use_peer) = (random.below(2) == 0, random.below(2) == 0);
             holder = match holder {
-                Holder::Nobody if ask_us => {
-                    had[0] += 1;
-                    Holder::Us(us.lock(&name(), TTL, PATIENCE).expect(&what))
+                Holder::Free if use_ours => {
+                    acquired[0] += 1;
+                    Holder::Ours(client.lock(&name(), TTL, TIMEOUT).expect(&what))
                 }
-                Holder::Nobody => {
-                    had[1] += 1;
-                    Holder::Them(them.lock(&name(), TTL).expect(&what))
+                Holder::Free => {
+                    acquired[1] += 1;
+                    Holder::Peers(peer.lock(&name(), TTL).expect(&what))
                 }
-                Holder::Us(held) if ask_us => {
-                    assert!(asked(&us).is_none() && them.lock(&name(), TTL).is_none(), "{what}");
+                Holder::Ours(held) if use_ours => {
+                    assert!(
+                        try_until_known(&client).is_none() && peer.lock(&name(), TTL).is_none(),
+                        "{what}"
+                    );
                     assert!(held.is_valid(), "{what}");
-                    Holder::Us(held)
+                    Holder::Ours(held)
                 }
-                Holder::Us(held) if ask_them => {
+                Holder::Ours(held) if use_peer => {
                     assert!((0..100).any(|_| held.extend().is_ok()), "{what}");
-                    Holder::Us(held)
+                    Holder::Ours(held)
                 }
-                Holder::Us(held) => {
+                Holder::Ours(held) => {
                     // On a busy machine the answers may come too late to be certain.
                     if !held.release() {
                         until("it is free", || taken(&servers) == 0);
                     }
-                    Holder::Nobody
+                    Holder::Free
                 }
-                Holder::Them(lock) if ask_us => {
-                    assert!(asked(&us).is_none() && them.lock(&name(), TTL).is_none(), "{what}");
-                    Holder::Them(lock)
+                Holder::Peers(lock) if use_ours => {
+                    assert!(
+                        try_until_known(&client).is_none() && peer.lock(&name(), TTL).is_none(),
+                        "{what}"
+                    );
+                    Holder::Peers(lock)
                 }
-                Holder::Them(lock) if ask_them => Holder::Them(them.extend(&lock).expect(&what)),
-                Holder::Them(lock) => {
-                    them.unlock(&lock);
-                    Holder::Nobody
+                Holder::Peers(lock) if use_peer => Holder::Peers(peer.extend(&lock).expect(&what)),
+                Holder::Peers(lock) => {
+                    peer.unlock(&lock);
+                    Holder::Free
                 }
             };
         }
-        assert!(had.iter().all(|times| *times > 5), "{had:?}");
+        assert!(acquired.iter().all(|times| *times > 5), "{acquired:?}");
     }
 }
 
 #[test]
 fn short_lock_succeeds_while_one_of_five_nodes_hangs_unlike_the_peer() {
     let servers = servers(5);
-    let (us, them) = (ours(&servers), Peer::of(&servers));
+    let (client, peer) = (open_client(&servers), Peer::of(&servers));
     let ttl = Duration::from_millis(200);
-    let lock = (0..100).find_map(|_| them.lock(&name(), ttl)).expect("all nodes work");
-    them.unlock(&lock);
+    let lock = (0..100).find_map(|_| peer.lock(&name(), ttl)).expect("all nodes work");
+    peer.unlock(&lock);
     servers[2].signal("STOP");
     for _ in 0..3 {
         assert!(
-            them.lock(&name(), ttl).is_none(),
+            peer.lock(&name(), ttl).is_none(),
             "the peer waits half a second for the hung node"
         );
-        let held = us.lock(&name(), ttl, PATIENCE).expect("four of five are enough");
+        let held = client.lock(&name(), ttl, TIMEOUT).expect("four of five are enough");
         let _ = held.release();
     }
 }

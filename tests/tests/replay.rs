@@ -26,9 +26,9 @@ fn replay(day: &Day) -> (Engine, Vec<Group>) {
 fn two_replays_are_equal_to_the_last_byte() {
     for seed in 100..120 {
         let day = day(seed);
-        let (first, told) = replay(&day);
+        let (first, expected) = replay(&day);
         let (second, again) = replay(&day);
-        assert_eq!(bytes(&told), bytes(&again), "seed {seed}");
+        assert_eq!(bytes(&expected), bytes(&again), "seed {seed}");
         assert_eq!(first.digest(), second.digest(), "seed {seed}");
     }
 }
@@ -37,7 +37,7 @@ fn two_replays_are_equal_to_the_last_byte() {
 fn restore_at_any_command_changes_nothing() {
     for seed in 200..212 {
         let day = day(seed);
-        let (whole, told) = replay(&day);
+        let (whole, expected) = replay(&day);
         let every = day.commands.len() / 7 + 1;
         let mut engine = Engine::new(day.markets_max);
         let mut groups = Vec::new();
@@ -50,7 +50,7 @@ fn restore_at_any_command_changes_nothing() {
             assert_eq!(restored.digest(), engine.digest(), "seed {seed}");
             engine = restored;
         }
-        assert_eq!(bytes(&told), bytes(&groups), "seed {seed}");
+        assert_eq!(bytes(&expected), bytes(&groups), "seed {seed}");
         assert_eq!(whole.digest(), engine.digest(), "seed {seed}");
     }
 }
@@ -59,7 +59,7 @@ fn restore_at_any_command_changes_nothing() {
 fn events_and_digests_are_the_same_under_every_key() {
     for seed in 220..232 {
         let day = day(seed);
-        let (fixed, told) = replay(&day);
+        let (fixed, expected) = replay(&day);
         for number in 0..3 {
             let key = |at: u64| IndexKey::new(seed ^ at << 32, !seed << number);
             let mut engine = Engine::with_key(day.markets_max, key(number));
@@ -74,7 +74,7 @@ fn events_and_digests_are_the_same_under_every_key() {
                 }
                 engine.apply(command, &mut groups);
             }
-            assert_eq!(bytes(&told), bytes(&groups), "seed {seed}");
+            assert_eq!(bytes(&expected), bytes(&groups), "seed {seed}");
             assert_eq!(fixed.digest(), engine.digest(), "seed {seed}");
             assert_eq!(fixed.snapshot(), engine.snapshot(), "seed {seed}");
         }

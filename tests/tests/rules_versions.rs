@@ -81,7 +81,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn later(recovered: &Recovered) -> Command {
+fn next_command(recovered: &Recovered) -> Command {
     let state = recovered.engine.snapshot();
     Command {
         sequence: Sequence(state.last_sequence.0 + 1),
@@ -105,7 +105,7 @@ fn folder_closed_under_version_1_continues_under_this_version() {
         (recovered.base, recovered.replayed, recovered.lost),
         (state.last_sequence, 0, None)
     );
-    let next = later(&recovered);
+    let next = next_command(&recovered);
     run(&mut recovered, &[next]);
     let (digest, last) = (recovered.engine.digest(), recovered.engine.last_sequence());
     // The process dies here. What it did under this version is replayed on top of the old snapshot.
@@ -121,13 +121,13 @@ fn folder_closed_under_version_1_continues_under_this_version() {
     let behind: Vec<_> = recovered.journal.read(last).expect("commands").collect();
     assert_eq!(behind.len(), 1);
     drop((held, recovered));
-    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
-    let sight = look.journal().expect("a journal");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    let journal_view = folder_reader.journal().expect("a journal");
     let replayable = Sequence(state.last_sequence.0 + 1);
-    assert_eq!((sight.last, sight.replayable), (last, replayable));
+    assert_eq!((journal_view.last, journal_view.replayable), (last, replayable));
     // Each of its files is sound.
-    look.check(first, Some(replayable), last).expect("the file of version 1");
-    look.check(replayable, None, last).expect("the file of this version");
+    folder_reader.check(first, Some(replayable), last).expect("the file of version 1");
+    folder_reader.check(replayable, None, last).expect("the file of this version");
 }
 
 #[test]

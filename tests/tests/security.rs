@@ -78,8 +78,8 @@ fn constants(name: &str) -> Vec<String> {
             } else if file.is_none() || stem == file {
                 let text = fs::read_to_string(&path).unwrap_or_default();
                 let values = text.lines().filter_map(|line| {
-                    let (_, said) = line.split_once(&format!("const {name}: "))?;
-                    Some(value(said.split_once(" = ")?.1.trim_end_matches(';')))
+                    let (_, stated) = line.split_once(&format!("const {name}: "))?;
+                    Some(value(stated.split_once(" = ")?.1.trim_end_matches(';')))
                 });
                 found.extend(values);
             }
@@ -104,8 +104,8 @@ fn rows(page: &str) -> Vec<[String; 4]> {
 /// The limits that a cell names, each with its value.
 fn limits(cell: &str) -> Vec<(String, String)> {
     let limit = |text: &str| {
-        let (name, said) = text.strip_prefix('`')?.split_once("` = ")?;
-        Some((name.to_owned(), value(said)))
+        let (name, stated) = text.strip_prefix('`')?.split_once("` = ")?;
+        Some((name.to_owned(), value(stated)))
     };
     let all =
         cell.split("; ").map(|text| limit(text).unwrap_or_else(|| panic!("no limit: {text}")));
@@ -121,13 +121,13 @@ fn security_page_states_each_limit_with_the_value_in_the_code() {
         if cell == "none" {
             continue;
         }
-        for (name, said) in limits(&cell) {
+        for (name, stated) in limits(&cell) {
             let found = match settings.get(&name).or_else(|| members.get(&name)) {
                 Some(found) => vec![found.clone()],
                 None => constants(&name),
             };
-            if found != [said.clone()] {
-                wrong.push(format!("{container}: `{name}` = {said}, the code has {found:?}"));
+            if found != [stated.clone()] {
+                wrong.push(format!("{container}: `{name}` = {stated}, the code has {found:?}"));
             }
             known.push(name);
         }

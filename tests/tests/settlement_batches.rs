@@ -11,7 +11,7 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 use pricetime_tests::settle::recount::{Recount, Sums};
 
-const OURS: History = History(5);
+const HISTORY: History = History(5);
 /// How many times the collection of a day starts in the middle.
 const RESTARTS: usize = 8;
 
@@ -24,16 +24,16 @@ fn name(closed: &Closed) -> Name {
     }
 }
 
-fn hear(collector: &mut Collector, groups: &[Group]) -> Vec<Closed> {
+fn process(collector: &mut Collector, groups: &[Group]) -> Vec<Closed> {
     let group = |it: &Group| collector.group(&it.header, &it.events, it.outcome);
     groups.iter().filter_map(group).collect()
 }
 
 /// Asserts that a batch sums up the trades of its epoch.
-fn assert_right(batch: &Batch, recount: &Recount) {
+fn assert_matches_trades(batch: &Batch, recount: &Recount) {
     let Batch { market, epoch, platform, .. } = *batch;
     assert_eq!(batch.check(), Ok(()));
-    assert_eq!(batch.history, OURS);
+    assert_eq!(batch.history, HISTORY);
     let transfers = batch.transfers.iter();
     let sums: Sums = transfers.map(|it| (it.account, (it.base, it.quote))).collect();
     assert_eq!(sums, recount.sums(market, platform, |it| it == epoch), "{market:?} {epoch:?}");
@@ -64,19 +64,19 @@ fn trial(seed: u64) -> (u64, u64) {
         engine.apply(command, &mut groups);
     }
     let mut recount = Recount::default();
-    groups.iter().for_each(|group| recount.hear(group));
-    let whole = hear(&mut Collector::new(OURS, platform, &[]), &groups);
+    groups.iter().for_each(|group| recount.process(group));
+    let whole = process(&mut Collector::new(HISTORY, platform, &[]), &groups);
     let names: Vec<Name> = whole.iter().map(name).collect();
     assert_eq!(names, recount.closed, "one batch for each epoch that has closed");
     for closed in &whole {
         let Closed::Whole(batch) = closed else { panic!("{:?} is incomplete", name(closed)) };
-        assert_right(batch, &recount);
+        assert_matches_trades(batch, &recount);
     }
     let by_name: BTreeMap<Name, &Closed> = names.iter().copied().zip(&whole).collect();
     assert_eq!(by_name.len(), names.len(), "no epoch closes twice");
     let mut parts = 0;
     for (at, heads) in heads {
-        let later = hear(&mut Collector::new(OURS, platform, &heads), &groups[at..]);
+        let later = process(&mut Collector::new(HISTORY, platform, &heads), &groups[at..]);
         let before = names.len() - later.len();
         for (again, first) in later.iter().zip(&whole[before..]) {
             let traded = |head: &MarketHead| {

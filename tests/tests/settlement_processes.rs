@@ -18,7 +18,7 @@ use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::server::signal;
-use pricetime_tests::settle::books::{PLATFORM, copy, judge};
+use pricetime_tests::settle::books::{PLATFORM, check_ledger, copy};
 use pricetime_tests::{postgres, redis};
 
 const EPOCHS: u64 = 150;
@@ -27,21 +27,21 @@ const EPOCHS: u64 = 150;
 fn traded(folder: &Path) {
     let host = Host::open(Options { gates: EpochSchedule::OnRequest, ..Options::new(folder) });
     let host = host.expect("a host");
-    let say = |action| {
+    let submit = |action| {
         let (market, account) = (MARKET, AccountId(1));
         let draft = Draft { market, account, operator: true, request: None, action, session: None };
         drop(host.submit(draft).expect("room").wait().expect("an answer"));
     };
     let spec = load::spec();
     let fees = Fees { maker_ppm: -70, taker_ppm: 3_000 };
-    say(Action::AddMarket(MarketSpec { terms: Terms { fees, ..spec.terms }, ..spec }));
-    say(Action::SetPhase(Phase::Continuous));
+    submit(Action::AddMarket(MarketSpec { terms: Terms { fees, ..spec.terms }, ..spec }));
+    submit(Action::SetPhase(Phase::Continuous));
     for epoch in 0..EPOCHS {
         let tickets: Vec<_> = (epoch * 20..epoch * 20 + 20)
             .map(|number| host.submit(load::draft(5, number)).expect("room"))
             .collect();
         tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
-        say(Action::CloseEpoch { number: host.view(MARKET, 0).expect("the market").epoch });
+        submit(Action::CloseEpoch { number: host.view(MARKET, 0).expect("the market").epoch });
     }
     host.close().expect("a clean shutdown");
 }
@@ -66,7 +66,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Continues a stopped runner, or stops or kills a running one.
-    fn befalls(&mut self, random: &mut Random) {
+    fn disturb(&mut self, random: &mut Random) {
         if self.stopped {
             self.signal("CONT");
             self.stopped = false;
@@ -90,7 +90,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs undisturbed until all is settled.
-    fn ends(self) {
+    fn finish(self) {
         let done = spawn(self.folder, self.ledger, self.locks).wait().expect("it ends");
         assert!(done.success(), "{done}");
     }
@@ -118,11 +118,11 @@ fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
     for _ in 0..number("PRICETIME_KILLS", 20) {
         std::thread::sleep(Duration::from_millis(random.below(120)));
         let at = random.below(2) as usize;
-        runners[at].befalls(&mut random);
+        runners[at].disturb(&mut random);
     }
     // A stopped runner would keep an embedded ledger from the other one for ever.
     runners.iter_mut().for_each(Runner::kill);
-    runners.into_iter().for_each(Runner::ends);
+    runners.into_iter().for_each(Runner::finish);
     folder
 }
 
@@ -138,7 +138,7 @@ fn two_runners_post_each_epoch_once_in_an_embedded_ledger() {
     let place = books.path().display().to_string();
     let folder = settle_in(&place, &[], seed());
     let mut ledger = EmbeddedLedger::open(books.path()).expect("no process has it open");
-    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
+    assert_eq!(check_ledger(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn two_runners_post_each_epoch_once_in_redis() {
     let locks: Vec<String> = nodes.iter().map(redis::Server::url).collect();
     let folder = settle_in(&server.url(), &locks, seed());
     let mut ledger = RedisLedger::open(server.options()).expect("the server answers");
-    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
+    assert_eq!(check_ledger(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn two_runners_post_each_epoch_once_in_postgresql() {
     let node = redis::Server::start();
     let folder = settle_in(&server.url(), &[node.url()], seed());
     let mut ledger: Box<dyn Ledger> = Box::new(server.ledger("pricetime"));
-    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut *ledger) as u64, EPOCHS);
+    assert_eq!(check_ledger(&folder.path().join("one"), PLATFORM, &mut *ledger) as u64, EPOCHS);
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use pricetime_tests::environment::number;
-use pricetime_tests::settle::judge::Tally;
 use pricetime_tests::settle::ledger::Flaw;
+use pricetime_tests::settle::observer::Tally;
 use pricetime_tests::settle::world::run;
 
 /// Schedules for each trial.
@@ -27,16 +27,16 @@ fn every_epoch_is_settled_once_in_any_schedule() {
     let next = AtomicU64::new(0);
     let sum = Mutex::new(Tally::default());
     let work = || {
-        let mut mine = Tally::default();
+        let mut local_sum = Tally::default();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= schedules {
-                sum.lock().expect("no panic").add(&mine);
+                sum.lock().expect("no panic").add(&local_sum);
                 return;
             }
             let seed = base().wrapping_add(at);
             match run(seed, Flaw::None) {
-                Ok(tally) => mine.add(&tally),
+                Ok(tally) => local_sum.add(&tally),
                 Err(what) => {
                     next.store(schedules, Ordering::Relaxed);
                     panic!("{what}\nPRICETIME_SCHEDULE={seed} shows it again");
@@ -84,10 +84,10 @@ fn ledger_without_tokens_is_detected() {
 
 #[test]
 fn ledger_that_forgets_outcomes_is_detected() {
-    let untold = "settled without a report";
-    find(Flaw::Outcome, untold, &["twice"]);
+    let unreported = "settled without a report";
+    find(Flaw::Outcome, unreported, &["twice"]);
     // If its position was put back, it even posts twice.
-    find(Flaw::Outcome, "twice", &[untold]);
+    find(Flaw::Outcome, "twice", &[unreported]);
 }
 
 #[test]

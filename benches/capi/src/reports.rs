@@ -55,7 +55,13 @@ impl Reports {
 
     /// Creates a report about an order, caused by the current message.
     #[inline]
-    fn told(&self, kind: u8, order: OrderId, price: Option<Price>, quantity: Quantity) -> Report {
+    fn order_report(
+        &self,
+        kind: u8,
+        order: OrderId,
+        price: Option<Price>,
+        quantity: Quantity,
+    ) -> Report {
         Report {
             kind,
             side: self.side,
@@ -100,23 +106,39 @@ impl Sink for Reports {
         match event {
             Event::Accepted { place, .. } => {
                 let price = place.kind.price();
-                self.report(self.told(Report::ACCEPTED, place.order, price, place.quantity));
+                self.report(self.order_report(
+                    Report::ACCEPTED,
+                    place.order,
+                    price,
+                    place.quantity,
+                ));
             }
             Event::Traded { maker, taker, price, quantity, .. } => {
-                let told = self.told(Report::TRADED, taker.order, Some(*price), *quantity);
-                self.report(Report { maker: id(maker.order), taker: id(taker.order), ..told });
+                let order_report =
+                    self.order_report(Report::TRADED, taker.order, Some(*price), *quantity);
+                self.report(Report {
+                    maker: id(maker.order),
+                    taker: id(taker.order),
+                    ..order_report
+                });
             }
             Event::Cancelled { party, side, price, remaining, .. } => {
-                let told = self.told(Report::CANCELLED, party.order, *price, *remaining);
-                self.report(Report { side: number(*side), ..told });
+                let order_report =
+                    self.order_report(Report::CANCELLED, party.order, *price, *remaining);
+                self.report(Report { side: number(*side), ..order_report });
             }
             Event::Amended { party, kind, remaining, .. } => {
-                self.report(self.told(Report::MODIFIED, party.order, kind.price(), *remaining));
+                self.report(self.order_report(
+                    Report::MODIFIED,
+                    party.order,
+                    kind.price(),
+                    *remaining,
+                ));
             }
             Event::Rejected { order: Some(order), .. } => {
                 let kind =
                     if self.modifies { Report::MODIFY_REFUSED } else { Report::CANCEL_REFUSED };
-                self.report(self.told(kind, *order, None, Quantity::ZERO));
+                self.report(self.order_report(kind, *order, None, Quantity::ZERO));
             }
             // The challenge has no report for these events, and none of them occurs in it.
             Event::Rejected { order: None, .. }

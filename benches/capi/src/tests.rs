@@ -61,7 +61,7 @@ fn messages_become_reports() {
     }
     engine_flush();
     engine_shutdown();
-    let told: Vec<String> = reports.iter().map(line).collect();
+    let lines: Vec<String> = reports.iter().map(line).collect();
     let expected = [
         "1 0 11 side 0 10 @ 100",
         "2 0 12 side 0 5 @ 99",
@@ -73,5 +73,5 @@ fn messages_become_reports() {
         "6 2 12 side 0 6 @ 101",
         "7 4 12 side 0 0 @ 0",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(lines, expected);
 }

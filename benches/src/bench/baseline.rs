@@ -11,9 +11,9 @@ use crate::failure::Failure;
 const LEAST_PERCENT: f64 = 3.0;
 
 /// Returns [`Failure::Usage`] if the baseline has other settings.
-pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
+pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
     let (then, now) = (&before.head.settings, &now.settings);
-    let say = |settings: &super::report::Settings| {
+    let describe = |settings: &super::report::Settings| {
         let what = settings.host.as_ref().map_or_else(
             || String::from("bench core"),
             |host| {
@@ -42,7 +42,7 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
     if then == now {
         return Ok(());
     }
-    let (path, then, now) = (path.display(), say(then), say(now));
+    let (path, then, now) = (path.display(), describe(then), describe(now));
     let text = format!("{path} is a report of {then} and cannot be compared with {now}");
     Err(Failure::Usage(text))
 }
@@ -52,8 +52,8 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     let one = |now: &Measured| {
         let then = before.workloads.iter().find(|then| then.workload == now.workload);
         let (ratio, noise_percent, verdict) = then.map_or((None, 0.0, Verdict::New), |then| {
-            let least = LEAST_PERCENT.max(lost(then)).max(lost(now));
-            let (ratio, noise, verdict) = judge(&then.rate, &now.rate, least);
+            let noise_min = LEAST_PERCENT.max(cpu_lost_percent(then)).max(cpu_lost_percent(now));
+            let (ratio, noise, verdict) = compare_runs(&then.rate, &now.rate, noise_min);
             (Some(ratio), noise, verdict)
         });
         let digest = |one: &Measured| one.core.as_ref().map(|core| core.digest.clone());
@@ -64,13 +64,13 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
 }
 
 /// The share of the core that other programs used, in percent. A rate can be too low by as much.
-fn lost(one: &Measured) -> f64 {
+fn cpu_lost_percent(one: &Measured) -> f64 {
     one.core.as_ref().map_or(0.0, |core| 100.0 - core.cpu_percent)
 }
 
-fn judge(then: &Runs, now: &Runs, least: f64) -> (f64, f64, Verdict) {
+fn compare_runs(then: &Runs, now: &Runs, noise_min: f64) -> (f64, f64, Verdict) {
     let ratio = if then.median > 0.0 { now.median / then.median } else { 1.0 };
-    let noise = then.spread_percent.max(now.spread_percent).max(least);
+    let noise = then.spread_percent.max(now.spread_percent).max(noise_min);
     let percent = 100.0 * (ratio - 1.0);
     // A disturbance that affects most runs of a report usually misses a few, and these show it.
     let above = now.median > then.max && now.min > then.median;
@@ -87,10 +87,10 @@ fn judge(then: &Runs, now: &Runs, least: f64) -> (f64, f64, Verdict) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST_PERCENT, Runs, Verdict, judge};
+    use super::{LEAST_PERCENT, Runs, Verdict, compare_runs};
 
     fn verdict(then: &[f64], now: &[f64]) -> Verdict {
-        judge(&Runs::new(then.to_vec()), &Runs::new(now.to_vec()), LEAST_PERCENT).2
+        compare_runs(&Runs::new(then.to_vec()), &Runs::new(now.to_vec()), LEAST_PERCENT).2
     }
 
     #[test]

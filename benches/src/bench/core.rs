@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::workload::Workload;
 use clap::Args;
 
-use super::Telling;
-use super::plan::{Made, Plan};
+use super::OutputOptions;
+use super::plan::{Plan, PreparedCommands};
 use super::progress::Progress;
 use super::report::{CoreFigures, Head, Latency, Measured, Memory, Report, Settings};
 use super::runs::Runs;
@@ -37,14 +37,14 @@ pub(super) struct Core {
         value_parser = clap::value_parser!(u32).range(..=1_000))]
     warmup: u32,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 impl Core {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Plan { seed, commands, .. } = self.plan;
-        let head = Head::here(Settings { seed, commands, ..Settings::default() });
-        let before = self.telling.baseline(&head)?;
+        let head = Head::current(Settings { seed, commands, ..Settings::default() });
+        let before = self.output.baseline(&head)?;
         let workloads = self.plan.chosen()?;
         let measured = match workloads.as_slice() {
             [one] => vec![self.measure(*one)?],
@@ -52,16 +52,16 @@ impl Core {
                 let progress = Progress::new(many.len());
                 let each = |one: &Workload| {
                     progress.now(one.name());
-                    self.apart(*one).inspect(|_| progress.done())
+                    self.measure_in_process(*one).inspect(|_| progress.done())
                 };
                 many.iter().map(each).collect::<Result<Vec<_>, _>>()?
             }
         };
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
     /// Measures a workload in a process of its own.
-    fn apart(&self, workload: Workload) -> Result<Measured, Failure> {
+    fn measure_in_process(&self, workload: Workload) -> Result<Measured, Failure> {
         let mut process = Process::new(env::current_exe()?);
         process.args(["bench", "core", "--json", "--workload", workload.name()]);
         let Plan { seed, commands, .. } = self.plan;
@@ -71,9 +71,9 @@ impl Core {
         process.arg("--warmup").arg(self.warmup.to_string());
         let done = process.output()?;
         if !done.status.success() {
-            let said = String::from_utf8_lossy(&done.stderr);
-            let said = said.trim().trim_start_matches("pricetime: ");
-            return Err(Failure::failed(format_args!("{workload}: {said}")));
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            let stderr = stderr.trim().trim_start_matches("pricetime: ");
+            return Err(Failure::failed(format_args!("{workload}: {stderr}")));
         }
         let report: Report = serde_json::from_slice(&done.stdout).map_err(Failure::failed)?;
         let measured = report.workloads.into_iter().next();
@@ -83,55 +83,56 @@ impl Core {
     fn measure(&self, workload: Workload) -> Result<Measured, Failure> {
         let progress = Progress::new((self.warmup + self.runs) as usize + 1);
         progress.now(format!("{workload}: making its commands"));
-        self.plan.make(workload, |made| {
+        self.plan.prepare(workload, |prepared| {
             progress.done();
-            self.passes(workload, made, &progress)
+            self.passes(workload, prepared, &progress)
         })
     }
 
     fn passes(
         &self,
         workload: Workload,
-        made: &Made,
+        prepared: &PreparedCommands,
         progress: &Progress,
     ) -> Result<Measured, Failure> {
-        let first = Pass::looking(made);
-        let alike = |digest: u128| {
+        let first = Pass::untimed(prepared);
+        let check_digest = |digest: u128| {
             let text = format!("{workload}: the same commands gave two different states");
             let unsound = || Failure::Unsound(text);
             (digest == first.digest).then_some(()).ok_or_else(unsound)
         };
         for _ in 0..self.warmup {
             progress.now(format!("{workload}: warming up"));
-            pass::run(made);
+            pass::run(prepared);
             progress.done();
         }
         let (mut rates, mut times) = (Vec::new(), Times::new());
-        let (mut taken, mut on_core) = (Duration::ZERO, Duration::ZERO);
+        let (mut elapsed, mut cpu_time) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..self.runs {
             progress.now(format!("{workload}: measuring"));
-            let run = pass::run(made);
-            alike(run.digest)?;
-            alike(times.pass(made))?;
-            rates.push(made.flow.len() as f64 / run.taken.as_secs_f64());
-            taken += run.taken;
-            on_core += run.on_core;
+            let run = pass::run(prepared);
+            check_digest(run.digest)?;
+            check_digest(times.pass(prepared))?;
+            rates.push(prepared.flow.len() as f64 / run.elapsed.as_secs_f64());
+            elapsed += run.elapsed;
+            cpu_time += run.cpu_time;
             progress.done();
         }
-        let part = on_core.as_secs_f64() / taken.as_secs_f64();
-        let core = CoreFigures { cpu_percent: 100.0 * part, ..figures(made, &first, &times) };
+        let cpu_share = cpu_time.as_secs_f64() / elapsed.as_secs_f64();
+        let core =
+            CoreFigures { cpu_percent: 100.0 * cpu_share, ..figures(prepared, &first, &times) };
         let workload = workload.name().to_owned();
         Ok(Measured { workload, rate: Runs::new(rates), core: Some(core), ..Measured::default() })
     }
 }
 
-fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
+fn figures(prepared: &PreparedCommands, first: &Pass, times: &Times) -> CoreFigures {
     /// With fewer orders, the pages of the process itself hide their memory.
     const RESTING_LEAST: u64 = 10_000;
     let per_order = |bytes: u64| bytes / first.resting_first.max(1);
     let enough = first.resting_first >= RESTING_LEAST;
-    let millions = made.flow.len() as f64 / 1e6;
-    let by_million = |count: u64| count as f64 / millions;
+    let millions = prepared.flow.len() as f64 / 1e6;
+    let per_million = |count: u64| count as f64 / millions;
     CoreFigures {
         digest: format!("{:032x}", first.digest),
         resting_first: first.resting_first,
@@ -143,8 +144,8 @@ fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
         memory: Memory {
             peak_growth_bytes: first.peak_growth,
             bytes_per_order: first.opening_growth.filter(|_| enough).map(per_order),
-            faults_per_million: first.faults.map(by_million),
-            allocations_per_million: first.allocations.map(by_million),
+            faults_per_million: first.faults.map(per_million),
+            allocations_per_million: first.allocations.map(per_million),
         },
     }
 }

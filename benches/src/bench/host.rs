@@ -7,11 +7,11 @@ use std::{fs, process};
 use crate::workload::Workload;
 use clap::builder::TypedValueParser as _;
 use clap::{Args, ValueEnum};
-use pricetime::{Draft, Host as Running, Options, Policy};
+use pricetime::{Draft, Host as RunningHost, Options, Policy};
 
-use super::Telling;
+use super::OutputOptions;
 use super::load::{self, Closed};
-use super::plan::{Made, Plan};
+use super::plan::{Plan, PreparedCommands};
 use super::progress::Progress;
 use super::report::{Head, HostFigures, HostSettings, Load, Measured, Report, Settings};
 use super::runs::Runs;
@@ -59,7 +59,7 @@ pub(super) struct Host {
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,8 +83,8 @@ fn positive(text: &str) -> Result<f64, String> {
 pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    pub(super) fn new(beside: &Path, what: &str) -> Result<Self, Failure> {
-        let folder = beside.join(format!(".pricetime-bench-{what}-{}", process::id()));
+    pub(super) fn new(parent: &Path, what: &str) -> Result<Self, Failure> {
+        let folder = parent.join(format!(".pricetime-bench-{what}-{}", process::id()));
         let cannot = |error| {
             Failure::failed(format_args!("cannot make the folder {}: {error}", folder.display()))
         };
@@ -111,8 +111,8 @@ impl Host {
             Durable::None => String::from("none"),
         };
         let host = Some(HostSettings { policy, submitters: self.submitters });
-        let head = Head::here(Settings { seed, commands, host, ..Settings::default() });
-        let before = self.telling.baseline(&head)?;
+        let head = Head::current(Settings { seed, commands, host, ..Settings::default() });
+        let before = self.output.baseline(&head)?;
         let workloads = self.plan.chosen()?;
         // Checks that a folder can be made before it makes the commands.
         drop(Scratch::new(&self.folder, "host")?);
@@ -121,33 +121,35 @@ impl Host {
         let mut measured = Vec::new();
         for workload in workloads {
             progress.now(format!("{workload}: making its commands"));
-            let one = self.plan.make(workload, |made| self.measure(workload, made, &progress))?;
+            let one = self
+                .plan
+                .prepare(workload, |prepared| self.measure(workload, prepared, &progress))?;
             measured.push(one);
         }
         drop(progress);
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
     fn measure(
         &self,
         workload: Workload,
-        made: &Made,
+        prepared: &PreparedCommands,
         progress: &Progress,
     ) -> Result<Measured, Failure> {
         let (mut rates, mut done, mut refused) = (Vec::new(), 0, 0);
-        let dealt = load::deal(&made.flow, self.submitters);
+        let per_submitter = load::distribute(&prepared.flow, self.submitters);
         for _ in 0..self.runs {
             progress.now(format!("{workload}: as fast as answers arrive"));
             let closed: Closed =
-                self.with_host(made, |host| load::closed(host, &dealt, self.long()))?;
-            rates.push(closed.done as f64 / closed.taken.as_secs_f64());
+                self.with_host(prepared, |host| load::closed(host, &per_submitter, self.long()))?;
+            rates.push(closed.done as f64 / closed.elapsed.as_secs_f64());
             done += closed.done;
             refused += closed.refused;
             progress.done();
         }
-        drop(dealt);
+        drop(per_submitter);
         let rate = Runs::new(rates);
-        let drafts: Vec<Draft> = made.flow.iter().map(load::draft).collect();
+        let drafts: Vec<Draft> = prepared.flow.iter().map(load::draft).collect();
         let wanted: Vec<(Option<f64>, f64)> = match self.rate {
             Some(rate) => vec![(None, rate)],
             None => self.load.iter().map(|p| (Some(*p), rate.median * p / 100.0)).collect(),
@@ -156,7 +158,7 @@ impl Host {
         for (percent, due) in wanted {
             progress.now(format!("{workload}: {due:.0} commands a second"));
             let (load, _) =
-                self.with_host(made, |host| load::open(host, &drafts, due, self.long()))?;
+                self.with_host(prepared, |host| load::open(host, &drafts, due, self.long()))?;
             loads.push(Load { percent, ..load });
             progress.done();
         }
@@ -173,8 +175,8 @@ impl Host {
     /// Calls `then` with a host that has executed the opening.
     fn with_host<T>(
         &self,
-        made: &Made,
-        then: impl FnOnce(&Running) -> Result<T, Failure>,
+        prepared: &PreparedCommands,
+        then: impl FnOnce(&RunningHost) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let scratch = Scratch::new(&self.folder, "host")?;
         let policy = match self.policy {
@@ -183,10 +185,10 @@ impl Host {
             Durable::None => Policy::None,
         };
         let options = Options::new(scratch.0.join("journal"));
-        let markets_max = options.markets_max.max(made.markets);
-        let host =
-            Running::open(Options { policy, markets_max, ..options }).map_err(Failure::failed)?;
-        let opening = load::deal(&made.opening, 1);
+        let markets_max = options.markets_max.max(prepared.markets);
+        let host = RunningHost::open(Options { policy, markets_max, ..options })
+            .map_err(Failure::failed)?;
+        let opening = load::distribute(&prepared.opening, 1);
         load::closed(&host, &opening, Duration::MAX)?;
         let done = then(&host)?;
         host.close().map_err(Failure::failed)?;

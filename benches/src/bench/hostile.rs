@@ -17,14 +17,14 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use super::Telling;
+use super::OutputOptions;
 use super::memory;
 use super::progress::Progress;
 use super::report::{Attacked, Head, HostileSettings, Measured, Report, Resident, Settings};
 use crate::failure::Failure;
 use attacks::Attack;
 use rounds::{Rates, Rounds};
-use step::{Begun, harmless};
+use step::{StartedClient, harmless};
 
 /// Measures the effect of hostile clients on honest commands, and on the memory of the process.
 ///
@@ -73,7 +73,7 @@ pub(super) struct Hostile {
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 fn names() -> PossibleValuesParser {
@@ -86,16 +86,17 @@ impl Hostile {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Self { seed, commands, orders, rate, hostile_rate, .. } = *self;
         let hostile = Some(HostileSettings { orders, rate, hostile_rate });
-        let head = Head::here(Settings { seed, commands, hostile, ..Settings::default() });
-        let before = self.telling.baseline(&head)?;
-        let asked = |name: &str| self.attacks.iter().any(|it| it == name || it == "all");
-        let attacks: Vec<_> = attacks::ALL.into_iter().filter(|one| asked(one.name)).collect();
+        let head = Head::current(Settings { seed, commands, hostile, ..Settings::default() });
+        let before = self.output.baseline(&head)?;
+        let is_selected = |name: &str| self.attacks.iter().any(|it| it == name || it == "all");
+        let attacks: Vec<_> =
+            attacks::ALL.into_iter().filter(|one| is_selected(one.name)).collect();
         let progress = Progress::new(attacks.len() * self.runs as usize);
         let measured: Result<_, Failure> =
             attacks.iter().map(|attack| self.measure(attack, &progress)).collect();
         let measured = measured?;
         drop(progress);
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
     /// Measures two hosts in turns, one with the harmless client and one with the attacker.
@@ -105,8 +106,9 @@ impl Hostile {
         let open = |name| Rounds::new(&self.folder, name, self.orders, self.seed);
         let (mut harmless, mut hostile) = (open("harmless")?, open("hostile")?);
         let mut plain = self::harmless(self.seed);
-        let begun = memory::resident().zip(memory::forget_peak());
-        let Begun { opening, mut step } = (attack.begin)(hostile.host(), self.orders, self.seed)?;
+        let memory_before = memory::resident().zip(memory::reset_peak());
+        let StartedClient { opening, mut step } =
+            (attack.begin)(hostile.host(), self.orders, self.seed)?;
         for run in 0..self.runs {
             // Each comes first equally often.
             if run % 2 == 0 {
@@ -120,15 +122,15 @@ impl Hostile {
         }
         let highest = memory::peak();
         drop(step);
-        let memory = begun.zip(highest).zip(memory::resident());
+        let memory = memory_before.zip(highest).zip(memory::resident());
         let memory = memory.map(|(((before_bytes, ()), highest_bytes), after_bytes)| Resident {
             before_bytes,
             highest_bytes,
             after_bytes,
         });
         let rate = hostile.rates();
-        let beside = [harmless.end()?, hostile.end()?];
-        let hostile = Some(Attacked::new((attack.what, opening), beside, memory));
+        let results = [harmless.end()?, hostile.end()?];
+        let hostile = Some(Attacked::new((attack.what, opening), results, memory));
         Ok(Measured { workload: attack.name.to_owned(), rate, hostile, ..Measured::default() })
     }
 }

@@ -23,7 +23,7 @@ const BURST: Duration = Duration::from_micros(150);
 pub(super) struct Closed {
     pub(super) done: usize,
     pub(super) refused: usize,
-    pub(super) taken: Duration,
+    pub(super) elapsed: Duration,
 }
 
 pub(super) fn draft(command: &Command) -> Draft {
@@ -32,27 +32,31 @@ pub(super) fn draft(command: &Command) -> Draft {
 }
 
 /// Distributes commands to submitters. Each account's commands go to one submitter, in order.
-pub(super) fn deal(commands: &[Command], submitters: usize) -> Vec<Vec<Draft>> {
-    let mut dealt = vec![Vec::with_capacity(commands.len() / submitters); submitters];
+pub(super) fn distribute(commands: &[Command], submitters: usize) -> Vec<Vec<Draft>> {
+    let mut per_submitter = vec![Vec::with_capacity(commands.len() / submitters); submitters];
     for command in commands {
         let to = command.account.0 % submitters as u128;
-        dealt[to as usize].push(draft(command));
+        per_submitter[to as usize].push(draft(command));
     }
-    dealt
+    per_submitter
 }
 
 /// Sends as fast as answers arrive, with one thread for each list.
-pub(super) fn closed(host: &Host, dealt: &[Vec<Draft>], long: Duration) -> Result<Closed, Failure> {
-    let begun = Instant::now();
+pub(super) fn closed(
+    host: &Host,
+    per_submitter: &[Vec<Draft>],
+    time_limit: Duration,
+) -> Result<Closed, Failure> {
+    let started = Instant::now();
     let counts: Result<Vec<_>, Failure> = thread::scope(|scope| {
-        let one = |drafts| scope.spawn(move || window(host, drafts, begun, long));
-        let all: Vec<_> = dealt.iter().map(Vec::as_slice).map(one).collect();
+        let one = |drafts| scope.spawn(move || window(host, drafts, started, time_limit));
+        let all: Vec<_> = per_submitter.iter().map(Vec::as_slice).map(one).collect();
         let panicked = |_| Failure::failed("a submitter panicked");
         all.into_iter().map(|one| one.join().map_err(panicked)?).collect()
     });
-    let taken = begun.elapsed();
+    let elapsed = started.elapsed();
     let (done, refused) = counts?.into_iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-    Ok(Closed { done, refused, taken })
+    Ok(Closed { done, refused, elapsed })
 }
 
 /// Keeps a window of commands in flight until all are sent or the time is over. Returns how many
@@ -60,12 +64,12 @@ pub(super) fn closed(host: &Host, dealt: &[Vec<Draft>], long: Duration) -> Resul
 fn window(
     host: &Host,
     drafts: &[Draft],
-    begun: Instant,
-    long: Duration,
+    started: Instant,
+    time_limit: Duration,
 ) -> Result<(usize, usize), Failure> {
     let mut waiting = VecDeque::with_capacity(WINDOW);
     let (mut done, mut refused) = (0, 0);
-    let mut hear = |ticket: Ticket| -> Result<(), Failure> {
+    let mut wait_for_answer = |ticket: Ticket| -> Result<(), Failure> {
         let group = ticket.wait().map_err(Failure::failed)?;
         refused += usize::from(group.outcome != Outcome::Accepted);
         Ok(())
@@ -74,15 +78,15 @@ fn window(
         if waiting.len() == WINDOW
             && let Some(first) = waiting.pop_front()
         {
-            hear(first)?;
+            wait_for_answer(first)?;
         }
-        if done % 256 == 0 && begun.elapsed() >= long {
+        if done % 256 == 0 && started.elapsed() >= time_limit {
             break;
         }
         waiting.push_back(submit(host, draft)?);
         done += 1;
     }
-    waiting.into_iter().try_for_each(hear)?;
+    waiting.into_iter().try_for_each(wait_for_answer)?;
     Ok((done, refused))
 }
 
@@ -106,26 +110,26 @@ pub(super) fn open(
     host: &Host,
     drafts: &[Draft],
     rate: f64,
-    long: Duration,
+    time_limit: Duration,
 ) -> Result<(Load, usize), Failure> {
-    let count = drafts.len().min((rate * long.as_secs_f64()).ceil() as usize).max(1);
+    let count = drafts.len().min((rate * time_limit.as_secs_f64()).ceil() as usize).max(1);
     let drafts = &drafts[..count.min(drafts.len())];
     let (send, receive) = mpsc::channel::<Burst>();
-    let begun = Instant::now();
-    let ((times, refused), late, cpu, taken) = thread::scope(|scope| {
-        let listener = scope.spawn(move || listen(receive));
+    let started = Instant::now();
+    let ((times, refused), late, cpu, elapsed) = thread::scope(|scope| {
+        let recorder = scope.spawn(move || record_answers(receive));
         let cpu = thread_time();
         let late = generate(host, drafts, rate, &send);
-        let (cpu, sending) = (thread_time().saturating_sub(cpu), begun.elapsed());
+        let (cpu, sending) = (thread_time().saturating_sub(cpu), started.elapsed());
         drop(send);
-        let times = listener.join().map_err(|_| Failure::failed("the listener panicked"))?;
+        let times = recorder.join().map_err(|_| Failure::failed("the listener panicked"))?;
         let part = cpu.as_secs_f64() / sending.as_secs_f64();
-        Ok::<_, Failure>((times?, late?, part, begun.elapsed()))
+        Ok::<_, Failure>((times?, late?, part, started.elapsed()))
     })?;
     let load = Load {
         percent: None,
         rate_due: rate,
-        rate: count as f64 / taken.as_secs_f64(),
+        rate: count as f64 / elapsed.as_secs_f64(),
         latency: Latency::of(&times),
         late_p50_ns: late.value_at_quantile(0.5),
         late_p99_ns: late.value_at_quantile(0.99),
@@ -141,11 +145,11 @@ fn generate(
     rate: f64,
     send: &mpsc::Sender<Burst>,
 ) -> Result<Histogram<u64>, Failure> {
-    let apart = BURST.as_secs_f64().max(1.0 / rate);
-    let (begun, mut late, mut sent) = (Instant::now(), empty(), 0);
+    let interval = BURST.as_secs_f64().max(1.0 / rate);
+    let (started, mut late, mut sent) = (Instant::now(), empty(), 0);
     for number in 0_u64.. {
-        let due = begun + Duration::from_secs_f64(apart * number as f64);
-        let until = ((number + 1) as f64 * apart * rate).round() as usize;
+        let due = started + Duration::from_secs_f64(interval * number as f64);
+        let until = ((number + 1) as f64 * interval * rate).round() as usize;
         let burst = &drafts[sent..until.clamp(sent, drafts.len())];
         thread::sleep(due.saturating_duration_since(Instant::now()));
         late.saturating_record(ns(due.elapsed()));
@@ -162,7 +166,7 @@ fn generate(
 
 /// Returns the time of each answer from when its command was due, and how many commands were
 /// refused.
-fn listen(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Failure> {
+fn record_answers(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Failure> {
     let (mut times, mut refused) = (empty(), 0);
     for (due, tickets) in bursts {
         for ticket in tickets {

@@ -26,7 +26,7 @@ pub(super) struct Build {
 }
 
 impl Machine {
-    pub(super) fn here() -> Self {
+    pub(super) fn current() -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
@@ -39,7 +39,7 @@ impl Machine {
 }
 
 impl Build {
-    pub(super) fn this() -> Self {
+    pub(super) fn current() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checked: cfg!(debug_assertions),

@@ -7,13 +7,13 @@ pub(super) fn resident() -> Option<u64> {
     field("VmRSS:")
 }
 
-/// The peak of the resident memory since [`forget_peak`], in bytes.
+/// The peak of the resident memory since [`reset_peak`], in bytes.
 pub(super) fn peak() -> Option<u64> {
     field("VmHWM:")
 }
 
 /// Resets the peak to the memory that is resident now.
-pub(super) fn forget_peak() -> Option<()> {
+pub(super) fn reset_peak() -> Option<()> {
     fs::write("/proc/self/clear_refs", "5").ok()
 }
 

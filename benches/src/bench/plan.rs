@@ -24,7 +24,7 @@ pub(super) struct Plan {
 }
 
 /// The commands of a workload.
-pub(super) struct Made {
+pub(super) struct PreparedCommands {
     pub(super) markets: u32,
     pub(super) opening: Vec<Command>,
     pub(super) flow: Vec<Command>,
@@ -56,12 +56,16 @@ impl Plan {
 
     /// Makes the commands of a workload and calls `then` with them. The generator is dropped only
     /// after that, so that the measured code cannot reuse its memory.
-    pub(super) fn make<T>(&self, workload: Workload, then: impl FnOnce(&Made) -> T) -> T {
+    pub(super) fn prepare<T>(
+        &self,
+        workload: Workload,
+        then: impl FnOnce(&PreparedCommands) -> T,
+    ) -> T {
         let (opening, mut flow) = workload.begin(self.seed);
         let mut commands = Vec::with_capacity(self.commands);
         commands.extend(flow.by_ref().take(self.commands));
-        let made = Made { markets: workload.markets(), opening, flow: commands };
-        let done = then(&made);
+        let prepared = PreparedCommands { markets: workload.markets(), opening, flow: commands };
+        let done = then(&prepared);
         drop(flow);
         done
     }

@@ -3,7 +3,7 @@
 mod book;
 mod hung;
 pub(super) mod raw;
-pub(super) mod served;
+pub(super) mod server;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use clap::builder::TypedValueParser as _;
 use pricetime::persistence::journal::History;
 use pricetime::persistence::redis::{CHANGES_MAX, ImageWriter, Link, read_image};
 
-use super::Telling;
-use super::plan::{Made, Plan};
+use super::OutputOptions;
+use super::plan::{Plan, PreparedCommands};
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, RedisSettings, Report, Settings};
 use super::runs::Runs;
 use crate::failure::Failure;
 use book::{Book, Changed, MARKET};
-use raw::Raw;
-use served::Served;
+use raw::RawConnection;
+use server::RedisServer;
 
 /// Books up to this size count as small and have a higher goal.
 const SMALL: usize = 200_000;
@@ -81,7 +81,7 @@ pub(super) struct Redis {
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 /// The runs of one measurement: rates, and values relative to something else.
@@ -109,7 +109,13 @@ impl Figures {
         self.note(1e3 / value.max(1e-9), value);
     }
 
-    fn told(self, name: impl Into<String>, what: &str, unit: &str, goal: Option<Goal>) -> Measured {
+    fn into_measured(
+        self,
+        name: impl Into<String>,
+        what: &str,
+        unit: &str,
+        goal: Option<Goal>,
+    ) -> Measured {
         let (what, unit) = (what.to_owned(), unit.to_owned());
         let value = Runs::new(self.values).median;
         let (workload, rate) = (name.into(), Runs::new(self.rates));
@@ -120,7 +126,7 @@ impl Figures {
 
 /// The figures that are measured on the first book only.
 #[derive(Default)]
-struct Kept {
+struct FirstBookFigures {
     epoch: Figures,
     ping: Figures,
     bytes: Figures,
@@ -131,148 +137,159 @@ impl Redis {
         let (seed, commands) = (self.seed, self.commands);
         let settings = RedisSettings { orders: self.orders.clone(), changes: self.changes };
         let redis = Some(settings);
-        let head = Head::here(Settings { seed, commands, redis, ..Settings::default() });
-        let before = self.telling.baseline(&head)?;
-        let served = match &self.redis {
-            Some(url) => Served::given(url)?,
-            None => Served::own(&self.folder)?,
+        let head = Head::current(Settings { seed, commands, redis, ..Settings::default() });
+        let before = self.output.baseline(&head)?;
+        let server = match &self.redis {
+            Some(url) => RedisServer::given(url)?,
+            None => RedisServer::spawned(&self.folder)?,
         };
-        let hung = self.commands > 0 && served.is_own();
+        let hung = self.commands > 0 && server.is_spawned();
         let steps = self.runs as usize * (self.orders.len() + 2 * usize::from(hung));
         let progress = Progress::new(steps);
-        let (mut zadd, mut says, mut measured) = (Figures::default(), "", Vec::new());
+        let (mut zadd, mut measured_by, mut measured) = (Figures::default(), "", Vec::new());
         for (at, orders) in self.orders.iter().enumerate() {
-            let (mut write, mut restore, mut felt) =
+            let (mut write, mut restore, mut longest_wait) =
                 (Figures::default(), Figures::default(), Figures::default());
-            let mut kept = (at == 0).then(Kept::default);
+            let mut first_book = (at == 0).then(FirstBookFigures::default);
             for _ in 0..self.runs {
                 progress.now(format!("a book of {orders} orders"));
-                let key = format!("{}:zadd", served.options.names.env);
+                let key = format!("{}:zadd", server.options.names.env);
                 let count = ZADDS.min(4 * orders.max(&1_000));
-                let (z, by) = raw::zadd(&served.address, &key, count)?;
+                let (z, by) = raw::zadd(&server.address, &key, count)?;
                 zadd.note(z, 1.0);
-                says = by;
-                let (wrote, read) = self.book(&served, *orders, kept.as_mut())?;
-                write.note(wrote, wrote / z);
-                restore.note(read, read / z);
-                felt.note_small(self.felt(&served, *orders)?.as_secs_f64() * 1e3);
+                measured_by = by;
+                let (write_rate, read_rate) = self.book(&server, *orders, first_book.as_mut())?;
+                write.note(write_rate, write_rate / z);
+                restore.note(read_rate, read_rate / z);
+                longest_wait.note_small(self.longest_wait(&server, *orders)?.as_secs_f64() * 1e3);
                 progress.done();
             }
-            let least = if *orders <= SMALL { 1.0 } else { 0.7 };
-            let goal = Some(Goal::AtLeast(least));
-            measured.push(write.told(
+            let rate_min = if *orders <= SMALL { 1.0 } else { 0.7 };
+            let goal = Some(Goal::AtLeast(rate_min));
+            measured.push(write.into_measured(
                 format!("write-{orders}"),
                 "orders, written whole",
                 "Z",
                 goal,
             ));
             let (name, goal) = (format!("restore-{orders}"), Some(Goal::AtLeast(2.0)));
-            measured.push(restore.told(name, "orders, read back and verified", "Z", goal));
+            measured.push(restore.into_measured(name, "orders, read back and verified", "Z", goal));
             let (name, goal) = (format!("ping-{orders}"), Some(Goal::AtMost(10.0)));
             let what = "another client's longest PING while it is written whole and read";
-            measured.push(felt.worst().told(name, what, "ms", goal));
-            let Some(Kept { epoch, ping, bytes }) = kept else { continue };
+            measured.push(longest_wait.worst().into_measured(name, what, "ms", goal));
+            let Some(FirstBookFigures { epoch, ping, bytes }) = first_book else { continue };
             let what = format!("an epoch of {} changes, until readers see it", self.changes);
-            measured.push(epoch.told("epoch", &what, "ms", goal));
-            measured.push(ping.worst().told(
+            measured.push(epoch.into_measured("epoch", &what, "ms", goal));
+            measured.push(ping.worst().into_measured(
                 "ping",
                 "another client's longest PING during that",
                 "ms",
                 goal,
             ));
             let what = "of the server's memory per order, in both generations";
-            measured.push(bytes.told("bytes", what, "bytes", None));
+            measured.push(bytes.into_measured("bytes", what, "bytes", None));
         }
-        measured.insert(0, zadd.told("zadd", &format!("ZADD, {says}"), "Z", None));
+        measured.insert(0, zadd.into_measured("zadd", &format!("ZADD, {measured_by}"), "Z", None));
         if hung {
             let plan = Plan { workloads: Vec::new(), seed, commands };
-            measured
-                .extend(plan.make(Workload::Normal, |made| self.hung(made, &served, &progress))?);
+            measured.extend(
+                plan.prepare(Workload::Normal, |prepared| self.hung(prepared, &server, &progress))?,
+            );
         }
         drop(progress);
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
-    /// Writes a book, restores it, and updates it if `kept` is given. Returns the orders a second
+    /// Writes a book, restores it, and updates it if `first_book` is given. Returns the orders a second
     /// that were written, and those that were read.
     fn book(
         &self,
-        served: &Served,
+        server: &RedisServer,
         orders: usize,
-        kept: Option<&mut Kept>,
+        first_book: Option<&mut FirstBookFigures>,
     ) -> Result<(f64, f64), Failure> {
-        served.clear()?;
-        served.settle()?;
+        server.clear()?;
+        server.wait_until_freed()?;
         let gone = || Failure::failed("the book is gone");
-        let mut raw = Raw::connect(&served.address)?;
+        let mut raw = RawConnection::connect(&server.address)?;
         let mut book = Book::new(self.seed, orders);
         let (state, _) = book.state().ok_or_else(gone)?;
         let before = raw.figure("memory", "used_memory")?;
-        let mut writer = ImageWriter::new(Link::new(served.options.clone()), History::fresh(), 0);
-        let begun = Instant::now();
+        let mut writer = ImageWriter::new(Link::new(server.options.clone()), History::fresh(), 0);
+        let started = Instant::now();
         writer.write(&state, &BTreeMap::new()).map_err(Failure::failed)?;
-        let wrote = orders as f64 / begun.elapsed().as_secs_f64();
-        let mut link = Link::new(served.options.clone());
-        let begun = Instant::now();
-        let found = read_image(&mut link, &served.options.names.of(MARKET));
-        let read = orders as f64 / begun.elapsed().as_secs_f64();
+        let write_rate = orders as f64 / started.elapsed().as_secs_f64();
+        let mut link = Link::new(server.options.clone());
+        let started = Instant::now();
+        let found = read_image(&mut link, &server.options.names.of(MARKET));
+        let read_rate = orders as f64 / started.elapsed().as_secs_f64();
         if found.map_err(Failure::failed)?.is_none_or(|it| it.sequence != state.sequence) {
             return Err(Failure::failed("what was read is not what was written"));
         }
-        let Some(kept) = kept else { return Ok((wrote, read)) };
+        let Some(first_book) = first_book else { return Ok((write_rate, read_rate)) };
         for _ in 0..EPOCHS {
             book.epoch(self.changes);
             let (state, changed) = book.state().ok_or_else(gone)?;
-            let (took, longest) = beside(served, || write(&mut writer, &state, &changed))?;
-            kept.epoch.note_small(took.as_secs_f64() * 1e3);
-            kept.ping.note_small(longest.as_secs_f64() * 1e3);
+            let (took, longest) = beside(server, || write(&mut writer, &state, &changed))?;
+            first_book.epoch.note_small(took.as_secs_f64() * 1e3);
+            first_book.ping.note_small(longest.as_secs_f64() * 1e3);
         }
         // This many changes leave a second generation behind.
         book.epoch(CHANGES_MAX + 2);
         let (state, changed) = book.state().ok_or_else(gone)?;
-        let (_, longest) = beside(served, || write(&mut writer, &state, &changed))?;
-        kept.ping.note_small(longest.as_secs_f64() * 1e3);
+        let (_, longest) = beside(server, || write(&mut writer, &state, &changed))?;
+        first_book.ping.note_small(longest.as_secs_f64() * 1e3);
         let after = raw.figure("memory", "used_memory")?;
-        kept.bytes.note_small((after - before) / orders as f64);
-        Ok((wrote, read))
+        first_book.bytes.note_small((after - before) / orders as f64);
+        Ok((write_rate, read_rate))
     }
 
     /// The longest wait of another client while a book replaces an earlier one as a whole and is
     /// restored. The speed of both is not measured here.
-    fn felt(&self, served: &Served, orders: usize) -> Result<Duration, Failure> {
+    fn longest_wait(&self, server: &RedisServer, orders: usize) -> Result<Duration, Failure> {
         let mut book = Book::new(self.seed, orders);
         let (state, _) = book.state().ok_or_else(|| Failure::failed("the book is gone"))?;
-        let mut writer = ImageWriter::new(Link::new(served.options.clone()), History::fresh(), 0);
-        let (_, writing) = beside(served, || write(&mut writer, &state, &Changed::new()))?;
-        let mut link = Link::new(served.options.clone());
-        let keys = served.options.names.of(MARKET);
+        let mut writer = ImageWriter::new(Link::new(server.options.clone()), History::fresh(), 0);
+        let (_, writing) = beside(server, || write(&mut writer, &state, &Changed::new()))?;
+        let mut link = Link::new(server.options.clone());
+        let keys = server.options.names.of(MARKET);
         let (_, reading) =
-            beside(served, || read_image(&mut link, &keys).map_err(Failure::failed))?;
+            beside(server, || read_image(&mut link, &keys).map_err(Failure::failed))?;
         Ok(writing.max(reading))
     }
 
     /// Measures a host with a server that responds and with one that hangs, in turns.
     fn hung(
         &self,
-        made: &Made,
-        served: &Served,
+        prepared: &PreparedCommands,
+        server: &RedisServer,
         progress: &Progress,
     ) -> Result<Vec<Measured>, Failure> {
-        let (mut well, mut hung) = (Figures::default(), Figures::default());
+        let (mut responding, mut hung) = (Figures::default(), Figures::default());
         for _ in 0..self.runs {
             progress.now("a host while Redis responds");
-            let beside = hung::rate(made, served, &self.folder, false)?;
-            well.note(beside, 1.0);
+            let beside = hung::rate(prepared, server, &self.folder, false)?;
+            responding.note(beside, 1.0);
             progress.done();
             progress.now("a host while Redis hangs");
-            let rate = hung::rate(made, served, &self.folder, true)?;
+            let rate = hung::rate(prepared, server, &self.folder, true)?;
             hung.note(rate, rate / beside);
             progress.done();
         }
         let goal = Some(Goal::AtLeast(0.9));
         Ok(vec![
-            well.told("matching-well", "commands of a host while Redis responds", "of well", None),
-            hung.told("matching-hung", "commands of a host while Redis hangs", "of well", goal),
+            responding.into_measured(
+                "matching-well",
+                "commands of a host while Redis responds",
+                "of well",
+                None,
+            ),
+            hung.into_measured(
+                "matching-hung",
+                "commands of a host while Redis hangs",
+                "of well",
+                goal,
+            ),
         ])
     }
 }
@@ -283,35 +300,35 @@ fn write(
     state: &pricetime::persistence::journal::image::MarketState,
     changed: &Changed,
 ) -> Result<Duration, Failure> {
-    let begun = Instant::now();
+    let started = Instant::now();
     writer.write(state, changed).map_err(Failure::failed)?;
-    Ok(begun.elapsed())
+    Ok(started.elapsed())
 }
 
 /// Runs `work` while another client sends PING repeatedly. Returns the longest wait of that client.
 fn beside<T>(
-    served: &Served,
+    server: &RedisServer,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<(T, Duration), Failure> {
-    let (asked, over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let mut raw = Raw::connect(&served.address)?;
+    let (is_pinged, stop) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut raw = RawConnection::connect(&server.address)?;
     thread::scope(|scope| {
         let pinging = scope.spawn(|| -> std::io::Result<Duration> {
             let mut longest = Duration::ZERO;
-            while !over.load(Ordering::Acquire) {
-                let begun = Instant::now();
+            while !stop.load(Ordering::Acquire) {
+                let started = Instant::now();
                 raw.ask(&["PING"])?;
-                longest = longest.max(begun.elapsed());
-                asked.store(true, Ordering::Release);
+                longest = longest.max(started.elapsed());
+                is_pinged.store(true, Ordering::Release);
                 thread::sleep(PAUSE);
             }
             Ok(longest)
         });
-        while !asked.load(Ordering::Acquire) && !pinging.is_finished() {
+        while !is_pinged.load(Ordering::Acquire) && !pinging.is_finished() {
             thread::yield_now();
         }
         let done = work();
-        over.store(true, Ordering::Release);
+        stop.store(true, Ordering::Release);
         let longest = pinging.join().map_err(|_| Failure::failed("the PING client panicked"))??;
         Ok((done?, longest))
     })

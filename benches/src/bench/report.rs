@@ -11,7 +11,7 @@ use super::machine::{Build, Machine};
 use super::runs::Runs;
 use crate::failure::Failure;
 
-pub(super) use hostile::{Attacked, Beside, HostileSettings, Resident, Sent};
+pub(super) use hostile::{Attacked, HonestFigures, HostileSettings, Resident, Sent};
 
 /// The format name at the start of every report.
 const FORMAT: &str = "pricetime-bench";
@@ -269,8 +269,8 @@ impl Latency {
 
 impl Head {
     /// The settings with this machine and this build.
-    pub(super) fn here(settings: Settings) -> Self {
-        Self { settings, machine: Machine::here(), build: Build::this() }
+    pub(super) fn current(settings: Settings) -> Self {
+        Self { settings, machine: Machine::current(), build: Build::current() }
     }
 }
 

@@ -16,13 +16,13 @@ use pricetime::persistence::settlement::Batch;
 use pricetime::persistence::settlement::ledger::{Applied, Deed, Ledger, Token};
 use pricetime_engine::MarketId;
 
-use super::Telling;
+use super::OutputOptions;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SettleSettings};
 use super::runs::Runs;
 use crate::failure::Failure;
-use books::Books;
+use books::MeasuredLedger;
 
 /// Measures settlement: batches into each ledger, locks over five servers, and matching beside it.
 ///
@@ -73,11 +73,11 @@ pub(super) struct Settle {
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 /// Makes a figure.
-fn told(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
+fn figure(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
     let settle = Some(RedisFigures { what, value, unit: unit.to_owned(), goal: None });
     Measured { workload: name, rate: Runs::new(rates), settle, ..Measured::default() }
 }
@@ -86,17 +86,17 @@ fn told(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str))
 fn times(name: String, times: Vec<f64>, what: String) -> Measured {
     let value = Runs::new(times.clone()).median;
     let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
-    told(name, rates, value, (what, "ms"))
+    figure(name, rates, value, (what, "ms"))
 }
 
 impl Settle {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (seed, commands) = (self.seed, self.commands);
         let settle = Some(SettleSettings { trades: self.trades.clone(), small: self.small });
-        let head = Head::here(Settings { seed, commands, settle, ..Settings::default() });
-        let before = self.telling.baseline(&head)?;
+        let head = Head::current(Settings { seed, commands, settle, ..Settings::default() });
+        let before = self.output.baseline(&head)?;
         let mut books = books::all(self)?;
-        let with_locks = self.locks > 0 && locks::are_possible();
+        let with_locks = self.locks > 0 && locks::is_redis_installed();
         let steps = books.len() * (self.trades.len() + 1)
             + 2 * usize::from(with_locks)
             + self.runs as usize * usize::from(commands > 0);
@@ -111,33 +111,37 @@ impl Settle {
         }
         if commands > 0 {
             let plan = Plan { workloads: Vec::new(), seed, commands };
-            measured.extend(plan.make(Workload::Normal, |made| {
-                matching::measure(made, (self.runs, &self.folder), &progress)
+            measured.extend(plan.prepare(Workload::Normal, |prepared| {
+                matching::measure(prepared, (self.runs, &self.folder), &progress)
             })?);
         }
         drop(progress);
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
     /// Measures batches of each size, and small ones in a row.
-    fn batches(&self, books: &mut Books, progress: &Progress) -> Result<Vec<Measured>, Failure> {
+    fn batches(
+        &self,
+        books: &mut MeasuredLedger,
+        progress: &Progress,
+    ) -> Result<Vec<Measured>, Failure> {
         let (name, mut measured) = (books.name, Vec::new());
         for (at, trades) in self.trades.iter().enumerate() {
             progress.now(format!("{name}: batches of {trades} trades"));
             let market = MarketId(at as u32 + 1);
             batches::seed(&mut *books.ledger, market)?;
-            let mut took = Vec::new();
+            let mut times_ms = Vec::new();
             for run in 1..=u64::from(self.runs) {
                 let batch = batches::batch(market, run, (*trades, self.seed));
-                let begun = Instant::now();
+                let started = Instant::now();
                 let token = books.ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
                 post(&mut *books.ledger, &batch, token)?;
-                took.push(begun.elapsed().as_secs_f64() * 1e3);
+                times_ms.push(started.elapsed().as_secs_f64() * 1e3);
             }
             let accounts = batches::accounts(*trades);
             let what =
                 format!("deposit, claim and apply a batch: {trades} trades, {accounts} accounts");
-            measured.push(times(format!("{name}-{trades}"), took, what));
+            measured.push(times(format!("{name}-{trades}"), times_ms, what));
             progress.done();
         }
         if self.small > 0 {
@@ -150,15 +154,15 @@ impl Settle {
                 let epochs = first..first + self.small as u64;
                 let small: Vec<Batch> =
                     epochs.map(|epoch| batches::batch(market, epoch, (1, self.seed))).collect();
-                let begun = Instant::now();
+                let started = Instant::now();
                 for batch in &small {
                     post(&mut *books.ledger, batch, token)?;
                 }
-                rates.push(self.small as f64 / begun.elapsed().as_secs_f64());
+                rates.push(self.small as f64 / started.elapsed().as_secs_f64());
             }
             let value = Runs::new(rates.clone()).median;
             let what = String::from("batches of one trade, one after the other");
-            measured.push(told(format!("{name}-row"), rates, value, (what, "a second")));
+            measured.push(figure(format!("{name}-row"), rates, value, (what, "a second")));
         }
         progress.done();
         Ok(measured)
@@ -176,4 +180,4 @@ fn post(ledger: &mut dyn Ledger, batch: &Batch, token: Token) -> Result<(), Fail
 }
 
 /// The least share of its rate that matching should keep.
-const KEPT: Goal = Goal::AtLeast(0.9);
+const RATE_GOAL: Goal = Goal::AtLeast(0.9);

@@ -30,21 +30,21 @@ pub(super) fn text(text: &str) -> io::Result<()> {
 
 /// Writes notes to standard error about anything that makes the figures less reliable.
 pub(super) fn warn(report: &Report, before: Option<&Report>) {
-    let mut said = String::new();
+    let mut notes = String::new();
     if report.head.build.checked {
-        said += "this build has checks on, so its figures are not those of a release \
+        notes += "this build has checks on, so its figures are not those of a release \
                  build: cargo run --release -- bench\n";
     }
     for one in &report.workloads {
         let cpu = one.core.as_ref().map_or(100.0, |core| core.cpu_percent);
         if cpu < CPU_MIN {
             let (name, others) = (&one.workload, 100.0 - cpu);
-            said += &format!("other programs used {others:.0} % of the core that {name} ran on\n");
+            notes += &format!("other programs used {others:.0} % of the core that {name} ran on\n");
         }
         let stolen = one.hostile.as_ref().map_or(0.0, Attacked::stolen_percent);
         if stolen > STOLEN_MAX {
             let name = &one.workload;
-            said += &format!(
+            notes += &format!(
                 "{name}: the hypervisor or a CPU quota withheld {stolen:.1} % of the CPU time, and the p99 \
                  includes that wait; try lower values of --rate and --hostile-rate\n"
             );
@@ -52,15 +52,15 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
         let spread = one.rate.spread_percent;
         if spread > SPREAD_MAX {
             let name = &one.workload;
-            said += &format!(
+            notes += &format!(
                 "the runs of {name} spread by {spread:.0} %: other programs, or too few commands\n"
             );
         }
     }
     if before.is_some_and(|before| before.head.machine != report.head.machine) {
-        said += "the baseline was measured on another machine or under another system\n";
+        notes += "the baseline was measured on another machine or under another system\n";
     }
     // If standard error is closed, the notes are lost.
     let note = Paint::err().text(Tone::Warning, "note:");
-    let _ = said.lines().try_for_each(|line| writeln!(io::stderr(), "{note} {line}"));
+    let _ = notes.lines().try_for_each(|line| writeln!(io::stderr(), "{note} {line}"));
 }

@@ -15,10 +15,10 @@ use pricetime::engine::{AccountId, MarketId};
 use pricetime::{AccountFeed, Host, Options};
 use tokio::runtime::Builder;
 
-use super::Telling;
+use super::OutputOptions;
 use super::host::Scratch;
 use super::load;
-use super::plan::{Made, Plan};
+use super::plan::{Plan, PreparedCommands};
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SubscriberSettings};
 use super::runs::Runs;
@@ -27,9 +27,9 @@ use crate::failure::Failure;
 /// The market of the workload.
 const MARKET: MarketId = MarketId(1);
 /// Accounts from this number on send nothing.
-const QUIET: usize = 1_000_000;
+const IDLE_ACCOUNTS: usize = 1_000_000;
 /// The longest time of a run.
-const LONG: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Measures account subscriptions: the rate of a host with subscribers relative to that without,
 /// and how long acknowledgements stop while all subscribers reconnect.
@@ -71,11 +71,11 @@ pub(super) struct Subscribers {
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
-    telling: Telling,
+    output: OutputOptions,
 }
 
 /// Makes a figure.
-fn told(name: &str, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
+fn figure(name: &str, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
     let figures = RedisFigures { what, value, unit: unit.to_owned(), goal: None };
     let (workload, rate) = (name.to_owned(), Runs::new(rates));
     Measured { workload, rate, subscribers: Some(figures), ..Measured::default() }
@@ -86,29 +86,34 @@ impl Subscribers {
         let Self { seed, commands, subscribers, orders, .. } = *self;
         let settings = Some(SubscriberSettings { subscribers, orders });
         let settings = Settings { seed, commands, subscribers: settings, ..Settings::default() };
-        let head = Head::here(settings);
-        let before = self.telling.baseline(&head)?;
+        let head = Head::current(settings);
+        let before = self.output.baseline(&head)?;
         let progress = Progress::new(2 * self.runs as usize);
         let plan = Plan { workloads: Vec::new(), seed, commands };
-        let mut measured = plan.make(Workload::Normal, |made| self.rates(made, &progress))?;
+        let mut measured =
+            plan.prepare(Workload::Normal, |prepared| self.rates(prepared, &progress))?;
         let (opening, _) = Workload::Normal.begin(seed);
         measured.extend(reconnect::measure(self, &opening, &progress)?);
         drop(progress);
-        self.telling.tell(Report::new(head, measured), before.as_ref())
+        self.output.print(Report::new(head, measured), before.as_ref())
     }
 
     /// The rate of a host without subscribers, with idle ones and with busy ones, in turns.
-    fn rates(&self, made: &Made, progress: &Progress) -> Result<Vec<Measured>, Failure> {
+    fn rates(
+        &self,
+        prepared: &PreparedCommands,
+        progress: &Progress,
+    ) -> Result<Vec<Measured>, Failure> {
         let count = self.subscribers;
-        let whose = [0..0, QUIET..QUIET + count, 0..count];
+        let account_ranges = [0..0, IDLE_ACCOUNTS..IDLE_ACCOUNTS + count, 0..count];
         let mut rates = [const { Vec::new() }; 3];
         let mut slow = 0;
         for run in 0..self.runs as usize {
             progress.now("a host with subscribers and without");
             // Each comes first equally often.
-            for which in (0..3).map(|at| (run + at) % 3) {
-                let rate = rate(made, &self.folder, whose[which].clone())?;
-                rates[which].push(rate.0);
+            for group in (0..3).map(|at| (run + at) % 3) {
+                let rate = rate(prepared, &self.folder, account_ranges[group].clone())?;
+                rates[group].push(rate.0);
                 slow += rate.1;
             }
             progress.done();
@@ -120,9 +125,9 @@ impl Subscribers {
         let (quiet, busy) = (part(&rates[1]), part(&rates[2]));
         let [alone, beside_quiet, beside_busy] = rates;
         let what = String::from("commands of a host without subscribers");
-        let alone = told("commands-alone", alone, 1.0, (what, "of alone"));
+        let alone = figure("commands-alone", alone, 1.0, (what, "of alone"));
         let what = format!("commands with {count} account subscribers whose accounts are idle");
-        let mut quiet = told("commands-quiet", beside_quiet, quiet, (what, "of alone"));
+        let mut quiet = figure("commands-quiet", beside_quiet, quiet, (what, "of alone"));
         if let Some(figures) = &mut quiet.subscribers {
             figures.goal = Some(Goal::AtLeast(0.9));
         }
@@ -131,7 +136,7 @@ impl Subscribers {
         if slow > 0 {
             what += &format!("; {slow} did not keep up and were disconnected");
         }
-        let busy = told("commands-busy", beside_busy, busy, (what, "of alone"));
+        let busy = figure("commands-busy", beside_busy, busy, (what, "of alone"));
         Ok(vec![alone, quiet, busy])
     }
 }
@@ -149,22 +154,26 @@ fn subscribe(host: &Host, account: AccountId) -> Result<AccountFeed, Failure> {
 
 /// Returns the commands a second of a host with these subscribers, and how many subscribers were
 /// disconnected because they did not keep up.
-fn rate(made: &Made, folder: &Path, subscribers: Range<usize>) -> Result<(f64, usize), Failure> {
+fn rate(
+    prepared: &PreparedCommands,
+    folder: &Path,
+    subscribers: Range<usize>,
+) -> Result<(f64, usize), Failure> {
     let scratch = Scratch::new(folder, "host")?;
     let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;
-    load::closed(&host, &load::deal(&made.opening, 1), Duration::MAX)?;
+    load::closed(&host, &load::distribute(&prepared.opening, 1), Duration::MAX)?;
     let runtime = Builder::new_multi_thread().worker_threads(1).build()?;
-    let over = Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let reading = subscribers.map(|number| {
-        let (mut feed, over) = (subscribe(&host, account(number))?, Arc::clone(&over));
+        let (mut feed, stop) = (subscribe(&host, account(number))?, Arc::clone(&stop));
         Ok(runtime.spawn(async move {
             while feed.updates.next().await.is_ok() {}
-            !over.load(Ordering::Acquire)
+            !stop.load(Ordering::Acquire)
         }))
     });
     let reading = reading.collect::<Result<Vec<_>, Failure>>()?;
-    let closed = load::closed(&host, &load::deal(&made.flow, 1), LONG)?;
-    over.store(true, Ordering::Release);
+    let closed = load::closed(&host, &load::distribute(&prepared.flow, 1), TIME_LIMIT)?;
+    stop.store(true, Ordering::Release);
     host.close().map_err(Failure::failed)?;
     let slow = runtime.block_on(async {
         let mut slow = 0;
@@ -173,5 +182,5 @@ fn rate(made: &Made, folder: &Path, subscribers: Range<usize>) -> Result<(f64, u
         }
         Ok::<_, Failure>(slow)
     })?;
-    Ok((closed.done as f64 / closed.taken.as_secs_f64(), slow))
+    Ok((closed.done as f64 / closed.elapsed.as_secs_f64(), slow))
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use pricetime_terminal::{Cell, Paint, Tone, table};
 
-use super::numbers::{long, whole};
+use super::numbers::{format_ns, format_number};
 use super::report::{Compared, Goal, Head, Latency, Measured, Report, Verdict};
 
 /// A report as a table.
@@ -29,7 +29,7 @@ pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -
     let rows = compared.iter().map(|one| {
         let rate = |report: &Report| {
             let found = report.workloads.iter().find(|other| other.workload == one.workload);
-            found.map_or_else(dash, |found| whole(found.rate.median)).into()
+            found.map_or_else(dash, |found| format_number(found.rate.median)).into()
         };
         let change = one.ratio.map_or_else(String::new, |r| format!("{:+.1} %", 100.0 * (r - 1.0)));
         let (tone, verdict) = match one.verdict {
@@ -67,7 +67,7 @@ fn head(head: &Head) -> String {
         machine.os,
         machine.architecture,
         build.version,
-        whole(settings.commands as f64),
+        format_number(settings.commands as f64),
         settings.seed
     );
     if let Some(host) = &settings.host {
@@ -75,23 +75,24 @@ fn head(head: &Head) -> String {
         push(&mut text, format_args!(", policy {policy}, submitters {submitters}"));
     }
     if let Some(redis) = &settings.redis {
-        let orders: Vec<String> = redis.orders.iter().map(|it| whole(*it as f64)).collect();
-        let (orders, changes) = (orders.join(" and "), whole(redis.changes as f64));
+        let orders: Vec<String> = redis.orders.iter().map(|it| format_number(*it as f64)).collect();
+        let (orders, changes) = (orders.join(" and "), format_number(redis.changes as f64));
         push(&mut text, format_args!(", books of {orders} orders, epochs of {changes} changes"));
     }
     if let Some(settle) = &settings.settle {
-        let trades: Vec<String> = settle.trades.iter().map(|it| whole(*it as f64)).collect();
-        let (trades, small) = (trades.join(", "), whole(settle.small as f64));
+        let trades: Vec<String> =
+            settle.trades.iter().map(|it| format_number(*it as f64)).collect();
+        let (trades, small) = (trades.join(", "), format_number(settle.small as f64));
         push(&mut text, format_args!(", batches of {trades} trades, {small} small ones in a row"));
     }
     if let Some(settings) = &settings.subscribers {
         let (subscribers, orders) = (settings.subscribers as f64, settings.orders as f64);
-        let (subscribers, orders) = (whole(subscribers), whole(orders));
+        let (subscribers, orders) = (format_number(subscribers), format_number(orders));
         push(&mut text, format_args!(", {subscribers} subscribers, {orders} resting orders"));
     }
     if let Some(settings) = &settings.hostile {
         let numbers = [settings.orders as f64, settings.rate.into(), settings.hostile_rate.into()];
-        let [orders, rate, hostile] = numbers.map(whole);
+        let [orders, rate, hostile] = numbers.map(format_number);
         let text_of = format_args!(
             ", {orders} resting orders, {rate} honest and {hostile} other commands a second"
         );
@@ -112,7 +113,8 @@ fn figures(text: &mut String, measured: &[Measured]) {
             _ => format!("{value:.2} {unit}"),
         };
         // A figure that is not a rate is printed in its own unit.
-        let rate = if matches!(unit, "bytes" | "ms") { dash() } else { whole(one.rate.median) };
+        let rate =
+            if matches!(unit, "bytes" | "ms") { dash() } else { format_number(one.rate.median) };
         let goal = figures.goal.map_or_else(String::new, |goal| match goal {
             Goal::AtLeast(least) => format!("\u{2265} {}", figure(least)),
             Goal::AtMost(most) => format!("\u{2264} {}", figure(most)),
@@ -143,13 +145,13 @@ fn core(text: &mut String, workloads: &[Measured]) {
         let [p50, p99, p999, max] = times(&core.latency);
         [
             one.workload.clone(),
-            whole(one.rate.median),
+            format_number(one.rate.median),
             format!("{:.1} %", one.rate.spread_percent),
             p50,
             p99,
             p999,
             max,
-            whole(core.resting_first as f64),
+            format_number(core.resting_first as f64),
             memory.bytes_per_order.map_or_else(dash, |bytes| bytes.to_string()),
             memory.peak_growth_bytes.map_or_else(dash, |b| format!("{:.1} MB", b as f64 / 1e6)),
             memory.faults_per_million.map_or_else(dash, |faults| format!("{faults:.0}")),
@@ -192,9 +194,9 @@ fn host(text: &mut String, one: &Measured) {
         format_args!(
             "\n{}: {} commands a second ({} to {}, spread {:.1} %), {:.2} % refused\n",
             one.workload,
-            whole(rate.median),
-            whole(rate.min),
-            whole(rate.max),
+            format_number(rate.median),
+            format_number(rate.min),
+            format_number(rate.max),
             rate.spread_percent,
             host.refused_percent
         ),
@@ -203,13 +205,13 @@ fn host(text: &mut String, one: &Measured) {
         let [p50, p99, p999, max] = times(&load.latency);
         [
             load.percent.map_or_else(dash, |percent| format!("{percent} %")),
-            whole(load.rate_due),
-            whole(load.rate),
+            format_number(load.rate_due),
+            format_number(load.rate),
             p50,
             p99,
             p999,
             max,
-            long(load.late_p99_ns),
+            format_ns(load.late_p99_ns),
             format!("{:.0} %", load.generator_cpu_percent),
         ]
     });
@@ -221,5 +223,5 @@ fn host(text: &mut String, one: &Measured) {
 /// Median, p99, p99.9 and maximum.
 fn times(latency: &Latency) -> [String; 4] {
     let Latency { p50_ns, p99_ns, p999_ns, max_ns, .. } = *latency;
-    [p50_ns, p99_ns, p999_ns, max_ns].map(long)
+    [p50_ns, p99_ns, p999_ns, max_ns].map(format_ns)
 }

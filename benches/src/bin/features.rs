@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::time::Instant;
 
 use clap::Parser;
-use pricetime_benches::{Batch, Flow, Shape, stand};
+use pricetime_benches::{Batch, Flow, Shape, prepare_engine};
 use pricetime_engine::{
     AccountId, Action, Command, OrderId, OrderKind, Place, Price, Quantity, RequestId, TimeInForce,
     Timestamp,
@@ -46,13 +46,17 @@ const FEATURES: [Feature; 9] = [
     }),
     ("request ids", |it| it.request = Some(RequestId(u128::from(it.sequence.0)))),
     ("good till date", |it| {
-        resting(it, |place| place.time_in_force = TimeInForce::GoodTillDate(Timestamp(u64::MAX)));
+        change_resting(it, |place| {
+            place.time_in_force = TimeInForce::GoodTillDate(Timestamp(u64::MAX))
+        });
     }),
     ("for so many epochs", |it| {
-        resting(it, |place| place.time_in_force = TimeInForce::ForEpochs(1_000));
+        change_resting(it, |place| place.time_in_force = TimeInForce::ForEpochs(1_000));
     }),
     ("icebergs", |it| {
-        resting(it, |place| place.display_quantity = Some(Quantity(place.quantity.0.div_ceil(2))));
+        change_resting(it, |place| {
+            place.display_quantity = Some(Quantity(place.quantity.0.div_ceil(2)))
+        });
     }),
     ("accounts of their own", |it| it.account = AccountId(u128::from(it.sequence.0))),
     ("price protection", |it| {
@@ -64,7 +68,7 @@ const FEATURES: [Feature; 9] = [
 ];
 
 /// Changes orders that rest.
-fn resting(command: &mut Command, change: impl FnOnce(&mut Place)) {
+fn change_resting(command: &mut Command, change: impl FnOnce(&mut Place)) {
     if let Action::Place(place) = &mut command.action
         && place.time_in_force == TimeInForce::GoodTillCancel
     {
@@ -73,10 +77,10 @@ fn resting(command: &mut Command, change: impl FnOnce(&mut Place)) {
 }
 
 /// Replaces the last thousand of the initial orders by stops that are never elected.
-fn with_stops(standing: &mut [Command]) {
-    let from = standing.len().saturating_sub(1_000);
-    for command in standing.get_mut(from..).unwrap_or_default() {
-        resting(command, |place| {
+fn with_stops(resting: &mut [Command]) {
+    let from = resting.len().saturating_sub(1_000);
+    for command in resting.get_mut(from..).unwrap_or_default() {
+        change_resting(command, |place| {
             place.kind = OrderKind::Stop {
                 stop: Price(match place.side {
                     pricetime_engine::Side::Buy => 1_999_000,
@@ -88,14 +92,14 @@ fn with_stops(standing: &mut [Command]) {
     }
 }
 
-fn nanoseconds(standing: &[Command], flow: &[Command]) -> f64 {
-    let mut engine = stand(1, standing);
+fn nanoseconds(resting: &[Command], flow: &[Command]) -> f64 {
+    let mut engine = prepare_engine(1, resting);
     let mut sink = Batch::default();
-    let begun = Instant::now();
+    let started = Instant::now();
     for command in flow {
         black_box(engine.apply(black_box(command), &mut sink));
     }
-    begun.elapsed().as_nanos() as f64 / flow.len().max(1) as f64
+    started.elapsed().as_nanos() as f64 / flow.len().max(1) as f64
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -105,7 +109,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 fn main() -> io::Result<()> {
     let Arguments { orders, commands, rounds, only } = Arguments::parse();
-    let (mut flow, standing) = Flow::new(23, Shape::of(orders));
+    let (mut flow, resting) = Flow::new(23, Shape::of(orders));
     let flow = flow.mixed(commands);
     let wanted =
         |(name, _): &&Feature| only.as_deref().is_none_or(|only| only == *name || *name == "plain");
@@ -113,19 +117,19 @@ fn main() -> io::Result<()> {
         .iter()
         .filter(wanted)
         .map(|(name, change)| {
-            let (mut standing, mut flow) = (standing.clone(), flow.clone());
+            let (mut resting, mut flow) = (resting.clone(), flow.clone());
             if name.ends_with("wait") {
-                with_stops(&mut standing);
+                with_stops(&mut resting);
             }
-            standing.iter_mut().chain(&mut flow).for_each(change);
-            (*name, standing, flow, Vec::new(), Vec::new())
+            resting.iter_mut().chain(&mut flow).for_each(change);
+            (*name, resting, flow, Vec::new(), Vec::new())
         })
         .collect();
     let mut rows = flows;
     for _ in 0..rounds.max(1) {
         let mut plain = f64::NAN;
-        for (name, standing, flow, figures, ratios) in &mut rows {
-            let figure = nanoseconds(standing, flow);
+        for (name, resting, flow, figures, ratios) in &mut rows {
+            let figure = nanoseconds(resting, flow);
             if *name == "plain" {
                 plain = figure;
             }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use hdrhistogram::Histogram;
-use pricetime_benches::{Batch, Flow, Prices, Shape, stand};
+use pricetime_benches::{Batch, Flow, Prices, Shape, prepare_engine};
 use pricetime_engine::{Action, Command, OrderKind, TimeInForce};
 
 /// Prints the service time of each kind of command, in nanoseconds.
@@ -77,8 +77,8 @@ impl Times {
         Self(KINDS.map(|kind| (kind, empty())).into())
     }
 
-    fn note(&mut self, kind: &str, begun: Instant, ended: Instant) {
-        let ns = u64::try_from((ended - begun).as_nanos()).unwrap_or(u64::MAX);
+    fn note(&mut self, kind: &str, started: Instant, finished: Instant) {
+        let ns = u64::try_from((finished - started).as_nanos()).unwrap_or(u64::MAX);
         if let Some((_, times)) = self.0.iter_mut().find(|(name, _)| *name == kind) {
             times.saturating_record(ns);
         }
@@ -87,22 +87,22 @@ impl Times {
 
 /// Times each command separately. Returns the number of live orders afterwards.
 fn measure(arguments: &Arguments, times: &mut Times) -> u64 {
-    let &Arguments { orders: standing, commands, prices, markets, seed, .. } = arguments;
-    let (mut flow, standing) = Flow::new(seed, Shape { standing, prices, markets });
+    let &Arguments { orders: resting, commands, prices, markets, seed, .. } = arguments;
+    let (mut flow, resting) = Flow::new(seed, Shape { resting, prices, markets });
     let commands = flow.varied(commands);
     drop(flow);
-    let mut engine = stand(markets, &standing);
+    let mut engine = prepare_engine(markets, &resting);
     for _ in 0..1_000_000 {
-        let begun = Instant::now();
-        times.note("clock", begun, Instant::now());
+        let started = Instant::now();
+        times.note("clock", started, Instant::now());
     }
     let mut sink = Batch::default();
     for command in &commands {
-        let begun = Instant::now();
+        let started = Instant::now();
         black_box(engine.apply(black_box(command), &mut sink));
-        let ended = Instant::now();
-        times.note("all", begun, ended);
-        times.note(kind(command), begun, ended);
+        let finished = Instant::now();
+        times.note("all", started, finished);
+        times.note(kind(command), started, finished);
     }
     engine.markets().map(|market| u64::from(market.live())).sum()
 }

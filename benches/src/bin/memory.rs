@@ -44,20 +44,20 @@ fn main() -> io::Result<()> {
         engine.apply(&command, &mut ());
     }
     let before = resident("VmRSS")?;
-    let begun = Instant::now();
+    let started = Instant::now();
     if reserve {
         engine.reserve(MarketId(1), u32::try_from(count).unwrap_or(u32::MAX));
     }
     for _ in 0..count {
         engine.apply(&orders.rest(), &mut ());
     }
-    let taken = begun.elapsed().as_secs_f64();
-    let grown = resident("VmRSS")?.saturating_sub(before);
+    let elapsed = started.elapsed().as_secs_f64();
+    let growth = resident("VmRSS")?.saturating_sub(before);
     let highest = resident("VmHWM")?;
     let live = engine.market(MarketId(1)).map_or(0, |market| market.live());
-    let each = grown / u64::from(live).max(1);
+    let each = growth / u64::from(live).max(1);
     let mut out = io::stdout().lock();
-    writeln!(out, "{live} orders rest, {prices:?}, after {taken:.1} s")?;
-    writeln!(out, "{each} bytes each, {} MiB together", grown >> 20)?;
+    writeln!(out, "{live} orders rest, {prices:?}, after {elapsed:.1} s")?;
+    writeln!(out, "{each} bytes each, {} MiB together", growth >> 20)?;
     writeln!(out, "{} MiB was the most that the process ever held", highest >> 20)
 }

@@ -5,7 +5,7 @@ use pricetime_engine::{
     Quantity, Side, Step, Symbol, Terms, TimeInForce,
 };
 
-use super::desk::{Desk, limit};
+use super::generator::{Generator, limit};
 
 const MARKET: MarketId = MarketId(1);
 const ACCOUNTS: u64 = 5_000;
@@ -14,7 +14,7 @@ const COMMANDS: u64 = 2_000;
 /// The length of an epoch.
 const EPOCH_NS: u64 = 15 * 60 * 1_000_000_000;
 /// With more orders than this, commands cancel instead of placing.
-const STANDING_MAX: usize = 20_000;
+const LIVE_ORDERS_MAX: usize = 20_000;
 /// The price of a kWh every three hours from midnight, in ticks: high in the evening, zero or
 /// negative when the sun is high.
 const DAY: [i64; 8] = [1_500, 1_400, 2_000, 900, -50, 900, 2_900, 2_100];
@@ -26,7 +26,7 @@ const PART: u64 = 12;
 /// The commands of all accounts in such a market.
 #[derive(Debug)]
 pub(super) struct Epochs {
-    desk: Desk,
+    generator: Generator,
     /// The number of commands after the opening.
     count: u64,
 }
@@ -34,49 +34,49 @@ pub(super) struct Epochs {
 impl Epochs {
     /// Returns the opening and the stream that follows it.
     pub(super) fn begin(seed: u64) -> (Vec<Command>, Self) {
-        let mut epochs = Self { desk: Desk::new(seed, 1), count: 0 };
-        let opening = epochs.desk.open(MARKET.0, spec(), Phase::Call).to_vec();
+        let mut epochs = Self { generator: Generator::new(seed, 1), count: 0 };
+        let opening = epochs.generator.open(MARKET.0, spec(), Phase::Call).to_vec();
         (opening, epochs)
     }
 
     /// The next command.
     pub(super) fn command(&mut self) -> Command {
         self.count += 1;
-        self.desk.now = EPOCH_NS / COMMANDS * self.count;
+        self.generator.now = EPOCH_NS / COMMANDS * self.count;
         if self.count.is_multiple_of(COMMANDS) {
             let number = EpochNumber(self.count / COMMANDS);
-            return self.desk.operate(MARKET, Action::CloseEpoch { number });
+            return self.generator.operate(MARKET, Action::CloseEpoch { number });
         }
-        let many = self.desk.standing.count() > STANDING_MAX;
-        let deed = if many { 0 } else { self.desk.random.below(100) };
-        match (deed, self.desk.standing.any(&mut self.desk.random)) {
-            (0..8, Some(order)) => self.desk.cancel(order),
-            (8..14, Some(order)) => self.desk.shrink(order),
+        let too_many = self.generator.live_orders.count() > LIVE_ORDERS_MAX;
+        let choice = if too_many { 0 } else { self.generator.random.below(100) };
+        match (choice, self.generator.live_orders.any(&mut self.generator.random)) {
+            (0..8, Some(order)) => self.generator.cancel(order),
+            (8..14, Some(order)) => self.generator.shrink(order),
             (14..20, Some(order)) => {
                 let price = self.limit(order.side);
-                self.desk.reprice(order, price)
+                self.generator.reprice(order, price)
             }
             _ => self.place(),
         }
     }
 
     fn place(&mut self) -> Command {
-        let account = self.desk.random.within(1, ACCOUNTS);
+        let account = self.generator.random.within(1, ACCOUNTS);
         // Consumers buy, accounts with solar panels sell, accounts with a battery do both.
         let side = match account % 5 {
             0 | 1 => Side::Buy,
             2 | 3 => Side::Sell,
-            _ if self.desk.random.chance(50) => Side::Buy,
+            _ if self.generator.random.chance(50) => Side::Buy,
             _ => Side::Sell,
         };
-        let (price, quantity) = (self.limit(side), self.desk.random.within(20, 2_000));
-        let time_in_force = match self.desk.random.below(10) {
+        let (price, quantity) = (self.limit(side), self.generator.random.within(20, 2_000));
+        let time_in_force = match self.generator.random.below(10) {
             0..7 => TimeInForce::ForEpochs(1),
-            7..9 => TimeInForce::ForEpochs(self.desk.random.within(2, 8)),
+            7..9 => TimeInForce::ForEpochs(self.generator.random.within(2, 8)),
             _ => TimeInForce::GoodTillCancel,
         };
         let order = Place { time_in_force, ..limit(side, price, Quantity(quantity)) };
-        self.desk.place(MARKET, account, order)
+        self.generator.place(MARKET, account, order)
     }
 
     /// A limit price near the fair price. Two times in three it is better for its owner than the
@@ -86,10 +86,10 @@ impl Epochs {
         let (part, past) = ((epoch / PART) as usize, (epoch % PART) as i64);
         let (from, to) = (DAY[part % DAY.len()], DAY[(part + 1) % DAY.len()]);
         let fair = from + (to - from) * past / PART as i64;
-        let keen = self.desk.random.below(WIDTH) as i64 - WIDTH as i64 / 3;
+        let margin = self.generator.random.below(WIDTH) as i64 - WIDTH as i64 / 3;
         Price(match side {
-            Side::Buy => fair - keen,
-            Side::Sell => fair + keen,
+            Side::Buy => fair - margin,
+            Side::Sell => fair + margin,
         })
     }
 }

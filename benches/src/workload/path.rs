@@ -25,7 +25,7 @@ pub(super) enum Path {
     /// It does not move.
     Still,
     /// It drifts at random and is pulled back. The value is its current distance from the middle.
-    Stray(i64),
+    Drift(i64),
     /// It rises by this many percent, falls by as many, and returns.
     Swing(i64),
     /// It falls quickly, and returns.
@@ -37,17 +37,17 @@ impl Path {
     pub(super) fn price(&mut self, at: u64, random: &mut Random) -> i64 {
         match self {
             Self::Still => MIDDLE,
-            Self::Stray(stray) => {
+            Self::Drift(drift) => {
                 if at.is_multiple_of(64) {
-                    *stray += random.below(33).cast_signed() - 16 - *stray / 128;
+                    *drift += random.below(33).cast_signed() - 16 - *drift / 128;
                 }
-                MIDDLE + *stray
+                MIDDLE + *drift
             }
             Self::Swing(percent) => {
                 let (at, quarter) = ((at % SWING) as i64, SWING as i64 / 4);
                 // Up for a quarter of the swing, down for two, up for one.
-                let way = ((at + 3 * quarter) % (4 * quarter) - 2 * quarter).abs() - quarter;
-                MIDDLE + MIDDLE * *percent / 100 * way / quarter
+                let offset = ((at + 3 * quarter) % (4 * quarter) - 2 * quarter).abs() - quarter;
+                MIDDLE + MIDDLE * *percent / 100 * offset / quarter
             }
             Self::Crash => MIDDLE - MIDDLE * DEPTH / 100 * fallen(at) / 1_000,
         }
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(ends(&prices(Path::Swing(25))), (75_000, 125_000));
         assert_eq!(ends(&prices(Path::Swing(40))), (60_000, 140_000));
         assert_eq!(ends(&prices(Path::Crash)), (70_000, MIDDLE));
-        let (low, high) = ends(&prices(Path::Stray(0)));
+        let (low, high) = ends(&prices(Path::Drift(0)));
         assert!(low < MIDDLE - 100 && MIDDLE + 100 < high, "{low} {high}");
         assert!(low > MIDDLE - 2_000 && MIDDLE + 2_000 > high, "{low} {high}");
     }

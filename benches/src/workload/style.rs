@@ -1,14 +1,14 @@
 //! The parameters of each workload.
 
 use super::Workload;
-use super::deed::{ALL_SORTS, Mix, PANIC, QUOTES, REFILL, STORM, SWEEPS};
+use super::command_kind::{MIXED, Mix, PANIC, QUOTES, REFILL, STORM, SWEEPS};
 use super::path::Path;
 
 /// The parameters of continuous markets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     /// The number of live orders in all markets together.
-    pub(super) standing: usize,
+    pub(super) live_orders: usize,
     /// The distance of the farthest new order from the price, in ticks.
     pub(super) width: u64,
     /// Cancels and amends pick the order nearest to the price out of this many.
@@ -20,12 +20,12 @@ pub(super) struct Style {
     /// The commands that are sent most of the time.
     pub(super) mix: Mix,
     /// The commands that are sent at other times, and when.
-    pub(super) other: Option<(When, Mix)>,
+    pub(super) alternate_mix: Option<(MixCondition, Mix)>,
 }
 
 /// When the other mix is used.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum When {
+pub(super) enum MixCondition {
     /// While the price falls or stays down.
     Panic,
     /// From the time when the book is full until a tenth of it is left.
@@ -33,36 +33,41 @@ pub(super) enum When {
 }
 
 const PLAIN: Style = Style {
-    standing: 20_000,
+    live_orders: 20_000,
     width: 500,
     nearest_of: 1,
     accounts: 1_000,
     markets: 1,
     path: Path::Still,
-    mix: ALL_SORTS,
-    other: None,
+    mix: MIXED,
+    alternate_mix: None,
 };
 
 /// Fewer orders, and farther apart. With more of them, the moving price would take orders all the
 /// time and nothing else would happen.
-const SWINGING: Style = Style { standing: 2_000, width: 2_000, ..PLAIN };
+const SWINGING: Style = Style { live_orders: 2_000, width: 2_000, ..PLAIN };
 
 /// The style of a workload.
 pub(super) fn of(workload: Workload) -> Style {
     match workload {
         Workload::Static => {
-            Style { standing: 40_000, width: 45, nearest_of: 3, mix: QUOTES, ..PLAIN }
+            Style { live_orders: 40_000, width: 45, nearest_of: 3, mix: QUOTES, ..PLAIN }
         }
-        Workload::Normal | Workload::Epochs => Style { path: Path::Stray(0), ..PLAIN },
+        Workload::Normal | Workload::Epochs => Style { path: Path::Drift(0), ..PLAIN },
         Workload::Swing25 => Style { path: Path::Swing(25), ..SWINGING },
         Workload::Swing40 => Style { path: Path::Swing(40), ..SWINGING },
-        Workload::Crash => Style { path: Path::Crash, other: Some((When::Panic, PANIC)), ..PLAIN },
-        Workload::CancelStorm => {
-            Style { standing: 50_000, mix: REFILL, other: Some((When::Full, STORM)), ..PLAIN }
+        Workload::Crash => {
+            Style { path: Path::Crash, alternate_mix: Some((MixCondition::Panic, PANIC)), ..PLAIN }
         }
-        Workload::SweepStorm => Style { standing: 2_000, width: 1_000, mix: SWEEPS, ..PLAIN },
+        Workload::CancelStorm => Style {
+            live_orders: 50_000,
+            mix: REFILL,
+            alternate_mix: Some((MixCondition::Full, STORM)),
+            ..PLAIN
+        },
+        Workload::SweepStorm => Style { live_orders: 2_000, width: 1_000, mix: SWEEPS, ..PLAIN },
         Workload::Markets => Style {
-            standing: 100_000,
+            live_orders: 100_000,
             width: 50,
             accounts: 10_000,
             markets: workload.markets(),

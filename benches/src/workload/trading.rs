@@ -5,11 +5,11 @@ use pricetime_engine::{
     Quantity, Side, Step, Symbol, Terms, TimeInForce,
 };
 
-use super::deed::Deed;
-use super::desk::{Desk, limit};
+use super::command_kind::CommandKind;
+use super::generator::{Generator, limit};
+use super::live_orders::Order;
 use super::path::MIDDLE;
-use super::standing::Order;
-use super::style::{Style, When};
+use super::style::{MixCondition, Style};
 use super::zipf::Zipf;
 
 /// The time between two commands.
@@ -22,7 +22,7 @@ const PARTS: u64 = 5;
 /// The commands of all accounts in such markets.
 #[derive(Debug)]
 pub(super) struct Trading {
-    desk: Desk,
+    generator: Generator,
     style: Style,
     zipf: Option<Zipf>,
     /// The number of commands after the opening.
@@ -30,113 +30,125 @@ pub(super) struct Trading {
     /// The current price.
     price: Price,
     /// `true` while a full book is being cancelled.
-    storm: bool,
+    is_storm: bool,
 }
 
 impl Trading {
     /// Returns the opening and the stream that follows it.
     pub(super) fn begin(seed: u64, style: Style) -> (Vec<Command>, Self) {
         let mut trading = Self {
-            desk: Desk::new(seed, style.markets),
+            generator: Generator::new(seed, style.markets),
             style,
             zipf: (style.markets > 1).then(Zipf::new),
             count: 0,
             price: Price(MIDDLE),
-            storm: false,
+            is_storm: false,
         };
-        let mut opening = Vec::with_capacity(style.standing + 2 * style.markets as usize);
+        let mut opening = Vec::with_capacity(style.live_orders + 2 * style.markets as usize);
         for market in 1..=style.markets {
-            opening.extend(trading.desk.open(market, spec(market), Phase::Continuous));
+            opening.extend(trading.generator.open(market, spec(market), Phase::Continuous));
         }
-        opening.extend((0..style.standing).map(|_| trading.rest()));
+        opening.extend((0..style.live_orders).map(|_| trading.rest()));
         (opening, trading)
     }
 
     /// The next command.
     pub(super) fn command(&mut self) -> Command {
-        self.price = Price(self.style.path.price(self.count, &mut self.desk.random));
-        self.desk.now += PAUSE_NS;
-        let deed = self.deed();
+        self.price = Price(self.style.path.price(self.count, &mut self.generator.random));
+        self.generator.now += PAUSE_NS;
+        let command_kind = self.command_kind();
         self.count += 1;
         let picked = self.near();
-        match (deed, picked) {
-            (Deed::Cancel, Some(order)) => self.desk.cancel(order),
-            (Deed::CancelAll, Some(order)) => {
+        match (command_kind, picked) {
+            (CommandKind::Cancel, Some(order)) => self.generator.cancel(order),
+            (CommandKind::CancelAll, Some(order)) => {
                 let all = Action::CancelAll { account: Some(order.account), side: None };
-                self.desk.operate(order.market, all)
+                self.generator.operate(order.market, all)
             }
-            (Deed::Shrink, Some(order)) => self.desk.shrink(order),
-            (Deed::Move, Some(order)) => self.reprice(order),
-            (Deed::Iceberg, _) => self.iceberg(),
-            (Deed::Stop, _) => self.stop(),
-            (Deed::Take, _) => self.take(),
-            (Deed::Sweep, _) => self.sweep(),
-            (Deed::Rest | Deed::Cancel | Deed::CancelAll | Deed::Shrink | Deed::Move, _) => {
-                self.rest()
-            }
+            (CommandKind::Shrink, Some(order)) => self.generator.shrink(order),
+            (CommandKind::Move, Some(order)) => self.reprice(order),
+            (CommandKind::Iceberg, _) => self.iceberg(),
+            (CommandKind::Stop, _) => self.stop(),
+            (CommandKind::Take, _) => self.take(),
+            (CommandKind::Sweep, _) => self.sweep(),
+            (
+                CommandKind::Rest
+                | CommandKind::Cancel
+                | CommandKind::CancelAll
+                | CommandKind::Shrink
+                | CommandKind::Move,
+                _,
+            ) => self.rest(),
         }
     }
 
     /// The kind of the next command. However long the stream is, the number of orders stays close
     /// to the initial one. If it is off by more than a twentieth, new orders become cancels, or
     /// cancels and sweeps become new orders.
-    fn deed(&mut self) -> Deed {
-        let (now, first) = (self.desk.standing.count(), self.style.standing);
-        match self.style.other {
-            Some((When::Panic, mix)) if self.style.path.is_panic(self.count) => {
-                return self.desk.random.weighted(mix);
+    fn command_kind(&mut self) -> CommandKind {
+        let (now, first) = (self.generator.live_orders.count(), self.style.live_orders);
+        match self.style.alternate_mix {
+            Some((MixCondition::Panic, mix)) if self.style.path.is_panic(self.count) => {
+                return self.generator.random.weighted(mix);
             }
-            Some((When::Full, mix)) => {
-                self.storm = if self.storm { now > first / 10 } else { now >= first };
-                let mix = if self.storm { mix } else { self.style.mix };
-                return self.desk.random.weighted(mix);
+            Some((MixCondition::Full, mix)) => {
+                self.is_storm = if self.is_storm { now > first / 10 } else { now >= first };
+                let mix = if self.is_storm { mix } else { self.style.mix };
+                return self.generator.random.weighted(mix);
             }
-            Some((When::Panic, _)) | None => {}
+            Some((MixCondition::Panic, _)) | None => {}
         }
-        let deed = self.desk.random.weighted(self.style.mix);
-        let (comes, goes) = (deed == Deed::Rest, matches!(deed, Deed::Cancel | Deed::Sweep));
-        if comes && now * 20 > first * 21 {
-            Deed::Cancel
-        } else if goes && now * 20 < first * 19 {
-            Deed::Rest
+        let command_kind = self.generator.random.weighted(self.style.mix);
+        let (adds, removes) = (
+            command_kind == CommandKind::Rest,
+            matches!(command_kind, CommandKind::Cancel | CommandKind::Sweep),
+        );
+        if adds && now * 20 > first * 21 {
+            CommandKind::Cancel
+        } else if removes && now * 20 < first * 19 {
+            CommandKind::Rest
         } else {
-            deed
+            command_kind
         }
     }
 
     fn near(&mut self) -> Option<Order> {
-        self.desk.standing.near(&mut self.desk.random, self.price, self.style.nearest_of)
+        self.generator.live_orders.near(
+            &mut self.generator.random,
+            self.price,
+            self.style.nearest_of,
+        )
     }
 
     fn market(&mut self) -> MarketId {
         match &self.zipf {
-            Some(zipf) => zipf.market(&mut self.desk.random),
+            Some(zipf) => zipf.market(&mut self.generator.random),
             None => MarketId(1),
         }
     }
 
     fn side(&mut self) -> Side {
-        if self.desk.random.chance(50) { Side::Buy } else { Side::Sell }
+        if self.generator.random.chance(50) { Side::Buy } else { Side::Sell }
     }
 
     fn quantity(&mut self) -> Quantity {
-        Quantity(self.desk.random.within(LOTS.0, LOTS.1))
+        Quantity(self.generator.random.within(LOTS.0, LOTS.1))
     }
 
     /// A price at which an order would rest if the book were around the current price. It is near
     /// the current price more often than far from it.
     fn limit(&mut self, side: Side) -> Price {
-        let (random, width) = (&mut self.desk.random, self.style.width);
-        let away = random.below(width) * random.below(width) / width;
+        let (random, width) = (&mut self.generator.random, self.style.width);
+        let distance = random.below(width) * random.below(width) / width;
         match side {
-            Side::Buy => self.price.down(1 + away),
-            Side::Sell => self.price.up(away),
+            Side::Buy => self.price.down(1 + distance),
+            Side::Sell => self.price.up(distance),
         }
     }
 
     fn place(&mut self, market: MarketId, place: Place) -> Command {
-        let account = self.desk.random.within(1, self.style.accounts);
-        self.desk.place(market, account, place)
+        let account = self.generator.random.within(1, self.style.accounts);
+        self.generator.place(market, account, place)
     }
 
     fn order(&mut self) -> Place {
@@ -160,10 +172,10 @@ impl Trading {
     fn stop(&mut self) -> Command {
         let (market, order) = (self.market(), self.order());
         let (width, side) = (self.style.width, order.side);
-        let away = self.desk.random.within(width / 4, 4 * width);
+        let distance = self.generator.random.within(width / 4, 4 * width);
         let stop = match side {
-            Side::Buy => self.price.up(away),
-            Side::Sell => self.price.down(away),
+            Side::Buy => self.price.up(distance),
+            Side::Sell => self.price.down(distance),
         };
         let kind = OrderKind::StopLimit { stop, price: beyond(stop, side, width) };
         self.place(market, Place { kind, ..order })
@@ -171,10 +183,10 @@ impl Trading {
 
     fn reprice(&mut self, order: Order) -> Command {
         if order.price.is_none() {
-            return self.desk.shrink(order);
+            return self.generator.shrink(order);
         }
         let price = self.limit(order.side);
-        self.desk.reprice(order, price)
+        self.generator.reprice(order, price)
     }
 
     fn take(&mut self) -> Command {
@@ -188,11 +200,11 @@ impl Trading {
     fn sweep(&mut self) -> Command {
         let panic = self.style.path.is_panic(self.count);
         let side = if panic { Side::Sell } else { self.side() };
-        let (market, levels) = (self.market(), self.desk.random.within(10, 40));
+        let (market, levels) = (self.market(), self.generator.random.within(10, 40));
         let (mut price, mut quantity) = (self.price, 0);
-        let book = self.desk.engine.market(market);
-        let there = book.into_iter().flat_map(|book| book.levels(side.opposite()));
-        for level in there.take(levels as usize) {
+        let book = self.generator.engine.market(market);
+        let opposite_levels = book.into_iter().flat_map(|book| book.levels(side.opposite()));
+        for level in opposite_levels.take(levels as usize) {
             price = level.price;
             quantity += level.quantity.0;
         }

@@ -1,6 +1,6 @@
 //! The limits of connections in the configuration.
 
-use pricetime_gateway::Connections;
+use pricetime_gateway::ConnectionLimits;
 
 use super::duration;
 use super::setting::Listen;
@@ -11,11 +11,11 @@ const BYTES_MIN: usize = 1 << 16;
 impl Listen {
     /// Converts the settings to connection limits. Returns an error that names the setting if one is
     /// invalid.
-    pub(super) fn connections(&self) -> Result<Connections, String> {
-        let (most, reserved) = (self.connections, self.connections_reserved);
-        if most <= reserved {
+    pub(super) fn connections(&self) -> Result<ConnectionLimits, String> {
+        let (connections_max, reserved) = (self.connections, self.connections_reserved);
+        if connections_max <= reserved {
             return Err(format!(
-                "listen.connections = {most}: it must be more than listen.connections_reserved = \
+                "listen.connections = {connections_max}: it must be more than listen.connections_reserved = \
                  {reserved}"
             ));
         }
@@ -34,8 +34,8 @@ impl Listen {
                  listen.connection_bytes = {bytes}"
             ));
         }
-        Ok(Connections {
-            most,
+        Ok(ConnectionLimits {
+            connections_max,
             reserved,
             per_address: self.connections_per_address,
             line: duration("listen.line_timeout", &self.line_timeout)?,

@@ -2,14 +2,14 @@
 
 use pricetime::Secret;
 use pricetime::persistence::redis::stream::{self, StreamNames};
-use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
+use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_are_exact};
 
 use super::setting::{Publish, Redis};
 use super::{ConfiguredMarket, duration};
 
 /// The settings that all Redis servers share: key prefixes and certificates.
 #[derive(Debug)]
-pub(super) struct Manner {
+pub(super) struct ServerSettings {
     prefix: String,
     env: String,
     authority: String,
@@ -17,7 +17,7 @@ pub(super) struct Manner {
     key: String,
 }
 
-impl Manner {
+impl ServerSettings {
     /// The options of the server at this address.
     pub(super) fn server(&self, key: &str, url: &Secret) -> Result<RedisOptions, String> {
         let mut options =
@@ -33,8 +33,8 @@ impl Manner {
 
 impl Redis {
     /// The settings that also apply to other servers.
-    pub(super) fn manner(&self) -> Manner {
-        Manner {
+    pub(super) fn server_settings(&self) -> ServerSettings {
+        ServerSettings {
             prefix: self.prefix.clone(),
             env: self.env.clone(),
             authority: self.authority.clone(),
@@ -49,9 +49,9 @@ impl Redis {
         markets: &[ConfiguredMarket],
     ) -> Result<Option<RedisOptions>, String> {
         if self.url.is_empty() {
-            let nowhere = "redis.publish.events: events are published in Redis, and redis.url is \
+            let no_url = "redis.publish.events: events are published in Redis, and redis.url is \
                            empty: say where that is";
-            return if self.publish.events { Err(nowhere.to_owned()) } else { Ok(None) };
+            return if self.publish.events { Err(no_url.to_owned()) } else { Ok(None) };
         }
         let mut options =
             RedisOptions::parse(self.url.expose()).map_err(|why| format!("redis.url: {why}"))?;
@@ -76,7 +76,7 @@ impl Redis {
             streams: StreamNames::default(),
         };
         options.publish = self.publish.options(&mut options.names.streams)?;
-        if let Some(market) = markets.iter().find(|it| !scores_hold(&it.spec.terms)) {
+        if let Some(market) = markets.iter().find(|it| !scores_are_exact(&it.spec.terms)) {
             return Err(format!(
                 "market {}: with Redis, prices must lie within ±2^53 ticks",
                 market.spec.symbol

@@ -82,19 +82,19 @@ pub(super) enum Waiting {
 
 /// When epochs close.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum When {
+pub(super) enum EpochInterval {
     Never,
     Every(Duration),
 }
 
 impl Epochs {
-    pub(super) fn when(&self) -> Result<When, String> {
+    pub(super) fn interval(&self) -> Result<EpochInterval, String> {
         if self.every == "never" {
-            return Ok(When::Never);
+            return Ok(EpochInterval::Never);
         }
         // A number without a unit is in minutes.
         let minutes = self.every.parse::<u64>().map(|minutes| format!("{minutes}m"));
-        duration("epochs.every", minutes.as_ref().unwrap_or(&self.every)).map(When::Every)
+        duration("epochs.every", minutes.as_ref().unwrap_or(&self.every)).map(EpochInterval::Every)
     }
 }
 
@@ -102,7 +102,7 @@ impl Settings {
     /// Parses a file. Settings that it does not mention keep their defaults.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::new(Code::Usage, format!("{name}: {what}"));
-        let own: toml::Table =
+        let parsed: toml::Table =
             toml::from_str(text).map_err(|error| wrong(without_values(&error, text)))?;
         let mut whole: toml::Table =
             toml::from_str(DEFAULT).map_err(|error| wrong(error.to_string()))?;
@@ -111,7 +111,7 @@ impl Settings {
         if let Some(toml::Value::Table(listen)) = whole.get_mut("listen") {
             listen.insert(String::from("tokens"), toml::Value::Array(Vec::new()));
         }
-        lay(&mut whole, own, "").map_err(wrong)?;
+        merge(&mut whole, parsed, "").map_err(wrong)?;
         whole.try_into().map_err(|error: toml::de::Error| wrong(without_values(&error, "")))
     }
 }
@@ -125,32 +125,32 @@ fn without_values(error: &toml::de::Error, text: &str) -> String {
         format!("line {line}, column {column}: ")
     });
     // The message is like "invalid type: string "…", expected a sequence", followed by a position.
-    let said = error.to_string();
-    let said = if before.is_some() { error.message() } else { said.trim_end() };
-    let shown = match (said.split_once(['"', '`']), said.rsplit_once(", expected")) {
+    let message = error.to_string();
+    let message = if before.is_some() { error.message() } else { message.trim_end() };
+    let shown = match (message.split_once(['"', '`']), message.rsplit_once(", expected")) {
         (Some((kind, _)), Some((_, expected)))
             if kind.starts_with("invalid ") && !kind.contains(", expected") =>
         {
             format!("{}, expected{expected}", kind.trim_end())
         }
-        _ => said.to_owned(),
+        _ => message.to_owned(),
     };
     format!("{place}{shown}")
 }
 
 /// Merges a table into one that has every known key.
-fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), String> {
-    for (key, value) in over {
-        match (under.get_mut(&key), value) {
-            (None, _) => return Err(unknown(path, &key, under.keys().map(String::as_str))),
-            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => {
-                lay(under, over, &format!("{path}{key}."))?;
+fn merge(base: &mut toml::Table, changes: toml::Table, path: &str) -> Result<(), String> {
+    for (key, value) in changes {
+        match (base.get_mut(&key), value) {
+            (None, _) => return Err(unknown(path, &key, base.keys().map(String::as_str))),
+            (Some(toml::Value::Table(base)), toml::Value::Table(changes)) => {
+                merge(base, changes, &format!("{path}{key}."))?;
             }
-            (Some(under), value) if under.same_type(&value) => *under = value,
-            (Some(under), value) => {
+            (Some(base), value) if base.same_type(&value) => *base = value,
+            (Some(base), value) => {
                 // The value may be a token or a password.
-                let (is, wanted) = (value.type_str(), under.type_str());
-                return Err(format!("{path}{key}: expected the type {wanted}, found {is}"));
+                let (found, expected) = (value.type_str(), base.type_str());
+                return Err(format!("{path}{key}: expected the type {expected}, found {found}"));
             }
         }
     }
@@ -160,9 +160,9 @@ fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), Str
 /// An error for an unknown key, with the most similar known key.
 pub(super) fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    let likeness = |known: &&str| strsim::jaro_winkler(key, known);
-    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let nearest = nearest.filter(|known| likeness(known) > 0.7);
+    let similarity = |known: &&str| strsim::jaro_winkler(key, known);
+    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    let nearest = nearest.filter(|known| similarity(known) > 0.7);
     let hint = nearest.map_or_else(
         || format!("known keys: {}", known.join(", ")),
         |known| format!("did you mean \"{path}{known}\"?"),

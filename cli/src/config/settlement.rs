@@ -15,7 +15,7 @@ use pricetime::{BadAddress, Delivery, Policy, ProgramOutlet, Secret, SettlementL
 use uuid::Uuid;
 
 use super::duration;
-use super::redis::Manner;
+use super::redis::ServerSettings;
 use super::setting::Settlement;
 
 /// The name of a data folder's own ledger.
@@ -25,38 +25,38 @@ const SECRET_MIN: usize = 16;
 
 /// The ledger of a run, its lock, and the outlet for postings.
 #[derive(Clone, Debug)]
-pub(crate) struct Settling {
-    pub(crate) books: Books,
+pub(crate) struct SettlementConfig {
+    pub(crate) location: LedgerLocation,
     pub(crate) lock: Option<SettlementLock>,
-    outside: Outside,
+    delivery_config: DeliveryConfig,
 }
 
 /// The outlet for postings, and its options.
 #[derive(Clone, Debug)]
-struct Outside {
-    to: To,
+struct DeliveryConfig {
+    to: OutletConfig,
     timeout: Duration,
     forget: bool,
 }
 
 #[derive(Clone, Debug)]
-enum To {
-    Nobody,
+enum OutletConfig {
+    Disabled,
     Web { address: Secret, secret: Secret, proxy: Secret },
     Program(Vec<Secret>),
 }
 
-impl Outside {
+impl DeliveryConfig {
     fn delivery(&self) -> Option<Delivery> {
         let delivery = match &self.to {
-            To::Nobody => return None,
+            OutletConfig::Disabled => return None,
             // The address was checked when the configuration was read.
-            To::Web { address, secret, proxy } => {
-                let outlet = web(address, proxy, self.timeout).ok()?;
+            OutletConfig::Web { address, secret, proxy } => {
+                let outlet = web_outlet(address, proxy, self.timeout).ok()?;
                 let is_signed = !secret.is_empty();
                 Delivery::to(if is_signed { outlet.signed_with(secret.clone()) } else { outlet })
             }
-            To::Program(words) => {
+            OutletConfig::Program(words) => {
                 let mut words = words.iter().map(|it| it.expose().to_owned());
                 let program = words.next()?;
                 Delivery::to(ProgramOutlet::new(&program, &words.collect::<Vec<_>>(), self.timeout))
@@ -67,21 +67,25 @@ impl Outside {
 }
 
 /// An outlet that posts to this address, through a proxy if one is given.
-fn web(address: &Secret, proxy: &Secret, timeout: Duration) -> Result<WebOutlet, BadAddress> {
+fn web_outlet(
+    address: &Secret,
+    proxy: &Secret,
+    timeout: Duration,
+) -> Result<WebOutlet, BadAddress> {
     let outlet = WebOutlet::new(address.expose(), timeout)?;
     if proxy.is_empty() { Ok(outlet) } else { outlet.through(proxy.expose()) }
 }
 
 /// The location of a ledger that is not open yet.
 #[derive(Clone, Debug)]
-pub(crate) enum Books {
+pub(crate) enum LedgerLocation {
     /// A file in this folder.
     Embedded(PathBuf),
     Redis(Box<RedisOptions>),
     Postgres(Box<PostgresOptions>),
 }
 
-impl Books {
+impl LedgerLocation {
     /// The embedded ledger of a data folder.
     pub(crate) fn embedded(folder: &Path) -> Self {
         Self::Embedded(folder.join(FOLDER))
@@ -97,19 +101,19 @@ impl Books {
     }
 }
 
-impl Settling {
+impl SettlementConfig {
     /// The settlement options of a host.
     pub(super) fn settlement(&self, platform: AccountId) -> pricetime::Settlement {
-        let books = self.books.clone();
-        let settlement = match self.books.clone() {
-            Books::Embedded(folder) => {
+        let location = self.location.clone();
+        let settlement = match self.location.clone() {
+            LedgerLocation::Embedded(folder) => {
                 pricetime::Settlement::shared(move || EmbeddedLedger::open(&folder))
             }
-            Books::Redis(_) | Books::Postgres(_) => {
-                pricetime::Settlement::new(move || books.open())
+            LedgerLocation::Redis(_) | LedgerLocation::Postgres(_) => {
+                pricetime::Settlement::new(move || location.open())
             }
         };
-        let (lock, delivery) = (self.lock.clone(), self.outside.delivery());
+        let (lock, delivery) = (self.lock.clone(), self.delivery_config.delivery());
         pricetime::Settlement { platform, lock, delivery, ..settlement }
     }
 }
@@ -123,13 +127,13 @@ impl Settlement {
     }
 
     /// The settlement configuration, or `None` if nothing is settled.
-    pub(super) fn settling(
+    pub(super) fn settlement_config(
         &self,
         folder: Option<&Path>,
         policy: Policy,
-        (manner, redis): (&Manner, Option<&RedisOptions>),
-    ) -> Result<Option<Settling>, String> {
-        let books = match self.ledger.as_str() {
+        (server_settings, redis): (&ServerSettings, Option<&RedisOptions>),
+    ) -> Result<Option<SettlementConfig>, String> {
+        let location = match self.ledger.as_str() {
             "none" if self.url.is_empty() => return Ok(None),
             "none" => {
                 return Err(String::from(
@@ -149,9 +153,9 @@ impl Settlement {
                      redis.authority",
                 ));
             }
-            "embedded" => folder.map(Books::embedded),
-            "redis" => Some(Books::Redis(Box::new(self.redis(manner, redis)?))),
-            "postgres" => Some(Books::Postgres(Box::new(self.postgres()?))),
+            "embedded" => folder.map(LedgerLocation::embedded),
+            "redis" => Some(LedgerLocation::Redis(Box::new(self.redis(server_settings, redis)?))),
+            "postgres" => Some(LedgerLocation::Postgres(Box::new(self.postgres()?))),
             other => {
                 // The value may be an address by mistake, and an address may hold a password.
                 let other = if other.contains([':', '@']) { "…" } else { other };
@@ -161,7 +165,7 @@ impl Settlement {
                 ));
             }
         };
-        let (Some(books), Some(_)) = (books, folder) else {
+        let (Some(location), Some(_)) = (location, folder) else {
             return Err(String::from(
                 "settlement: batches are recomputed from the journal, and with redis.only there is \
                  none: set settlement.ledger = \"none\", or use a data folder",
@@ -173,12 +177,12 @@ impl Settlement {
                  \"none\" there is none: set \"sync\"",
             ));
         }
-        let lock = self.lock(&books, manner)?;
-        Ok(Some(Settling { books, lock, outside: self.outside()? }))
+        let lock = self.lock(&location, server_settings)?;
+        Ok(Some(SettlementConfig { location, lock, delivery_config: self.delivery_config()? }))
     }
 
     /// The outlet for postings.
-    fn outside(&self) -> Result<Outside, String> {
+    fn delivery_config(&self) -> Result<DeliveryConfig, String> {
         let timeout = duration("settlement.deliver_timeout", &self.deliver_timeout)?;
         let is_web = !self.deliver.is_empty();
         if is_web && !self.deliver_command.is_empty() {
@@ -203,25 +207,29 @@ impl Settlement {
             ));
         }
         if is_web {
-            web(&self.deliver, &Secret::default(), timeout)
+            web_outlet(&self.deliver, &Secret::default(), timeout)
                 .map_err(|why| format!("settlement.deliver: {why}"))?;
-            web(&self.deliver, &self.deliver_proxy, timeout)
+            web_outlet(&self.deliver, &self.deliver_proxy, timeout)
                 .map_err(|why| format!("settlement.deliver_proxy: {why}"))?;
         }
         let to = if is_web {
             let (address, secret) = (self.deliver.clone(), self.deliver_secret.clone());
-            To::Web { address, secret, proxy: self.deliver_proxy.clone() }
+            OutletConfig::Web { address, secret, proxy: self.deliver_proxy.clone() }
         } else if self.deliver_command.is_empty() {
-            To::Nobody
+            OutletConfig::Disabled
         } else {
-            To::Program(self.deliver_command.clone())
+            OutletConfig::Program(self.deliver_command.clone())
         };
-        Ok(Outside { to, timeout, forget: self.deliver_forget })
+        Ok(DeliveryConfig { to, timeout, forget: self.deliver_forget })
     }
 
-    fn redis(&self, manner: &Manner, redis: Option<&RedisOptions>) -> Result<RedisOptions, String> {
+    fn redis(
+        &self,
+        server_settings: &ServerSettings,
+        redis: Option<&RedisOptions>,
+    ) -> Result<RedisOptions, String> {
         if !self.url.is_empty() {
-            return manner.server("settlement.url", &self.url);
+            return server_settings.server("settlement.url", &self.url);
         }
         redis.cloned().ok_or_else(|| {
             String::from(
@@ -258,16 +266,22 @@ impl Settlement {
     }
 
     /// The lock's options, or `None` if no other process can use the ledger.
-    fn lock(&self, books: &Books, manner: &Manner) -> Result<Option<SettlementLock>, String> {
+    fn lock(
+        &self,
+        location: &LedgerLocation,
+        server_settings: &ServerSettings,
+    ) -> Result<Option<SettlementLock>, String> {
         let ttl = duration("settlement.lock_ttl", &self.lock_ttl)?;
-        let named = self.locks.iter().map(|url| manner.server("settlement.locks", url));
+        let named = self.locks.iter().map(|url| server_settings.server("settlement.locks", url));
         let mut nodes: Vec<_> = named.collect::<Result<_, _>>()?;
         if nodes.is_empty() {
-            match books {
-                Books::Redis(options) if matches!(options.server, Server::Single(_)) => {
+            match location {
+                LedgerLocation::Redis(options) if matches!(options.server, Server::Single(_)) => {
                     nodes.push((**options).clone());
                 }
-                Books::Redis(_) | Books::Embedded(_) | Books::Postgres(_) => return Ok(None),
+                LedgerLocation::Redis(_)
+                | LedgerLocation::Embedded(_)
+                | LedgerLocation::Postgres(_) => return Ok(None),
             }
         }
         if nodes.iter().any(|node| !matches!(node.server, Server::Single(_))) {

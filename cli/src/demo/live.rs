@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use pricetime_engine::{Engine, Timestamp};
 
 use super::super::screen::{self, Choice, Figure, Picture, Press, Screen, Tab};
-use super::crowd::MARKET;
 use super::report::{grouped, rate};
 use super::tape::Tape;
+use super::traders::MARKET;
 
 /// The time between frames. It looks smooth and costs the core almost nothing.
 const FRAME: Duration = Duration::from_millis(100);
 
 /// The market at one moment of the run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment<'a> {
+pub(super) struct MarketState<'a> {
     pub(super) engine: &'a Engine,
     pub(super) tape: &'a Tape,
     /// When the epoch closes.
@@ -24,11 +24,11 @@ pub(super) struct Moment<'a> {
 }
 
 /// The screen appears after this time. A run that is shorter only prints its summary.
-const PATIENCE: Duration = Duration::from_millis(150);
+const SCREEN_DELAY: Duration = Duration::from_millis(150);
 
 /// The screen, and what the person in front of it has chosen.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct LiveScreen {
     /// `None` until it appears.
     screen: Option<Screen>,
     /// Whether there can be no screen, because there is no keyboard.
@@ -40,9 +40,9 @@ pub(super) struct Live {
     paused: Duration,
 }
 
-impl Live {
+impl LiveScreen {
     pub(super) fn new(seed: u64) -> Self {
-        let (choice, due) = (Choice::new(None), Instant::now() + PATIENCE);
+        let (choice, due) = (Choice::new(None), Instant::now() + SCREEN_DELAY);
         Self { screen: None, is_off: false, choice, seed, due, paused: Duration::ZERO }
     }
 
@@ -53,9 +53,9 @@ impl Live {
 
     /// Draws a frame if one is due, and waits while the demo is paused. Returns `false` if the demo is to
     /// end.
-    pub(super) fn frame(&mut self, moment: Moment<'_>) -> io::Result<bool> {
-        let begun = Instant::now();
-        if begun < self.due || self.is_off {
+    pub(super) fn frame(&mut self, state: MarketState<'_>) -> io::Result<bool> {
+        let started = Instant::now();
+        if started < self.due || self.is_off {
             return Ok(true);
         }
         if self.screen.is_none() {
@@ -65,7 +65,7 @@ impl Live {
             self.is_off = true;
             return Ok(true);
         };
-        let picture = picture(moment, self.seed);
+        let picture = picture(state, self.seed);
         loop {
             screen.draw(&picture, &mut self.choice)?;
             let now = Instant::now();
@@ -84,8 +84,8 @@ impl Live {
     }
 }
 
-fn picture(moment: Moment<'_>, seed: u64) -> Picture {
-    let Moment { engine, tape, gate, in_core } = moment;
+fn picture(state: MarketState<'_>, seed: u64) -> Picture {
+    let MarketState { engine, tape, gate, in_core } = state;
     let now = engine.last_timestamp();
     let book = engine.market(MARKET);
     let tab = |book: &pricetime_engine::Book| Tab {

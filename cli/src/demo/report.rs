@@ -7,9 +7,9 @@ use std::time::Duration;
 use pricetime_engine::{Engine, MarketSpec, Price, Quantity};
 use serde::Serialize;
 
-use super::crowd::MARKET;
 use super::tape::{Epoch, Tape};
 use super::time::Utc;
+use super::traders::MARKET;
 
 /// The wall-clock measurements of a run.
 #[derive(Clone, Copy, Debug)]

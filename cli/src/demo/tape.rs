@@ -7,13 +7,13 @@ use super::time::START;
 
 /// The events that have not been read yet.
 #[derive(Debug, Default)]
-pub(super) struct Fresh {
+pub(super) struct UnreadEvents {
     headers: Vec<Header>,
     events: Vec<(usize, Event)>,
     refused: u64,
 }
 
-impl Sink for Fresh {
+impl Sink for UnreadEvents {
     fn begin(&mut self, header: &Header) {
         self.headers.push(*header);
     }
@@ -53,7 +53,7 @@ pub(super) struct Totals {
 /// The last trades and epochs, the epochs that are not printed yet, and the totals.
 #[derive(Debug)]
 pub(super) struct Tape {
-    pub(super) fresh: Fresh,
+    pub(super) unread: UnreadEvents,
     pub(super) history: History,
     /// The epochs since they were last printed.
     pub(super) epochs: Vec<Epoch>,
@@ -64,7 +64,7 @@ pub(super) struct Tape {
 impl Default for Tape {
     fn default() -> Self {
         Self {
-            fresh: Fresh::default(),
+            unread: UnreadEvents::default(),
             history: History::default(),
             epochs: Vec::new(),
             totals: Totals::default(),
@@ -74,21 +74,21 @@ impl Default for Tape {
 }
 
 impl Tape {
-    /// Reads the new events and passes each to `listen`.
-    pub(super) fn read(&mut self, mut listen: impl FnMut(&Header, &Event)) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        for (at, event) in &fresh.events {
-            if let Some(header) = fresh.headers.get(*at) {
+    /// Reads the new events and passes each to `each`.
+    pub(super) fn read(&mut self, mut each: impl FnMut(&Header, &Event)) {
+        let mut unread = std::mem::take(&mut self.unread);
+        for (at, event) in &unread.events {
+            if let Some(header) = unread.headers.get(*at) {
                 self.note(header, event);
-                listen(header, event);
+                each(header, event);
             }
         }
-        self.totals.commands += fresh.headers.len() as u64;
-        self.totals.refused += fresh.refused;
-        fresh.headers.clear();
-        fresh.events.clear();
-        fresh.refused = 0;
-        self.fresh = fresh;
+        self.totals.commands += unread.headers.len() as u64;
+        self.totals.refused += unread.refused;
+        unread.headers.clear();
+        unread.events.clear();
+        unread.refused = 0;
+        self.unread = unread;
     }
 
     fn note(&mut self, header: &Header, event: &Event) {

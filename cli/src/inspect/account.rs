@@ -1,6 +1,6 @@
 //! `pricetime inspect account`: the orders, trades and totals of an account.
 
-mod watched;
+mod activity;
 
 use std::io::Write as _;
 
@@ -11,72 +11,82 @@ use pricetime_terminal::{Cell, Paint};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::super::look::{Stop, grouped, json_line, table, word};
-use super::{Moment, Out, time, tone};
-use watched::{Line, Watched};
+use super::super::reader::{Stop, grouped, json_line, table, word};
+use super::{MomentArgs, Out, time, tone};
+use activity::{AccountActivity, TotalsLine};
 
 /// Shows an account: its live orders, its last trades, and its totals in each market.
 #[derive(Debug, Args)]
-pub(super) struct AccountAsked {
+pub(super) struct AccountCommand {
     /// The account
     account: Uuid,
     /// How many of its last trades to show (trades from one command count once)
     #[arg(long, default_value_t = 20, value_name = "N")]
     trades: usize,
     #[command(flatten)]
-    moment: Moment,
+    moment: MomentArgs,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Output {
-    Totals(Line),
+    Totals(TotalsLine),
 }
 
-impl AccountAsked {
+impl AccountCommand {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
         let account = AccountId::from(self.account);
-        let mut watched = Watched::new(account, self.trades);
-        let engine = self.moment.travel()?.watch(&mut |engine, _, group| {
-            watched.see(engine, group);
+        let mut activity = AccountActivity::new(account, self.trades);
+        let engine = self.moment.replay()?.replay_all(&mut |engine, _, group| {
+            activity.record(engine, group);
             Ok(())
         })?;
         if self.moment.json {
-            self.lines(out, &engine, &watched)
+            self.write_json(out, &engine, &activity)
         } else {
-            self.page(out, &engine, &watched)
+            self.write_text(out, &engine, &activity)
         }
     }
 
-    fn lines(&self, out: &mut Out, engine: &Engine, watched: &Watched) -> Result<(), Stop> {
+    fn write_json(
+        &self,
+        out: &mut Out,
+        engine: &Engine,
+        activity: &AccountActivity,
+    ) -> Result<(), Stop> {
         for book in engine.markets() {
-            let orders = book.orders_of(watched.account);
+            let orders = book.orders_of(activity.account);
             if !orders.is_empty() {
                 let orders = orders.iter().map(|it| OrderLine::of(it, book.spec())).collect();
-                let said = Orders {
+                let answer = Orders {
                     line: None,
                     market: book.market().0,
                     account: self.account,
                     sequence: engine.last_sequence().0,
                     orders,
                 };
-                json_line(out, &Answer::Orders(said))?;
+                json_line(out, &Answer::Orders(answer))?;
             }
         }
-        for (group, spec) in &watched.last {
+        for (group, spec) in &activity.last {
             json_line(out, &Answer::Done(Done::of_group(group, spec)))?;
         }
-        for (market, totals) in &watched.totals {
+        for (market, totals) in &activity.totals {
             json_line(out, &Output::Totals(totals.line(self.account, *market)))?;
         }
         Ok(())
     }
 
-    fn page(&self, out: &mut Out, engine: &Engine, watched: &Watched) -> Result<(), Stop> {
+    fn write_text(
+        &self,
+        out: &mut Out,
+        engine: &Engine,
+        activity: &AccountActivity,
+    ) -> Result<(), Stop> {
         writeln!(out, "account {} at command {}", self.account, engine.last_sequence())?;
         let mut orders = Vec::new();
         for book in engine.markets() {
-            for record in book.orders_of(watched.account) {
+            for record in book.orders_of(activity.account) {
                 let line = OrderLine::of(&record, book.spec());
                 let shown = |price: Option<Amount>| price.map_or("-".into(), |it| it.to_string());
                 orders.push([
@@ -96,13 +106,13 @@ impl AccountAsked {
             table(out, heading, orders)?;
         }
         writeln!(out, "\nlast trades")?;
-        for (group, spec) in &watched.last {
+        for (group, spec) in &activity.last {
             for event in &group.events {
-                write_trade(out, group, event, (watched.account, spec))?;
+                write_trade(out, group, event, (activity.account, spec))?;
             }
         }
         writeln!(out)?;
-        let cells: Vec<_> = watched
+        let cells: Vec<_> = activity
             .totals
             .iter()
             .map(|(market, totals)| totals.line(self.account, *market))

@@ -8,40 +8,40 @@ use pricetime_engine::MarketId;
 use pricetime_gateway::json::{Answer, Book, CallLine};
 use pricetime_terminal::{Cell, Tone};
 
-use super::super::look::{Stop, json_line, table, word};
-use super::{Moment, Out, no_such_market};
+use super::super::reader::{Stop, json_line, table, word};
+use super::{MomentArgs, Out, no_such_market};
 
 /// Shows the public view of a market's book.
 #[derive(Debug, Args)]
-pub(super) struct BookAsked {
+pub(super) struct BookCommand {
     /// The market's number
     market: u32,
     /// How many levels to show per side
     #[arg(long, default_value_t = 10, value_name = "N")]
     depth: usize,
     #[command(flatten)]
-    moment: Moment,
+    moment: MomentArgs,
 }
 
-impl BookAsked {
+impl BookCommand {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
-        let engine = self.moment.travel()?.state()?;
+        let engine = self.moment.replay()?.state()?;
         let (market, sequence) = (MarketId(self.market), engine.last_sequence());
         let book = engine.market(market).ok_or_else(|| no_such_market(market, sequence))?;
         let view = MarketView::of_book(book, sequence, self.depth);
-        let said = Book::of(&view, book.spec());
+        let answer = Book::of(&view, book.spec());
         if self.moment.json {
-            return Ok(json_line(out, &Answer::Book(said))?);
+            return Ok(json_line(out, &Answer::Book(answer))?);
         }
-        let last = said.last_price.as_ref().map_or("-".into(), ToString::to_string);
+        let last = answer.last_price.as_ref().map_or("-".into(), ToString::to_string);
         writeln!(
             out,
             "{} ({market}) at command {sequence}: {}, epoch {}, last price {last}",
-            said.symbol,
-            word(&said.phase),
-            said.epoch
+            answer.symbol,
+            word(&answer.phase),
+            answer.epoch
         )?;
-        if let Some(CallLine { indicative, market_bids, market_asks }) = &said.call {
+        if let Some(CallLine { indicative, market_bids, market_asks }) = &answer.call {
             let price = indicative.as_ref().map_or("nothing would trade".into(), |it| {
                 format!("{} would trade at {}, surplus {}", it.volume, it.price, it.surplus)
             });
@@ -51,8 +51,8 @@ impl BookAsked {
                 market_bids.orders, market_bids.quantity, market_asks.orders, market_asks.quantity
             )?;
         }
-        let deep = said.bids.len().max(said.asks.len());
-        let cells: Vec<_> = (0..deep)
+        let rows = answer.bids.len().max(answer.asks.len());
+        let cells: Vec<_> = (0..rows)
             .map(|at| {
                 let cell = |level: Option<&pricetime_gateway::json::LevelLine>| match level {
                     Some(it) => {
@@ -60,8 +60,8 @@ impl BookAsked {
                     }
                     None => [const { String::new() }; 3],
                 };
-                let [bids, bought, bid] = cell(said.bids.get(at));
-                let [asks, sold, ask] = cell(said.asks.get(at));
+                let [bids, bought, bid] = cell(answer.bids.get(at));
+                let [asks, sold, ask] = cell(answer.asks.get(at));
                 let (bid, ask) = (Cell::new(Tone::Buy, bid), Cell::new(Tone::Sell, ask));
                 [bids.into(), bought.into(), bid, ask, sold.into(), asks.into()]
             })

@@ -9,7 +9,7 @@ use pricetime_terminal::Paint;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::super::look::{At, Origin, Stop, Travel, Which, json_line, outcome};
+use super::super::reader::{FolderOptions, Moment, MomentReplay, Origin, Stop, json_line, outcome};
 use super::{Out, time};
 
 /// Lists commands and their outcomes.
@@ -36,7 +36,7 @@ pub(super) struct Journal {
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]
-    which: Which,
+    folder_options: FolderOptions,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -55,28 +55,32 @@ struct Output {
 
 impl Journal {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
-        let travel = Travel::to(&self.which.folder, None, self.which.markets.markets_max)?;
+        let replay = MomentReplay::to(
+            &self.folder_options.folder,
+            None,
+            self.folder_options.markets.markets_max,
+        )?;
         let to = self.to.map_or(Sequence(u64::MAX), Sequence);
         let before = Sequence(self.from.unwrap_or(1).saturating_sub(1));
         let origin = if before == Sequence(0) {
             Origin::Oldest
         } else {
-            Origin::Before(At::Sequence(before))
+            Origin::Before(Moment::Sequence(before))
         };
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        let shown = travel.go(origin, &mut |engine, command, group| {
-            if command.sequence > to || left == 0 {
+        let mut remaining = self.limit.unwrap_or(u64::MAX);
+        let shown = replay.replay_from(origin, &mut |engine, command, group| {
+            if command.sequence > to || remaining == 0 {
                 // The limit or the last command is reached.
-                return Err(Stop::Left);
+                return Err(Stop::EndedEarly);
             }
             if command.sequence > before && self.is_wanted(command) {
-                left -= 1;
-                self.say(out, engine, command, group)?;
+                remaining -= 1;
+                self.print(out, engine, command, group)?;
             }
             Ok(())
         });
         match shown {
-            Err(Stop::Left) | Ok(_) => Ok(()),
+            Err(Stop::EndedEarly) | Ok(_) => Ok(()),
             Err(stop) => Err(stop),
         }
     }
@@ -87,7 +91,7 @@ impl Journal {
             && self.kind.is_none_or(|kind| command.action.kind() == kind)
     }
 
-    fn say(
+    fn print(
         &self,
         out: &mut Out,
         engine: &Engine,

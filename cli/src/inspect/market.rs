@@ -5,16 +5,16 @@ use pricetime_engine::{Book, Engine, MarketId, Phase, Price, Sequence, Side};
 use pricetime_gateway::json::Amount;
 use serde::Serialize;
 
-use super::super::look::{Stop, json_line, table, word};
-use super::{Moment, Out, no_such_market};
+use super::super::reader::{Stop, json_line, table, word};
+use super::{MomentArgs, Out, no_such_market};
 
 /// Lists the markets: phase, epoch, orders, prices.
 #[derive(Debug, Args)]
-pub(super) struct MarketAsked {
+pub(super) struct MarketCommand {
     /// Only this market
     market: Option<u32>,
     #[command(flatten)]
-    moment: Moment,
+    moment: MomentArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,9 +56,9 @@ fn row(book: &Book, at: Sequence) -> Row {
     }
 }
 
-impl MarketAsked {
+impl MarketCommand {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
-        let engine = self.moment.travel()?.state()?;
+        let engine = self.moment.replay()?.state()?;
         let rows = self.rows(&engine)?;
         if self.moment.json {
             for row in rows {
@@ -66,7 +66,7 @@ impl MarketAsked {
             }
             return Ok(());
         }
-        let none = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
+        let or_dash = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
         let cells: Vec<_> = rows
             .iter()
             .map(|row| {
@@ -76,9 +76,9 @@ impl MarketAsked {
                     word(&row.phase),
                     row.epoch.to_string(),
                     row.orders.to_string(),
-                    none(&row.best_bid),
-                    none(&row.best_ask),
-                    none(&row.last_price),
+                    or_dash(&row.best_bid),
+                    or_dash(&row.best_ask),
+                    or_dash(&row.last_price),
                     row.trades.to_string(),
                 ]
             })

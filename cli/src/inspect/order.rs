@@ -10,9 +10,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, word};
-use super::why::Place;
-use super::{Moment, Out, life, time};
+use super::super::reader::{Stop, json_line, word};
+use super::why::QueuePlace;
+use super::{MomentArgs, Out, order_events, time};
 
 /// Shows the whole history of an order.
 ///
@@ -20,7 +20,7 @@ use super::{Moment, Out, life, time};
 /// shown. With --why, each place in a queue is shown with the orders ahead of it, and each rejection and
 /// each end with its rule.
 #[derive(Debug, Args)]
-pub(super) struct OrderAsked {
+pub(super) struct OrderCommand {
     /// The market's number
     market: u32,
     /// The order
@@ -29,7 +29,7 @@ pub(super) struct OrderAsked {
     #[arg(long)]
     why: bool,
     #[command(flatten)]
-    moment: Moment,
+    moment: MomentArgs,
 }
 
 /// The reasons as a JSON line.
@@ -42,48 +42,49 @@ enum Output {
         reasons: Vec<String>,
         /// Its place in the queue after the command, if it got one.
         #[serde(skip_serializing_if = "Option::is_none")]
-        place: Option<Place>,
+        place: Option<QueuePlace>,
     },
 }
 
 /// Prints the events.
-struct Teller<'a> {
+struct EventPrinter<'a> {
     out: &'a mut Out,
     order: OrderId,
     why: bool,
     json: bool,
-    told: u64,
+    printed: u64,
 }
 
-impl OrderAsked {
+impl OrderCommand {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
         let (market, order) = (MarketId(self.market), OrderId::from(self.order));
-        let travel = self.moment.travel()?;
-        let mut teller = Teller { out, order, why: self.why, json: self.moment.json, told: 0 };
+        let replay = self.moment.replay()?;
+        let mut printer =
+            EventPrinter { out, order, why: self.why, json: self.moment.json, printed: 0 };
         // A market that is removed takes its spec with it, so the last known one is kept.
         let mut known: Option<MarketSpec> = None;
-        let engine = travel.watch(&mut |engine, _, group| {
+        let engine = replay.replay_all(&mut |engine, _, group| {
             if group.header.market != market {
                 return Ok(());
             }
             let book = engine.market(market);
             known = book.map(|book| *book.spec()).or(known);
-            if let (Some(part), Some(spec)) = (life::part(group, order), &known) {
-                teller.tell(&part, spec, book)?;
+            if let (Some(part), Some(spec)) = (order_events::part(group, order), &known) {
+                printer.print(&part, spec, book)?;
             }
             Ok(())
         })?;
-        let told = teller.told;
-        self.now(out, &engine, told)
+        let printed = printer.printed;
+        self.print_state(out, &engine, printed)
     }
 
     /// Prints where the order is at the end.
-    fn now(&self, out: &mut Out, engine: &Engine, told: u64) -> Result<(), Stop> {
+    fn print_state(&self, out: &mut Out, engine: &Engine, printed: u64) -> Result<(), Stop> {
         let (market, order) = (MarketId(self.market), OrderId::from(self.order));
         let at = engine.last_sequence();
         let book = engine.market(market);
         let found = book.and_then(|book| Some((book.order(order)?.record, book)));
-        if told == 0 && found.is_none() {
+        if printed == 0 && found.is_none() {
             let text =
                 format!("no command up to {at} names order {} in market {market}", self.order);
             return Err(Failure::new(Code::Failed, text).into());
@@ -104,7 +105,7 @@ impl OrderAsked {
                     "at command {at} it is live: {} open, {} shown{}",
                     spec.show_quantity(record.open),
                     spec.show_quantity(record.shown),
-                    Place::of(book, order)
+                    QueuePlace::of(book, order)
                         .map(|place| format!("; {}", place.text()))
                         .unwrap_or_default()
                 )?;
@@ -128,13 +129,13 @@ fn painted(event: &Event, text: String) -> String {
     Paint::out().text(tone, text).to_string()
 }
 
-impl Teller<'_> {
-    fn tell(&mut self, part: &Group, spec: &MarketSpec, book: Option<&Book>) -> Result<(), Stop> {
-        self.told += 1;
-        let gets_place = part.events.iter().any(life::gives_place);
+impl EventPrinter<'_> {
+    fn print(&mut self, part: &Group, spec: &MarketSpec, book: Option<&Book>) -> Result<(), Stop> {
+        self.printed += 1;
+        let gets_place = part.events.iter().any(order_events::gives_place);
         let place = book.filter(|_| self.why && gets_place);
-        let place = place.and_then(|book| Place::of(book, self.order));
-        let reasons = || part.events.iter().filter_map(|event| life::reason(event, spec));
+        let place = place.and_then(|book| QueuePlace::of(book, self.order));
+        let reasons = || part.events.iter().filter_map(|event| order_events::reason(event, spec));
         if self.json {
             json_line(self.out, &Answer::Done(Done::of_group(part, spec)))?;
             let reasons: Vec<_> = reasons().collect();
@@ -160,10 +161,10 @@ impl Teller<'_> {
             "{:>10}  {}  {} ({})",
             header.sequence,
             time(header.timestamp),
-            painted(event, life::words(event, self.order, spec)),
+            painted(event, order_events::describe(event, self.order, spec)),
             word(&header.kind),
         )?;
-        if let Some(reason) = life::reason(event, spec).filter(|_| self.why) {
+        if let Some(reason) = order_events::reason(event, spec).filter(|_| self.why) {
             writeln!(self.out, "            why: {reason}")?;
         }
         Ok(())

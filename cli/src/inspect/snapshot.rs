@@ -5,11 +5,11 @@ use std::io::Write as _;
 use clap::Args;
 use pricetime_engine::{Phase, Sequence};
 use pricetime_gateway::json::Time;
-use pricetime_journal::{FolderReader, Loaded, RealDisk};
+use pricetime_journal::{FolderReader, LoadedSnapshot, RealDisk};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{self, Stop, Which, json_line, table, word};
+use super::super::reader::{self, FolderOptions, Stop, json_line, table, word};
 use super::Out;
 
 /// Shows the content of the newest snapshot, or of the one at a command.
@@ -18,7 +18,7 @@ pub(super) struct Snapshot {
     /// The command of the snapshot; without it, the newest readable snapshot
     sequence: Option<u64>,
     #[command(flatten)]
-    which: Which,
+    folder_options: FolderOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -58,9 +58,10 @@ struct Row {
 
 impl Snapshot {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
-        let look = FolderReader::open(std::sync::Arc::new(RealDisk), &self.which.folder)?;
-        let snapshots = look.snapshots();
-        let loaded = self.load(&look)?;
+        let reader =
+            FolderReader::open(std::sync::Arc::new(RealDisk), &self.folder_options.folder)?;
+        let snapshots = reader.snapshots();
+        let loaded = self.load(&reader)?;
         let state = &loaded.snapshot;
         let rows = state.markets.iter().map(|market| Row {
             market: market.head.market.0,
@@ -75,7 +76,7 @@ impl Snapshot {
         });
         let body = Body {
             file: snapshots.path(state.last_sequence).display().to_string(),
-            history: look.history().to_string(),
+            history: reader.history().to_string(),
             sequence: state.last_sequence.0,
             time: Time(state.last_timestamp),
             digest: format!("{:032x}", loaded.digest),
@@ -89,8 +90,8 @@ impl Snapshot {
         body.write(out)
     }
 
-    fn load(&self, look: &FolderReader) -> Result<Loaded, Stop> {
-        let snapshots = look.snapshots();
+    fn load(&self, reader: &FolderReader) -> Result<LoadedSnapshot, Stop> {
+        let snapshots = reader.snapshots();
         if let Some(sequence) = self.sequence.map(Sequence) {
             let all = snapshots.list()?;
             if !all.contains(&sequence) {
@@ -105,11 +106,11 @@ impl Snapshot {
         }
         let newest = snapshots.newest()?;
         for damaged in &newest.damaged {
-            look::note(format_args!("skipped: {damaged}"));
+            reader::note(format_args!("skipped: {damaged}"));
         }
         newest.found.ok_or_else(|| {
             let code = if newest.damaged.is_empty() { Code::Failed } else { Code::Unsound };
-            let text = format!("{} holds no readable snapshot", look.path().display());
+            let text = format!("{} holds no readable snapshot", reader.path().display());
             Failure::new(code, text).into()
         })
     }

@@ -29,7 +29,7 @@ fn bound(reason: Reason, spec: &MarketSpec) -> Option<String> {
 
 /// The place of an order in its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Place {
+pub(super) struct QueuePlace {
     /// Orders at the same price with higher priority.
     pub(super) ahead_orders: u64,
     /// Their visible quantity.
@@ -49,7 +49,7 @@ pub(super) struct Place {
     side: Side,
 }
 
-impl Place {
+impl QueuePlace {
     /// The place of a live order. Takes time proportional to the number of all orders.
     pub(super) fn of(book: &Book, order: OrderId) -> Option<Self> {
         let own = book.order(order)?.record;
@@ -57,10 +57,10 @@ impl Place {
         let (mut ahead, mut better) = ((0, 0_u128), (0, 0_u128));
         if own.kind.stop().is_none() {
             for other in book.snapshot().resting.iter().filter(|other| other.side == own.side) {
-                match stands(other, &own) {
-                    Stands::Better => better = add(better, other.open),
-                    Stands::Ahead => ahead = add(ahead, other.shown),
-                    Stands::Behind => {}
+                match rank(other, &own) {
+                    Rank::Better => better = add(better, other.open),
+                    Rank::Ahead => ahead = add(ahead, other.shown),
+                    Rank::Behind => {}
                 }
             }
         }
@@ -80,8 +80,8 @@ impl Place {
     /// The place as text.
     pub(super) fn text(&self) -> String {
         if let Some(stop) = &self.waits_for {
-            let way = if self.side == Side::Buy { "or above" } else { "or below" };
-            return format!("it waits for a trade at {stop} {way}");
+            let direction = if self.side == Side::Buy { "or above" } else { "or below" };
+            return format!("it waits for a trade at {stop} {direction}");
         }
         let Self { ahead_orders, ahead_quantity, better_orders, better_quantity, .. } = self;
         let at_price = match ahead_orders {
@@ -98,7 +98,7 @@ impl Place {
     }
 }
 
-enum Stands {
+enum Rank {
     Better,
     Ahead,
     Behind,
@@ -106,19 +106,19 @@ enum Stands {
 
 /// The rank of another order of the same side, relative to `own`. In a call phase, market orders rank
 /// before all others.
-fn stands(other: &OrderRecord, own: &OrderRecord) -> Stands {
+fn rank(other: &OrderRecord, own: &OrderRecord) -> Rank {
     let better = match (other.kind, own.kind) {
         (OrderKind::Market, OrderKind::Market) => None,
         (OrderKind::Market, _) => Some(true),
         (_, OrderKind::Market) => Some(false),
         (other, own) if other.price() == own.price() => None,
-        (other, mine) if own.side == Side::Buy => Some(other.price() > mine.price()),
-        (other, mine) => Some(other.price() < mine.price()),
+        (other, own_kind) if own.side == Side::Buy => Some(other.price() > own_kind.price()),
+        (other, own_kind) => Some(other.price() < own_kind.price()),
     };
     match better {
-        Some(true) => Stands::Better,
-        None if other.priority < own.priority => Stands::Ahead,
-        Some(false) | None => Stands::Behind,
+        Some(true) => Rank::Better,
+        None if other.priority < own.priority => Rank::Ahead,
+        Some(false) | None => Rank::Behind,
     }
 }
 

@@ -8,14 +8,14 @@ use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line};
-use super::{Out, There, undone};
+use super::super::reader::{Stop, json_line};
+use super::{Out, ServerArgs, redis_failure};
 
 /// Checks whether the servers are fit: eviction, persistence, who can reach them, who is in charge.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    there: There,
+    args: ServerArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -26,8 +26,8 @@ enum Output {
 
 impl Check {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let (mut link, _) = self.there.link()?;
-        let findings = check(&mut link).map_err(|error| undone(&error))?;
+        let (mut link, _) = self.args.link()?;
+        let findings = check(&mut link).map_err(|error| redis_failure(&error))?;
         let bad = findings.iter().filter(|it| it.level == Level::Bad).count();
         for finding in findings {
             let (tone, level) = match finding.level {
@@ -35,7 +35,7 @@ impl Check {
                 Level::Warning => (Tone::Warning, "warning"),
                 Level::Bad => (Tone::Bad, "bad"),
             };
-            if self.there.json {
+            if self.args.json {
                 json_line(out, &Output::Finding { level, text: finding.text })?;
             } else {
                 let level = Paint::out().text(tone, format!("{level:<8}"));

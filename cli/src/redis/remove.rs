@@ -11,18 +11,18 @@ use pricetime::persistence::redis::{
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line};
-use super::{Out, There, undone};
+use super::super::reader::{Stop, json_line};
+use super::{Out, ServerArgs, redis_failure};
 
 /// How long the images are watched for a process that still writes them.
-const MOMENT: Duration = Duration::from_millis(700);
+const WATCH_TIME: Duration = Duration::from_millis(700);
 
 /// Deletes the keys of markets from Redis. A process that still runs them writes them again.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("which").required(true).args(["market", "all"])))]
 pub(super) struct Remove {
     #[command(flatten)]
-    there: There,
+    target: ServerArgs,
     /// The markets
     market: Vec<u32>,
     /// Every market in Redis
@@ -41,18 +41,20 @@ enum Output {
 
 impl Remove {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let (mut link, options) = self.there.link()?;
+        let (mut link, options) = self.target.link()?;
         let names = &options.names;
-        let there = read_markets(&mut link, names).map_err(|error| undone(&error))?;
+        let target = read_markets(&mut link, names).map_err(|error| redis_failure(&error))?;
         let named = self.market.iter().copied().map(MarketId).collect();
-        let markets: Vec<MarketId> = if self.all { there } else { named };
+        let markets: Vec<MarketId> = if self.all { target } else { named };
         if !self.yes {
-            let text = ask(&mut link, names, &markets).map_err(|error| undone(&error))?;
+            let text = confirmation_text(&mut link, names, &markets)
+                .map_err(|error| redis_failure(&error))?;
             return Err(Failure::new(Code::Usage, text).into());
         }
         for market in markets {
-            let keys = remove_image(&mut link, names, market).map_err(|error| undone(&error))?;
-            if self.there.json {
+            let keys =
+                remove_image(&mut link, names, market).map_err(|error| redis_failure(&error))?;
+            if self.target.json {
                 json_line(out, &Output::Dropped { market: market.0, keys })?;
             } else {
                 writeln!(out, "market {market}: {keys} keys deleted")?;
@@ -63,7 +65,11 @@ impl Remove {
 }
 
 /// The text of what `--yes` would delete, and whether a process is still writing it.
-fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String, RedisError> {
+fn confirmation_text(
+    link: &mut Link,
+    names: &KeyNames,
+    markets: &[MarketId],
+) -> Result<String, RedisError> {
     let list: Vec<String> = markets.iter().map(ToString::to_string).collect();
     let found = find_image(link, names)?;
     let of = found.map_or(String::new(), |it| {
@@ -75,7 +81,7 @@ fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String
     };
     let before = holders(markets)?;
     // A process that is writing changes its record within this time.
-    std::thread::sleep(MOMENT);
+    std::thread::sleep(WATCH_TIME);
     for ((market, before), after) in markets.iter().zip(&before).zip(holders(markets)?) {
         let Some(after) = after else { continue };
         let Holder { term, writer, timestamp, .. } = &after;

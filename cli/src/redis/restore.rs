@@ -5,20 +5,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pricetime::persistence::journal::{Folder, Recovery, RecoveryError, RecoveryOptions};
-use pricetime::persistence::redis::stream::told_after;
-use pricetime::persistence::redis::{Trades, Whole, read_whole_with};
+use pricetime::persistence::redis::stream::published_after;
+use pricetime::persistence::redis::{AllImages, Trades, read_all_images_with};
 use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, note};
-use super::{Out, There, nothing, unread};
+use super::super::reader::{Stop, json_line, note};
+use super::{Out, ServerArgs, no_image, read_failure};
 
 /// Creates a new data folder from the image, under a new history. Everything after the image is lost.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     #[command(flatten)]
-    there: There,
+    args: ServerArgs,
     /// The new folder; it must be missing or empty
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
@@ -39,14 +39,15 @@ enum Output {
 
 impl Restore {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let config = self.there.config()?;
-        let (mut link, options) = self.there.link()?;
+        let config = self.args.config()?;
+        let (mut link, options) = self.args.link()?;
         let progress = Progress::count("reading the image", "markets", Some(0));
-        let whole = read_whole_with(&mut link, &options.names, |done, of| progress.set(done, of));
+        let whole =
+            read_all_images_with(&mut link, &options.names, |done, of| progress.set(done, of));
         drop(progress);
-        let whole = whole.map_err(|error| unread(&error))?;
-        let Whole { history: of, mut state, unwritten, trades } =
-            whole.ok_or_else(|| nothing(&options))?;
+        let whole = whole.map_err(|error| read_failure(&error))?;
+        let AllImages { history: of, mut state, unwritten, trades } =
+            whole.ok_or_else(|| no_image(&options))?;
         for market in unwritten {
             note(format_args!(
                 "market {market}: it was claimed but never written, and is left out"
@@ -58,12 +59,12 @@ impl Restore {
         }
         let mut folder = Folder::open(&self.folder)?;
         if folder.is_new() {
-            folder.come_from(&of)?;
+            folder.set_origin(&of)?;
         }
         if options.publish.is_some() {
-            let told = told_after(&mut link, &options.names, &state);
-            let told = told.map_err(|error| unread(&error.into()))?;
-            for market in told.raise(&mut state) {
+            let published = published_after(&mut link, &options.names, &state);
+            let published = published.map_err(|error| read_failure(&error.into()))?;
+            for market in published.raise(&mut state) {
                 note(format_args!(
                     "market {market}: its numbers in the streams are impossible; it continues with \
                      its own, so trades and epochs may be published under numbers already used"
@@ -71,12 +72,13 @@ impl Restore {
             }
         }
         let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
-        let how = RecoveryOptions::default();
-        let begun = Recovery::begin_from(&mut folder, config.markets_max, state, &how);
-        let recovered = begun.and_then(|it| it.replay(&mut (), |_| ())).map_err(failure)?;
+        let recovery_options = RecoveryOptions::default();
+        let recovery =
+            Recovery::begin_from(&mut folder, config.markets_max, state, &recovery_options);
+        let recovered = recovery.and_then(|it| it.replay(&mut (), |_| ())).map_err(failure)?;
         let sealed = recovered.journal.seal();
         sealed.map_err(|error| failure(error.into()))?;
-        let said = Output::Restored {
+        let output = Output::Restored {
             folder: self.folder.display().to_string(),
             history: recovered.history.to_string(),
             of,
@@ -84,10 +86,10 @@ impl Restore {
             markets,
             digest: format!("{:032x}", recovered.engine.digest()),
         };
-        if self.there.json {
-            return Ok(json_line(out, &said)?);
+        if self.args.json {
+            return Ok(json_line(out, &output)?);
         }
-        let Output::Restored { folder, history, of, digest, .. } = &said;
+        let Output::Restored { folder, history, of, digest, .. } = &output;
         writeln!(out, "folder     {folder}")?;
         writeln!(out, "history    {history}, made from {of}")?;
         Ok(writeln!(out, "digest     {digest} at command {sequence}, {markets} markets")?)

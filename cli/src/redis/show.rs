@@ -3,20 +3,21 @@
 use clap::Args;
 use pricetime::engine::{MarketId, OrderRecord, Phase, Price, Side};
 use pricetime::persistence::redis::{
-    Holder, ReadError, ReadImage, Trades, read_holder, read_image, read_markets, written_if_any,
+    Holder, ReadError, ReadImage, Trades, check_no_orphan_keys, read_holder, read_image,
+    read_markets,
 };
 use pricetime_gateway::json::Amount;
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, note, table, word};
-use super::{Out, There, undone, unread};
+use super::super::reader::{Stop, json_line, note, table, word};
+use super::{Out, ServerArgs, read_failure, redis_failure};
 
 /// Lists the markets in Redis; reads and verifies each.
 #[derive(Debug, Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    there: There,
+    args: ServerArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,34 +82,36 @@ fn row(image: &ReadImage, holder: Option<Holder>) -> Row {
 
 impl Show {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let (mut link, options) = self.there.link()?;
-        let markets = read_markets(&mut link, &options.names).map_err(|error| undone(&error))?;
+        let (mut link, options) = self.args.link()?;
+        let markets =
+            read_markets(&mut link, &options.names).map_err(|error| redis_failure(&error))?;
         let (mut rows, mut damaged) = (Vec::new(), 0);
         for MarketId(market) in markets {
             let keys = options.names.of(MarketId(market));
             let read = match read_image(&mut link, &keys) {
-                Ok(None) => written_if_any(&mut link, &keys).map(|()| None),
+                Ok(None) => check_no_orphan_keys(&mut link, &keys).map(|()| None),
                 read => read,
             };
-            let said = match read {
+            let output = match read {
                 Ok(Some(image)) => {
-                    let holder = read_holder(&mut link, &keys).map_err(|error| undone(&error))?;
+                    let holder =
+                        read_holder(&mut link, &keys).map_err(|error| redis_failure(&error))?;
                     Output::Image(Box::new(row(&image, holder)))
                 }
                 Ok(None) => Output::Unwritten { market },
-                Err(error @ (ReadError::Redis(_) | ReadError::Moving)) => {
-                    return Err(unread(&error).into());
+                Err(error @ (ReadError::Redis(_) | ReadError::KeepsChanging)) => {
+                    return Err(read_failure(&error).into());
                 }
                 Err(error) => Output::Damaged { market, error: error.to_string() },
             };
-            damaged += usize::from(matches!(said, Output::Damaged { .. }));
-            if self.there.json {
-                json_line(out, &said)?;
+            damaged += usize::from(matches!(output, Output::Damaged { .. }));
+            if self.args.json {
+                json_line(out, &output)?;
             } else {
-                rows.push(said);
+                rows.push(output);
             }
         }
-        if !self.there.json {
+        if !self.args.json {
             print(out, &rows)?;
         }
         match damaged {
@@ -121,19 +124,19 @@ impl Show {
     }
 }
 
-fn print(out: &mut Out, said: &[Output]) -> Result<(), Stop> {
-    let none = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
+fn print(out: &mut Out, output: &[Output]) -> Result<(), Stop> {
+    let or_dash = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
     let mut cells = Vec::new();
-    for said in said {
-        match said {
+    for output in output {
+        match output {
             Output::Image(row) => cells.push([
                 row.market.to_string(),
                 row.symbol.clone(),
                 word(&row.phase),
                 row.epoch.to_string(),
                 row.sequence.to_string(),
-                none(&row.best_bid),
-                none(&row.best_ask),
+                or_dash(&row.best_bid),
+                or_dash(&row.best_ask),
                 row.bids.to_string(),
                 row.asks.to_string(),
                 row.stops.to_string(),
@@ -148,7 +151,7 @@ fn print(out: &mut Out, said: &[Output]) -> Result<(), Stop> {
             }
         }
     }
-    if said.is_empty() {
+    if output.is_empty() {
         note("there is no image");
     }
     let heading = [

@@ -4,22 +4,22 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
-use pricetime_journal::lines::{Next, next_line};
-use pricetime_terminal::{Progress, no_progress};
+use pricetime_journal::lines::{NextLine, next_line};
+use pricetime_terminal::{Progress, disable_progress};
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{self, BadLine, Stop};
-use super::pace::Keeping;
+use super::super::reader::{self, BadLine, Stop};
+use super::pace::Pacer;
 use super::run::Run;
 use pricetime_gateway::why_not_json_lines;
 
 /// Replays these files in order. Returns the number of refused lines; each of them has been reported.
-pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Result<u64, Stop> {
+pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Pacer) -> Result<u64, Stop> {
     let progress = Progress::bytes("replaying", total(files));
     let mut refused = 0;
     for path in files {
         let name = path.display().to_string();
-        let failed = |error: io::Error| Failure::failed(look::unreadable(&name, &error));
+        let failed = |error: io::Error| Failure::failed(reader::unreadable(&name, &error));
         let mut reader = open(path, &progress).map_err(failed)?;
         if let Some(why) = why_not_json_lines(&name, reader.fill_buf().map_err(failed)?) {
             return Err(Failure::new(Code::Usage, why).into());
@@ -27,24 +27,24 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
         let (mut text, mut number) = (Vec::new(), 0_u64);
         loop {
             let read = next_line(&mut reader, &mut text).map_err(failed)?;
-            if read == Next::End {
+            if read == NextLine::End {
                 break;
             }
             number += 1;
             let command = match read {
-                Next::Long => Err(BadLine::too_long()),
-                Next::Line | Next::End if text.trim_ascii().is_empty() => continue,
-                Next::Line | Next::End => look::command(&text, &run.engine),
+                NextLine::Long => Err(BadLine::too_long()),
+                NextLine::Line | NextLine::End if text.trim_ascii().is_empty() => continue,
+                NextLine::Line | NextLine::End => reader::command(&text, &run.engine),
             };
             match command {
                 Ok(command) => {
-                    if !run.carry_out(&command, pace)? {
+                    if !run.execute(&command, pace)? {
                         return Ok(refused);
                     }
                 }
                 Err(bad) => {
                     refused += 1;
-                    look::note(bad.text(&name, number));
+                    reader::note(bad.text(&name, number));
                 }
             }
         }
@@ -55,7 +55,7 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
 fn open<'a>(path: &Path, progress: &'a Progress) -> io::Result<Box<dyn BufRead + 'a>> {
     if path == Path::new("-") {
         if io::stdin().is_terminal() {
-            no_progress();
+            disable_progress();
         }
         return Ok(Box::new(BufReader::new(Counted { from: io::stdin(), progress })));
     }

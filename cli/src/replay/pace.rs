@@ -12,7 +12,7 @@ pub(in super::super) struct Pace(Option<f64>);
 
 /// The pacing of a running replay.
 #[derive(Debug)]
-pub(super) struct Keeping {
+pub(super) struct Pacer {
     factor: Option<f64>,
     /// The time at which the first command was executed here, and its original timestamp.
     first: Option<(Instant, Timestamp)>,
@@ -46,26 +46,27 @@ impl Pace {
         self.0
     }
 
-    pub(super) const fn begin(self) -> Keeping {
-        Keeping { factor: self.0, first: None }
+    pub(super) const fn begin(self) -> Pacer {
+        Pacer { factor: self.0, first: None }
     }
 }
 
-impl Keeping {
+impl Pacer {
     /// Returns the time to wait before a command of this timestamp, or `None` if it is due.
     #[inline]
-    pub(super) fn left(&mut self, then: Timestamp) -> Option<Duration> {
+    pub(super) fn remaining(&mut self, timestamp: Timestamp) -> Option<Duration> {
         let factor = self.factor?;
-        let (begun, first) = *self.first.get_or_insert_with(|| (Instant::now(), then));
-        let since = Duration::from_nanos(then.0.saturating_sub(first.0)).as_secs_f64() / factor;
+        let (started, first) = *self.first.get_or_insert_with(|| (Instant::now(), timestamp));
+        let since =
+            Duration::from_nanos(timestamp.0.saturating_sub(first.0)).as_secs_f64() / factor;
         // A recording may span centuries; then the wait saturates instead of overflowing.
         let due = Duration::try_from_secs_f64(since).unwrap_or(Duration::MAX);
-        due.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+        due.checked_sub(started.elapsed()).filter(|remaining| !remaining.is_zero())
     }
 
     /// Sleeps for this time.
-    pub(super) fn wait(left: Duration) {
-        thread::sleep(left);
+    pub(super) fn wait(remaining: Duration) {
+        thread::sleep(remaining);
     }
 }
 
@@ -86,10 +87,11 @@ mod tests {
 
     #[test]
     fn first_command_is_due_immediately() {
-        let mut keeping = Pace(Some(1.0)).begin();
-        assert_eq!(keeping.left(Timestamp(1_780_000_000_000_000_000)), None);
-        let left = keeping.left(Timestamp(1_780_000_100_000_000_000)).expect("100 seconds later");
-        assert!(left > Duration::from_secs(90));
-        assert_eq!(Pace(None).begin().left(Timestamp(5)), None);
+        let mut pacer = Pace(Some(1.0)).begin();
+        assert_eq!(pacer.remaining(Timestamp(1_780_000_000_000_000_000)), None);
+        let remaining =
+            pacer.remaining(Timestamp(1_780_000_100_000_000_000)).expect("100 seconds later");
+        assert!(remaining > Duration::from_secs(90));
+        assert_eq!(Pace(None).begin().remaining(Timestamp(5)), None);
     }
 }

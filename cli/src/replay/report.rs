@@ -8,13 +8,13 @@ use pricetime_engine::Sequence;
 use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
-use super::super::look::{Judge, Stop, grouped};
+use super::super::reader::{ReplayVerifier, Stop, grouped};
 use super::run::Run;
 use pricetime_gateway::Outcomes;
 
 /// The command after which the replay began, and how long it took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taken {
+pub(super) struct ReplayTiming {
     pub(super) after: Sequence,
     pub(super) wall: Duration,
 }
@@ -59,27 +59,27 @@ impl Report {
     /// Ends a replay: flushes the output and runs the comparisons.
     pub(super) fn of(
         mut run: Run,
-        taken: &Taken,
+        timing: &ReplayTiming,
         refused: u64,
-    ) -> Result<(Self, Option<Judge>), Stop> {
+    ) -> Result<(Self, Option<ReplayVerifier>), Stop> {
         run.flush()?;
-        let mut judge = run.judge.take();
-        if let (Some(judge), Some(image)) = (&mut judge, &run.ear.image) {
+        let mut verifier = run.verifier.take();
+        if let (Some(verifier), Some(image)) = (&mut verifier, &run.sink.image) {
             if run.until.is_none() {
-                judge.miss_rest(&run.engine);
+                verifier.report_missed(&run.engine);
             }
-            judge.finish(&run.engine, image);
+            verifier.finish(&run.engine, image);
         }
-        let checks = judge.as_ref().map(|judge| {
-            let found = judge.found.iter();
-            found.map(|(right, what)| Check { right: *right, what: what.clone() }).collect()
+        let checks = verifier.as_ref().map(|verifier| {
+            let findings = verifier.findings.iter();
+            findings.map(|(right, what)| Check { right: *right, what: what.clone() }).collect()
         });
-        let tally = run.ear.tally;
-        let seconds = taken.wall.as_secs_f64();
+        let tally = run.sink.tally;
+        let seconds = timing.wall.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate needs few digits")]
         let rate = if seconds > 0.0 { tally.commands as f64 / seconds } else { 0.0 };
         let replayed = Replayed {
-            after: taken.after.0,
+            after: timing.after.0,
             through: run.engine.last_sequence().0,
             commands: tally.commands,
             seconds,
@@ -94,7 +94,7 @@ impl Report {
             checks,
             outcomes: tally.outcomes,
         };
-        Ok((Self::Replayed(replayed), judge))
+        Ok((Self::Replayed(replayed), verifier))
     }
 
     /// Writes the report as text.

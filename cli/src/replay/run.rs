@@ -10,29 +10,29 @@ use pricetime_engine::{
 use pricetime_gateway::json::{Answer, Done, Line};
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{At, Judge, Stop, json_line, lines_to};
-use super::ear::Ear;
-use super::pace::Keeping;
+use super::super::reader::{Moment, ReplayVerifier, Stop, json_line, lines_to};
+use super::pace::Pacer;
+use super::sink::ReplaySink;
 
 type Lines = BufWriter<Box<dyn Write>>;
 
 /// A replay in progress.
 pub(super) struct Run {
     pub(super) engine: Engine,
-    pub(super) ear: Ear,
-    pub(super) judge: Option<Judge>,
-    pub(super) until: Option<At>,
-    is_there: bool,
+    pub(super) sink: ReplaySink,
+    pub(super) verifier: Option<ReplayVerifier>,
+    pub(super) until: Option<Moment>,
+    is_reached: bool,
     events: Option<Lines>,
     commands: Option<Lines>,
     /// The spec used for a market that does not exist; the groups of such a market hold no price.
-    none: MarketSpec,
+    placeholder_spec: MarketSpec,
 }
 
 impl Run {
     /// A replay that begins with this state and ends at that moment.
-    pub(super) fn new(engine: Engine, until: Option<At>) -> Result<Self, Failure> {
-        if let Some(At::Sequence(until)) = until
+    pub(super) fn new(engine: Engine, until: Option<Moment>) -> Result<Self, Failure> {
+        if let Some(Moment::Sequence(until)) = until
             && until <= engine.last_sequence()
         {
             let text = match engine.last_sequence() {
@@ -43,13 +43,13 @@ impl Run {
         }
         Ok(Self {
             engine,
-            ear: Ear::default(),
-            judge: None,
+            sink: ReplaySink::default(),
+            verifier: None,
             until,
-            is_there: matches!(until, None | Some(At::Time(_))),
+            is_reached: matches!(until, None | Some(Moment::Time(_))),
             events: None,
             commands: None,
-            none: no_market()?,
+            placeholder_spec: new_placeholder_spec()?,
         })
     }
 
@@ -62,20 +62,20 @@ impl Run {
         self.events = events.map(lines_to).transpose()?;
         self.commands = commands.map(lines_to).transpose()?;
         if self.events.is_some() {
-            self.ear.group = Some(Group::default());
+            self.sink.group = Some(Group::default());
         }
         Ok(())
     }
 
     /// Builds an image from the events and compares everything with what is stored.
-    pub(super) fn judged_by(&mut self, judge: Judge, base: Option<&EngineSnapshot>) {
-        self.ear.image = Some(Judge::image(base));
-        self.judge = Some(judge);
+    pub(super) fn verify_with(&mut self, verifier: ReplayVerifier, base: Option<&EngineSnapshot>) {
+        self.sink.image = Some(ReplayVerifier::image(base));
+        self.verifier = Some(verifier);
     }
 
     /// Returns `true` if the replay has reached the moment at which it ends.
-    pub(super) const fn is_there(&self) -> bool {
-        self.is_there
+    pub(super) const fn is_reached(&self) -> bool {
+        self.is_reached
     }
 
     /// The spec of a market.
@@ -85,20 +85,16 @@ impl Run {
 
     /// Executes a command when its time has come. Returns `true` if the replay continues.
     #[inline]
-    pub(super) fn carry_out(
-        &mut self,
-        command: &Command,
-        pace: &mut Keeping,
-    ) -> Result<bool, Stop> {
-        if let Some(At::Time(until)) = self.until
+    pub(super) fn execute(&mut self, command: &Command, pace: &mut Pacer) -> Result<bool, Stop> {
+        if let Some(Moment::Time(until)) = self.until
             && command.timestamp > until
         {
             return Ok(false);
         }
-        if let Some(left) = pace.left(command.timestamp) {
+        if let Some(remaining) = pace.remaining(command.timestamp) {
             // Flush before waiting, so that a reader sees everything up to now.
             self.flush()?;
-            Keeping::wait(left);
+            Pacer::wait(remaining);
         }
         if self.commands.is_some() {
             self.write_command(command)?;
@@ -106,14 +102,14 @@ impl Run {
         // Removing a market also removes its spec, and adding one creates it. So the spec is read before
         // the command, or else after it.
         let before = self.events.is_some().then(|| self.spec(command.market).copied());
-        self.engine.apply(command, &mut self.ear);
+        self.engine.apply(command, &mut self.sink);
         if let Some(before) = before {
             self.write_group(command.market, before)?;
         }
-        if let Some(judge) = &mut self.judge
-            && judge.next() == Some(command.sequence)
+        if let Some(verifier) = &mut self.verifier
+            && verifier.next() == Some(command.sequence)
         {
-            judge.compare(&self.engine);
+            verifier.compare(&self.engine);
         }
         Ok(!self.is_end(command.sequence))
     }
@@ -121,13 +117,13 @@ impl Run {
     #[inline]
     fn is_end(&mut self, sequence: Sequence) -> bool {
         let is_end = match self.until {
-            None | Some(At::Time(_)) => false,
-            Some(At::Sequence(until)) => sequence >= until,
-            Some(until @ At::Epoch(..)) => {
-                self.ear.closed.is_some_and(|(market, epoch)| until.is_close(market, epoch))
+            None | Some(Moment::Time(_)) => false,
+            Some(Moment::Sequence(until)) => sequence >= until,
+            Some(until @ Moment::Epoch(..)) => {
+                self.sink.closed.is_some_and(|(market, epoch)| until.is_close(market, epoch))
             }
         };
-        self.is_there |= is_end;
+        self.is_reached |= is_end;
         is_end
     }
 
@@ -144,8 +140,8 @@ impl Run {
     }
 
     fn write_group(&mut self, market: MarketId, before: Option<MarketSpec>) -> Result<(), Stop> {
-        let spec = before.or_else(|| self.spec(market).copied()).unwrap_or(self.none);
-        if let (Some(out), Some(group)) = (&mut self.events, &self.ear.group) {
+        let spec = before.or_else(|| self.spec(market).copied()).unwrap_or(self.placeholder_spec);
+        if let (Some(out), Some(group)) = (&mut self.events, &self.sink.group) {
             json_line(out, &Answer::Done(Done::of_group(group, &spec)))?;
         }
         Ok(())
@@ -160,7 +156,7 @@ impl Run {
     }
 }
 
-fn no_market() -> Result<MarketSpec, Failure> {
+fn new_placeholder_spec() -> Result<MarketSpec, Failure> {
     Ok(MarketSpec {
         symbol: Symbol::new("-").map_err(Failure::failed)?,
         tick: Step::ONE,

@@ -16,32 +16,32 @@ pub(super) const HOW_TO_ADD: &str = "add a [[market]] to the configuration (`pri
      {\"set_phase\":{\"market\":1,\"phase\":\"continuous\"}}";
 
 /// Adds the configured markets that are missing, and applies the configured terms to those that exist.
-pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
+pub(super) fn apply_configured(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
     for market in markets {
         let (id, symbol) = (market.add.market, market.spec.symbol);
         match host.spec(id) {
             None => {
-                say(host, market, market.add.action)?;
-                say(host, market, Action::SetPhase(market.phase))?;
+                submit(host, market, market.add.action)?;
+                submit(host, market, Action::SetPhase(market.phase))?;
                 info!(market = id.0, %symbol, "market added");
             }
             // Without a folder, a crash in a market's first epoch takes back everything after its addition.
-            Some(there) if there == market.spec && is_untouched(host, id) => {
-                say(host, market, Action::SetPhase(market.phase))?;
+            Some(existing) if existing == market.spec && is_untouched(host, id) => {
+                submit(host, market, Action::SetPhase(market.phase))?;
             }
-            Some(there) if there == market.spec => {}
-            Some(there) if bare(there) == bare(market.spec) => {
-                say(host, market, Action::SetMarket(market.spec.terms))?;
+            Some(existing) if existing == market.spec => {}
+            Some(existing) if without_terms(existing) == without_terms(market.spec) => {
+                submit(host, market, Action::SetMarket(market.spec.terms))?;
                 info!(market = id.0, %symbol, "terms set as configured");
             }
-            Some(there) => {
+            Some(existing) => {
                 return Err(Failure::new(
                     Code::Usage,
                     format!(
                         "market {id} ({symbol}) differs from the existing one ({}): symbol, tick, \
                          lot, pricing, quantity_max and limits of a market never change; give the \
                          new market a number of its own",
-                        there.symbol
+                        existing.symbol
                     ),
                 ));
             }
@@ -57,7 +57,7 @@ fn is_untouched(host: &Host, id: MarketId) -> bool {
 }
 
 /// A spec with every changeable term reset, for comparison.
-fn bare(spec: MarketSpec) -> MarketSpec {
+fn without_terms(spec: MarketSpec) -> MarketSpec {
     let terms = Terms {
         price_min: pricetime::engine::Price(0),
         price_max: pricetime::engine::Price(0),
@@ -68,7 +68,7 @@ fn bare(spec: MarketSpec) -> MarketSpec {
     MarketSpec { terms, ..spec }
 }
 
-fn say(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Failure> {
+fn submit(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Failure> {
     let ticket = host.submit(Draft { action, ..market.add }).map_err(|refused| {
         Failure::failed(match refused {
             Refused::Busy => "the core has no room for the configured markets".to_owned(),

@@ -8,7 +8,7 @@ use super::super::failure::{Code, Failure};
 
 /// Checks the Redis servers and logs the findings. An eviction policy that may delete the book prevents the
 /// start. An unreachable server prevents it only if Redis is the only store.
-pub(super) fn look(config: &Config) -> Result<(), Failure> {
+pub(super) fn probe(config: &Config) -> Result<(), Failure> {
     let Some(options) = &config.redis else { return Ok(()) };
     let findings = match check(&mut Link::new(options.clone())) {
         Ok(findings) => findings,

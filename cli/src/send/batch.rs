@@ -3,11 +3,11 @@
 use std::io::{self, BufReader, Write as _};
 use std::thread;
 
-use pricetime_journal::lines::{Next, next_line, too_long};
+use pricetime_journal::lines::{NextLine, next_line, too_long};
 
 use super::super::client::Address;
 use super::connection::{Connection, Receiver, Sender};
-use super::owed::Counts;
+use super::pending::Counts;
 use super::show::Show;
 use crate::failure::{Code, Failure};
 
@@ -45,7 +45,7 @@ impl Batch {
         let Self { sources, follow, show } = self;
         let Connection { sender, receiver, .. } = connection;
         // This thread is not joined: it may wait for standard input after the connection has ended.
-        thread::spawn(move || feed(sources, follow, sender));
+        thread::spawn(move || send_sources(sources, follow, sender));
         let printed = print(receiver, follow, show);
         let counts = match printed {
             Ok(counts) => counts,
@@ -59,7 +59,7 @@ impl Batch {
 
 /// Prints what the market sends until there is nothing more to wait for. Returns the counts at the end.
 fn print(mut receiver: Receiver, follow: bool, show: Show) -> io::Result<Counts> {
-    let owed = receiver.owed().clone();
+    let pending = receiver.pending().clone();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut text = Vec::new();
     loop {
@@ -69,22 +69,22 @@ fn print(mut receiver: Receiver, follow: bool, show: Show) -> io::Result<Counts>
         let incoming = match receiver.next(&mut text) {
             Ok(Some(incoming)) => incoming,
             Ok(None) => {
-                owed.end("");
+                pending.end("");
                 break;
             }
             Err(error) => {
-                owed.end(&error.to_string());
+                pending.end(&error.to_string());
                 break;
             }
         };
         out.write_all(show.received(&incoming, &text).as_bytes())?;
-        owed.note(&incoming);
-        if !follow && owed.counts().is_done() {
+        pending.note(&incoming);
+        if !follow && pending.counts().is_done() {
             break;
         }
     }
     out.flush()?;
-    let counts = owed.counts().clone();
+    let counts = pending.counts().clone();
     Ok(counts)
 }
 
@@ -98,7 +98,7 @@ fn verdict(counts: &Counts, follow: bool, address: &Address) -> Result<(), Failu
             0 => Ok(()),
             refused => Err(Failure::new(
                 Code::Refused,
-                format!("{refused} of {} lines were refused", counts.asked),
+                format!("{refused} of {} lines were refused", counts.expected_answers),
             )),
         };
     }
@@ -119,15 +119,15 @@ fn verdict(counts: &Counts, follow: bool, address: &Address) -> Result<(), Failu
 }
 
 /// Sends the lines of all sources.
-fn feed(sources: Vec<Source>, follow: bool, mut sender: Sender) {
-    let owed = sender.owed().clone();
+fn send_sources(sources: Vec<Source>, follow: bool, mut sender: Sender) {
+    let pending = sender.pending().clone();
     let failure = match send_all(sources, &mut sender) {
         Ok(()) => None,
         // The receiving end finds the reason, and reports it.
-        Err(Fed::Gone) => return,
-        Err(Fed::Input(why)) => Some(why),
+        Err(SendError::Gone) => return,
+        Err(SendError::Input(why)) => Some(why),
     };
-    owed.change(|counts| {
+    pending.change(|counts| {
         counts.complete = true;
         counts.input_failure = failure;
     });
@@ -135,12 +135,12 @@ fn feed(sources: Vec<Source>, follow: bool, mut sender: Sender) {
     let _ = if follow { sender.flush() } else { sender.end() };
 }
 
-fn send_all(sources: Vec<Source>, sender: &mut Sender) -> Result<(), Fed> {
+fn send_all(sources: Vec<Source>, sender: &mut Sender) -> Result<(), SendError> {
     for source in sources {
         match source {
             Source::Text(text) => {
                 for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
-                    sender.send(line.as_bytes()).map_err(|_| Fed::Gone)?;
+                    sender.send(line.as_bytes()).map_err(|_| SendError::Gone)?;
                 }
             }
             Source::Stdin => send_stdin(sender)?,
@@ -150,32 +150,32 @@ fn send_all(sources: Vec<Source>, sender: &mut Sender) -> Result<(), Fed> {
 }
 
 /// Why not everything was sent.
-enum Fed {
+enum SendError {
     /// The connection has ended.
     Gone,
     /// The input is faulty.
     Input(String),
 }
 
-fn send_stdin(sender: &mut Sender) -> Result<(), Fed> {
+fn send_stdin(sender: &mut Sender) -> Result<(), SendError> {
     let mut from = BufReader::new(io::stdin().lock());
     let mut line = Vec::new();
     loop {
         if !from.buffer().contains(&b'\n') {
-            sender.flush().map_err(|_| Fed::Gone)?;
+            sender.flush().map_err(|_| SendError::Gone)?;
         }
         match next_line(&mut from, &mut line) {
-            Ok(Next::Line) => {}
-            Ok(Next::End) => return Ok(()),
-            Ok(Next::Long) => {
-                let (number, why) = (sender.owed().counts().number_of_next(), too_long());
-                return Err(Fed::Input(format!(
+            Ok(NextLine::Line) => {}
+            Ok(NextLine::End) => return Ok(()),
+            Ok(NextLine::Long) => {
+                let (number, why) = (sender.pending().counts().number_of_next(), too_long());
+                return Err(SendError::Input(format!(
                     "standard input, line {number}: {why}; it and the lines after it were not sent"
                 )));
             }
-            Err(error) => return Err(Fed::Input(format!("standard input: {error}"))),
+            Err(error) => return Err(SendError::Input(format!("standard input: {error}"))),
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        sender.send(text).map_err(|_| Fed::Gone)?;
+        sender.send(text).map_err(|_| SendError::Gone)?;
     }
 }

@@ -18,7 +18,7 @@ impl Candidate {
 
 /// Where the cursor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+enum Cursor {
     /// Before the name of a member.
     Name,
     /// Between a name and its value.
@@ -29,14 +29,14 @@ enum At {
 }
 
 /// An object that has begun.
-struct Open<'a> {
+struct OpenObject<'a> {
     shape: Option<&'a Shape>,
     /// The names of its members so far.
     names: Vec<String>,
-    at: At,
+    at: Cursor,
 }
 
-impl<'a> Open<'a> {
+impl<'a> OpenObject<'a> {
     /// The shape of the value that the cursor is at.
     fn value(&self) -> Option<&'a Shape> {
         Some(&self.shape?.member(self.names.last()?)?.shape)
@@ -54,7 +54,7 @@ pub(super) fn complete(text: &str) -> (usize, Vec<Candidate>) {
 }
 
 fn json(text: &str) -> (usize, Vec<Candidate>) {
-    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut open: Vec<OpenObject<'_>> = Vec::new();
     let mut rest = text;
     loop {
         rest = rest.trim_start();
@@ -66,28 +66,28 @@ fn json(text: &str) -> (usize, Vec<Candidate>) {
                     None => Some(line()),
                     Some(outer) => outer.value(),
                 };
-                open.push(Open { shape, names: Vec::new(), at: At::Name });
+                open.push(OpenObject { shape, names: Vec::new(), at: Cursor::Name });
             }
             '}' => {
                 open.pop();
                 if let Some(outer) = open.last_mut() {
-                    outer.at = At::End;
+                    outer.at = Cursor::End;
                 }
             }
             ':' | ',' => {
                 if let Some(inner) = open.last_mut() {
-                    inner.at = if first == ':' { At::Value } else { At::Name };
+                    inner.at = if first == ':' { Cursor::Value } else { Cursor::Name };
                 }
             }
             _ => {
                 let Some(inner) = open.last_mut() else { break };
                 let Some(length) = word_length(rest) else { return (at, open_word(inner, rest)) };
                 let word = rest.get(..length).unwrap_or_default();
-                if inner.at == At::Name {
+                if inner.at == Cursor::Name {
                     inner.names.push(word.trim_matches('"').to_owned());
-                    inner.at = At::Colon;
+                    inner.at = Cursor::Colon;
                 } else {
-                    inner.at = At::End;
+                    inner.at = Cursor::End;
                 }
                 rest = rest.get(length..).unwrap_or_default();
                 continue;
@@ -113,12 +113,12 @@ fn word_length(text: &str) -> Option<usize> {
 }
 
 /// The completions of a word that has begun.
-fn open_word(inner: &Open<'_>, word: &str) -> Vec<Candidate> {
+fn open_word(inner: &OpenObject<'_>, word: &str) -> Vec<Candidate> {
     let candidates = match inner.at {
-        At::Name => inner.unused().map(name).collect(),
-        At::Colon => vec![Candidate::new(":", ":")],
-        At::Value => inner.value().map_or_else(Vec::new, values),
-        At::End => {
+        Cursor::Name => inner.unused().map(name).collect(),
+        Cursor::Colon => vec![Candidate::new(":", ":")],
+        Cursor::Value => inner.value().map_or_else(Vec::new, values),
+        Cursor::End => {
             let needs_more = inner.unused().any(|member| member.is_required);
             let end = Candidate::new("}", "}");
             let more = Candidate::new(",", ",");
@@ -140,7 +140,7 @@ fn open_word(inner: &Open<'_>, word: &str) -> Vec<Candidate> {
 fn name(member: &Member) -> Candidate {
     let Member { name, shape, .. } = member;
     let has_text = shape.is_text || shape.is_uuid || !shape.words.is_empty();
-    let is_object = !has_text && !shape.is_number && !shape.is_truth;
+    let is_object = !has_text && !shape.is_number && !shape.is_boolean;
     let begin = if is_object {
         "{"
     } else if has_text && shape.members.is_empty() {
@@ -153,12 +153,12 @@ fn name(member: &Member) -> Candidate {
 
 fn values(shape: &Shape) -> Vec<Candidate> {
     let words = shape.words.iter().map(|word| Candidate::new(word, format!("\"{word}\"")));
-    let truths = ["false", "true"].map(|word| Candidate::new(word, word));
+    let booleans = ["false", "true"].map(|word| Candidate::new(word, word));
     let members = shape.members.iter().map(|member| {
         let Candidate { shown, inserted } = name(member);
         Candidate::new(shown, format!("{{{inserted}"))
     });
-    words.chain(truths.into_iter().filter(|_| shape.is_truth)).chain(members).collect()
+    words.chain(booleans.into_iter().filter(|_| shape.is_boolean)).chain(members).collect()
 }
 
 /// Completes a line in words.
@@ -195,13 +195,13 @@ fn next_words<'a>(first: &str, mut words: impl Iterator<Item = &'a str>) -> Vec<
         };
         loop {
             let Some(value) = words.next() else {
-                let truths = ["false", "true"].into_iter().filter(|_| shape.is_truth);
+                let booleans = ["false", "true"].into_iter().filter(|_| shape.is_boolean);
                 let members = shape.members.iter().map(|member| member.name.as_str());
                 return shape
                     .words
                     .iter()
                     .map(String::as_str)
-                    .chain(truths)
+                    .chain(booleans)
                     .chain(members)
                     .collect();
             };

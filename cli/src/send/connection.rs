@@ -8,7 +8,7 @@ use pricetime_gateway::json::{FORMAT, Hello, Line};
 
 use super::super::client::{Address, Stream};
 use super::incoming::Incoming;
-use super::owed::Owed;
+use super::pending::PendingAnswers;
 use crate::failure::Failure;
 
 /// A connection to a market.
@@ -24,14 +24,14 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Sender {
     to: BufWriter<Stream>,
-    owed: Arc<Owed>,
+    pending: Arc<PendingAnswers>,
 }
 
 /// The end that receives lines.
 #[derive(Debug)]
 pub(super) struct Receiver {
     from: BufReader<Stream>,
-    owed: Arc<Owed>,
+    pending: Arc<PendingAnswers>,
 }
 
 impl Connection {
@@ -41,9 +41,10 @@ impl Connection {
     /// Returns a failure if the market cannot be reached or refuses the token.
     pub(super) fn open(address: &Address, token: Option<&Secret>) -> Result<Self, Failure> {
         let stream = address.connect()?;
-        let owed = Arc::<Owed>::default();
-        let sender = Sender { to: BufWriter::new(stream.try_clone()?), owed: Arc::clone(&owed) };
-        let receiver = Receiver { from: BufReader::new(stream), owed };
+        let pending = Arc::<PendingAnswers>::default();
+        let sender =
+            Sender { to: BufWriter::new(stream.try_clone()?), pending: Arc::clone(&pending) };
+        let receiver = Receiver { from: BufReader::new(stream), pending };
         let mut connection = Self { sender, receiver, welcome: None };
         if let Some(token) = token {
             let failed = |why: String| Failure::failed(format!("{address}: {why}"));
@@ -64,12 +65,12 @@ impl Connection {
         let incoming = found.ok_or("the connection ended before the token was answered")?;
         match &incoming {
             Incoming::Answer(_) => {}
-            Incoming::Refusal(_) | Incoming::Closing(_) | Incoming::Unasked => {
+            Incoming::Refusal(_) | Incoming::Closing(_) | Incoming::Unsolicited => {
                 return Err(refusal(&text));
             }
         }
-        receiver.owed.note(&incoming);
-        receiver.owed.change(|counts| (counts.own, counts.asked) = (1, 0));
+        receiver.pending.note(&incoming);
+        receiver.pending.change(|counts| (counts.internal_lines, counts.expected_answers) = (1, 0));
         *welcome = Some(text);
         Ok(())
     }
@@ -90,9 +91,9 @@ impl Sender {
     /// Returns an error if the connection has ended.
     pub(super) fn send(&mut self, line: &[u8]) -> io::Result<()> {
         let has_answer = !line.trim_ascii().is_empty();
-        while !self.owed.take(has_answer) {
+        while !self.pending.reserve(has_answer) {
             self.flush()?;
-            self.owed.wait_for_room();
+            self.pending.wait_for_room();
         }
         self.to.write_all(line)?;
         self.to.write_all(b"\n")
@@ -110,14 +111,14 @@ impl Sender {
     }
 
     /// The answers that the market owes.
-    pub(super) fn owed(&self) -> &Arc<Owed> {
-        &self.owed
+    pub(super) fn pending(&self) -> &Arc<PendingAnswers> {
+        &self.pending
     }
 }
 
 impl Receiver {
     /// Reads the next line into `text`, without its line feed. Returns `None` at the end. The line is
-    /// counted as an answer only by [`Owed::note`], after it was printed.
+    /// counted as an answer only by [`PendingAnswers::note`], after it was printed.
     pub(super) fn next(&mut self, text: &mut Vec<u8>) -> io::Result<Option<Incoming>> {
         text.clear();
         self.from.read_until(b'\n', text)?;
@@ -134,7 +135,7 @@ impl Receiver {
     }
 
     /// The answers that the market owes.
-    pub(super) fn owed(&self) -> &Arc<Owed> {
-        &self.owed
+    pub(super) fn pending(&self) -> &Arc<PendingAnswers> {
+        &self.pending
     }
 }

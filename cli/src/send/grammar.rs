@@ -14,7 +14,7 @@ pub(super) struct Shape {
     /// Members that it may have, the required ones first.
     pub(super) members: Vec<Member>,
     pub(super) is_number: bool,
-    pub(super) is_truth: bool,
+    pub(super) is_boolean: bool,
     pub(super) is_uuid: bool,
     /// Any text.
     pub(super) is_text: bool,
@@ -63,7 +63,7 @@ impl Shape {
         for kind in types.chain(texts("type").filter_map(Value::as_str)) {
             match kind {
                 "integer" | "number" => self.is_number = true,
-                "boolean" => self.is_truth = true,
+                "boolean" => self.is_boolean = true,
                 "string" if schema.get("format").is_some_and(|it| it == "uuid") => {
                     self.is_uuid = true;
                 }
@@ -93,7 +93,7 @@ mod tests {
         let of = |name: &str| &place.member(name).expect(name).shape;
         assert_eq!(of("side").words, ["buy", "sell"]);
         assert!(!of("side").is_text && of("account").is_uuid && of("market").is_number);
-        assert!(of("price").is_text && of("post_only").is_truth);
+        assert!(of("price").is_text && of("post_only").is_boolean);
         assert!(of("time_in_force").words.contains(&"fill_or_kill".to_owned()));
         assert!(of("time_in_force").member("for_epochs").expect("epochs").shape.is_number);
         assert!(place.member("quantity").is_some_and(|it| it.is_required));

@@ -28,8 +28,8 @@ impl History {
     pub(super) fn load<H: Helper>(editor: &mut Editor<H>) -> (Self, Option<String>) {
         let Some(folder) = folder() else { return (Self { file: None }, None) };
         let file = folder.join("send_history");
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        let loaded = made.map_err(ReadlineError::from).and_then(|()| editor.load_history(&file));
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let loaded = created.map_err(ReadlineError::from).and_then(|()| editor.load_history(&file));
         match loaded {
             Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {

@@ -14,7 +14,7 @@ pub(super) enum Incoming {
     /// The reason why the market refuses or closes the connection.
     Closing(String),
     /// A line that comes without a question.
-    Unasked,
+    Unsolicited,
 }
 
 /// The members that matter here, of a line of any kind.
@@ -28,13 +28,13 @@ impl Incoming {
     /// Reads a line. A line that is not understood is unasked.
     pub(super) fn of(text: &[u8]) -> Self {
         let line: BTreeMap<String, Body> = serde_json::from_slice(text).unwrap_or_default();
-        let Some((kind, body)) = line.into_iter().next() else { return Self::Unasked };
+        let Some((kind, body)) = line.into_iter().next() else { return Self::Unsolicited };
         match (kind.as_str(), body.line) {
             ("refused", Some(0)) => Self::Closing(body.error.unwrap_or_default()),
             ("refused", Some(line)) => Self::Refusal(line),
             ("welcome", line) => Self::Answer(line),
             (_, Some(line)) => Self::Answer(Some(line)),
-            (_, None) => Self::Unasked,
+            (_, None) => Self::Unsolicited,
         }
     }
 }
@@ -50,9 +50,9 @@ mod tests {
             (r#"{"status":{"line":7,"durable":3}}"#, Incoming::Answer(Some(7))),
             (r#"{"refused":{"line":8,"error":"no"}}"#, Incoming::Refusal(8)),
             (r#"{"refused":{"line":0,"error":"idle"}}"#, Incoming::Closing("idle".into())),
-            (r#"{"update":{"market":1,"sequence":9}}"#, Incoming::Unasked),
-            (r#"{"own":{"sequence":9,"events":[]}}"#, Incoming::Unasked),
-            ("not JSON", Incoming::Unasked),
+            (r#"{"update":{"market":1,"sequence":9}}"#, Incoming::Unsolicited),
+            (r#"{"own":{"sequence":9,"events":[]}}"#, Incoming::Unsolicited),
+            ("not JSON", Incoming::Unsolicited),
         ] {
             assert_eq!(Incoming::of(text.as_bytes()), is, "{text}");
         }

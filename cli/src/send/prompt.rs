@@ -23,20 +23,20 @@ use super::super::client::Address;
 use super::complete::complete;
 use super::connection::{Connection, Receiver, Sender};
 use super::history::{History, LINES_MAX, io_error};
-use super::owed::Owed;
+use super::pending::PendingAnswers;
 use super::short;
 use super::show::Show;
 use super::wrap::wrap;
 use crate::failure::Failure;
 
 /// How long the next prompt waits for the answers, so that they stand above it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const PROMPT: &str = "> ";
 
 /// Completes lines.
-struct Lines;
+struct LineCompleter;
 
-impl Completer for Lines {
+impl Completer for LineCompleter {
     type Candidate = Pair;
 
     fn complete(
@@ -52,21 +52,21 @@ impl Completer for Lines {
     }
 }
 
-impl Hinter for Lines {
+impl Hinter for LineCompleter {
     type Hint = String;
 }
-impl Highlighter for Lines {}
-impl Validator for Lines {}
-impl Helper for Lines {}
+impl Highlighter for LineCompleter {}
+impl Validator for LineCompleter {}
+impl Helper for LineCompleter {}
 
 /// Prints above the prompt, from the thread that receives lines.
-struct Above {
+struct PromptPrinter {
     /// `None` if the terminal cannot move its cursor.
     printer: Option<Box<dyn ExternalPrinter + Send>>,
 }
 
-impl Above {
-    fn new(editor: &mut Editor<Lines, DefaultHistory>) -> Self {
+impl PromptPrinter {
+    fn new(editor: &mut Editor<LineCompleter, DefaultHistory>) -> Self {
         let printer = editor.create_external_printer().ok();
         Self { printer: printer.map(|it| Box::new(it) as Box<dyn ExternalPrinter + Send>) }
     }
@@ -75,7 +75,7 @@ impl Above {
         let printed = self.printer.as_mut().map(|printer| printer.print(text.to_owned()));
         // Without a prompt, it is printed as usual.
         if !matches!(printed, Some(Ok(()))) {
-            tell(text);
+            print(text);
         }
     }
 }
@@ -96,7 +96,7 @@ fn restore_on_signals() -> io::Result<()> {
 }
 
 /// Prints while there is no prompt.
-fn tell(text: &str) {
+fn print(text: &str) {
     let mut out = io::stdout().lock();
     // If the terminal is gone, the next read of it fails and ends the program.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -107,7 +107,7 @@ pub(super) struct Prompt {
     address: Address,
     token: Option<Secret>,
     show: Show,
-    editor: Editor<Lines, DefaultHistory>,
+    editor: Editor<LineCompleter, DefaultHistory>,
     history: History,
     /// The sending end of the current connection.
     sender: Sender,
@@ -132,15 +132,15 @@ impl Prompt {
             .build();
         restore_on_signals()?;
         let mut editor = Editor::with_config(config).map_err(io_error)?;
-        editor.set_helper(Some(Lines));
-        tell(&format!(
+        editor.set_helper(Some(LineCompleter));
+        print(&format!(
             "Connected to {address}. Tab completes, Ctrl-D ends; begin with `status`.\n"
         ));
         let (history, note) = History::load(&mut editor);
         if let Some(note) = note {
-            tell(&format!("There is no history: {note}\n"));
+            print(&format!("There is no history: {note}\n"));
         }
-        let sender = listen(connection, show, Above::new(&mut editor));
+        let sender = start_receiver(connection, show, PromptPrinter::new(&mut editor));
         Ok(Self { address, token, show, editor, history, sender })
     }
 
@@ -159,59 +159,59 @@ impl Prompt {
             if text.trim().is_empty() {
                 continue;
             }
-            self.take(&text);
+            self.submit(&text);
         }
         self.end()
     }
 
     /// Sends a line that was typed, and waits a while for the answer.
-    fn take(&mut self, text: &str) {
+    fn submit(&mut self, text: &str) {
         let line = if short::is_words(text) { short::json(text) } else { Ok(text.to_owned()) };
         if let Ok(line) = &line
             && line != text
         {
-            tell(&(self.show.paint(Tone::Faint, line) + "\n"));
+            print(&(self.show.paint(Tone::Faint, line) + "\n"));
             // If its answer is lost, the order can be sent again with the same request.
             if line.contains("\"request\":") {
-                self.remember(line);
+                self.add_to_history(line);
             }
         }
-        self.remember(text);
+        self.add_to_history(text);
         match line {
             Ok(line) => self.send(&line),
-            Err(why) => self.complain(&why),
+            Err(why) => self.print_error(&why),
         }
     }
 
     /// Adds a line to the history.
-    fn remember(&mut self, line: &str) {
+    fn add_to_history(&mut self, line: &str) {
         if let Some(note) = self.history.add(&mut self.editor, line) {
-            tell(&format!("{note}\n"));
+            print(&format!("{note}\n"));
         }
     }
 
-    fn complain(&self, why: &str) {
-        tell(&wrap(&self.show.paint(Tone::Bad, why)));
+    fn print_error(&self, why: &str) {
+        print(&wrap(&self.show.paint(Tone::Bad, why)));
     }
 
     fn send(&mut self, line: &str) {
-        if self.sender.owed().counts().ended.is_some()
+        if self.sender.pending().counts().ended.is_some()
             && let Err(failure) = self.connect_again()
         {
-            self.complain(&format!("{}; the line was not sent", failure.text()));
+            self.print_error(&format!("{}; the line was not sent", failure.text()));
             return;
         }
         let mut lines = line.lines().filter(|line| !line.trim().is_empty());
         let sent = lines.try_for_each(|line| self.sender.send(line.as_bytes()));
         // If this fails, the receiving end finds the reason and prints it.
         let _ = sent.and_then(|()| self.sender.flush());
-        self.sender.owed().wait_for_answers(PATIENCE);
+        self.sender.pending().wait_for_answers(ANSWER_TIMEOUT);
     }
 
     fn connect_again(&mut self) -> Result<(), Failure> {
         let connection = Connection::open(&self.address, self.token.as_ref())?;
-        tell("Connected again: lines are numbered from 1, and subscriptions have ended.\n");
-        self.sender = listen(connection, self.show, Above::new(&mut self.editor));
+        print("Connected again: lines are numbered from 1, and subscriptions have ended.\n");
+        self.sender = start_receiver(connection, self.show, PromptPrinter::new(&mut self.editor));
         Ok(())
     }
 
@@ -220,16 +220,16 @@ impl Prompt {
         let Self { address, editor, mut sender, .. } = self;
         // From now on, lines are printed directly.
         drop(editor);
-        let owed = Arc::clone(sender.owed());
-        owed.change(|counts| counts.complete = true);
+        let pending = Arc::clone(sender.pending());
+        pending.change(|counts| counts.complete = true);
         // If this fails, the connection has ended.
         let _ = sender.end();
-        if !owed.wait_for_answers(PATIENCE) {
-            let missing = owed.counts().waiting.len();
-            tell(&format!("Waiting for {missing} answers; Ctrl-C gives them up.\n"));
-            while !owed.wait_for_answers(PATIENCE) {}
+        if !pending.wait_for_answers(ANSWER_TIMEOUT) {
+            let missing = pending.counts().waiting.len();
+            print(&format!("Waiting for {missing} answers; Ctrl-C gives them up.\n"));
+            while !pending.wait_for_answers(ANSWER_TIMEOUT) {}
         }
-        let counts = owed.counts();
+        let counts = pending.counts();
         counts.unanswered().map_or(Ok(()), |unanswered| {
             Err(Failure::failed(format!("{address}: there is no answer to {unanswered}")))
         })
@@ -237,37 +237,37 @@ impl Prompt {
 }
 
 /// Starts a thread that prints what the market sends. Returns the sending end.
-fn listen(connection: Connection, show: Show, above: Above) -> Sender {
+fn start_receiver(connection: Connection, show: Show, printer: PromptPrinter) -> Sender {
     let Connection { sender, receiver, welcome } = connection;
     if let Some(welcome) = welcome {
-        tell(&show.line(&welcome));
+        print(&show.line(&welcome));
     }
-    thread::spawn(move || receive(receiver, show, above));
+    thread::spawn(move || receive(receiver, show, printer));
     sender
 }
 
-fn receive(mut receiver: Receiver, show: Show, mut above: Above) {
-    let owed = Arc::clone(receiver.owed());
+fn receive(mut receiver: Receiver, show: Show, mut printer: PromptPrinter) {
+    let pending = Arc::clone(receiver.pending());
     let mut text = Vec::new();
     let why = loop {
         match receiver.next(&mut text) {
             Ok(Some(incoming)) => {
-                above.print(&show.received(&incoming, &text));
-                owed.note(&incoming);
+                printer.print(&show.received(&incoming, &text));
+                pending.note(&incoming);
             }
             Ok(None) => break String::new(),
             Err(error) => break error.to_string(),
         }
     };
-    if !owed.counts().complete {
-        above.print(&wrap(&show.paint(Tone::Bad, &farewell(&owed, &why))));
+    if !pending.counts().complete {
+        printer.print(&wrap(&show.paint(Tone::Bad, &closing_message(&pending, &why))));
     }
-    owed.end(&why);
+    pending.end(&why);
 }
 
 /// What to say about a connection that the market has ended.
-fn farewell(owed: &Owed, why: &str) -> String {
-    let counts = owed.counts();
+fn closing_message(pending: &PendingAnswers, why: &str) -> String {
+    let counts = pending.counts();
     // If the market said why, that is the reason.
     let why = counts.ended.as_deref().unwrap_or(why);
     let mut text = String::from("The market ended the connection");

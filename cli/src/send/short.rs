@@ -30,9 +30,9 @@ pub(super) fn json(text: &str) -> Result<String, String> {
     let kind = if is_order { "place" } else { first };
     let Some(member) = line().member(kind) else {
         let known = line().members.iter().map(|member| member.name.as_str()).chain(SIDES);
-        let like = like(first, known);
+        let suggestion = suggestion(first, known);
         return Err(format!(
-            "{first:?} is no kind of line{like}; a line begins with one of them, or with {{ for JSON"
+            "{first:?} is no kind of line{suggestion}; a line begins with one of them, or with {{ for JSON"
         ));
     };
     let shape = &member.shape;
@@ -45,8 +45,9 @@ pub(super) fn json(text: &str) -> Result<String, String> {
     while let Some(word) = words.next() {
         let name = if is_order && word == "at" { "price" } else { word };
         let Some(member) = shape.member(name) else {
-            let like = like(name, shape.members.iter().map(|member| member.name.as_str()));
-            return Err(format!("{kind} has no member {name:?}{like}"));
+            let suggestion =
+                suggestion(name, shape.members.iter().map(|member| member.name.as_str()));
+            return Err(format!("{kind} has no member {name:?}{suggestion}"));
         };
         let value = value(&member.shape, &mut words)
             .ok_or_else(|| format!("{kind}: the value of {name} is missing"))?;
@@ -94,18 +95,18 @@ fn value(shape: &Shape, words: &mut SplitWhitespace<'_>) -> Option<String> {
         return Some(format!("{{{}:{value}}}", quoted(word)));
     }
     let is_number = shape.is_number && serde_json::from_str::<serde_json::Number>(word).is_ok();
-    let is_truth = shape.is_truth && ["true", "false"].contains(&word);
-    Some(if is_number || is_truth {
+    let is_boolean = shape.is_boolean && ["true", "false"].contains(&word);
+    Some(if is_number || is_boolean {
         word.to_owned()
     } else if shape.is_uuid {
-        quoted(&long(word))
+        quoted(&full_uuid(word))
     } else {
         quoted(word)
     })
 }
 
 /// The UUID that up to 12 hexadecimal digits stand for, or the word itself.
-fn long(word: &str) -> String {
+fn full_uuid(word: &str) -> String {
     match u64::from_str_radix(word, 16) {
         Ok(id) if word.len() <= 12 && !word.starts_with('+') => {
             Uuid::from_u128(u128::from(id)).to_string()
@@ -115,9 +116,9 @@ fn long(word: &str) -> String {
 }
 
 /// A hint at a word that is spelled nearly the same.
-fn like<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let near = known.map(|known| (strsim::damerau_levenshtein(word, known), known)).min();
-    match near {
+fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let nearest = known.map(|known| (strsim::damerau_levenshtein(word, known), known)).min();
+    match nearest {
         Some((distance, known)) if distance <= 2 => format!("; did you mean {known:?}?"),
         Some(_) | None => String::new(),
     }

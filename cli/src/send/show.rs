@@ -33,7 +33,7 @@ impl Show {
             Incoming::Closing(_)
             | Incoming::Answer(_)
             | Incoming::Refusal(_)
-            | Incoming::Unasked => self.line(line),
+            | Incoming::Unsolicited => self.line(line),
         }
     }
 

@@ -10,15 +10,15 @@ use pricetime_gateway::{BalanceLine, amount, read_balances};
 use uuid::Uuid;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, table};
-use super::past::Past;
-use super::{Out, There};
+use super::super::reader::{Stop, json_line, table};
+use super::replay::JournalReplay;
+use super::{LedgerArgs, Out};
 
 /// Shows the balance of every account in a market. With --json, the output is a file for `settle start`.
 #[derive(Debug, Args)]
 pub(super) struct Balances {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// The market
     #[arg(long, value_name = "N")]
     market: u32,
@@ -26,14 +26,14 @@ pub(super) struct Balances {
 
 impl Balances {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
+        let context = self.args.config()?;
         let market = MarketId(self.market);
-        let specs = Past::of(&place)?.specs()?;
+        let specs = JournalReplay::of(&context)?.specs()?;
         let spec = specs.get(&market).ok_or_else(|| unknown(market))?;
         let mut cells = Vec::new();
-        for balance in place.read()?.market(market)?.balances {
+        for balance in context.read()?.market(market)?.balances {
             let line =
-                Some(&balance).filter(|_| self.there.json).and_then(|it| BalanceLine::of(it, spec));
+                Some(&balance).filter(|_| self.args.json).and_then(|it| BalanceLine::of(it, spec));
             if let Some(line) = line {
                 json_line(out, &line)?;
             } else {
@@ -44,7 +44,7 @@ impl Balances {
                 cells.push([account.to_string(), cell(&base), cell(&quote)]);
             }
         }
-        if !self.there.json {
+        if !self.args.json {
             table(out, ["account", " base", " quote"], cells)?;
         }
         Ok(())

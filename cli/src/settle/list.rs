@@ -7,15 +7,15 @@ use pricetime::persistence::settlement::ledger::{Deed, Position};
 use pricetime_terminal::{Cell, Tone};
 use serde::Serialize;
 
-use super::super::look::{Stop, json_line, note, table};
-use super::reading::Reading;
-use super::{Out, There, status};
+use super::super::reader::{Stop, json_line, note, table};
+use super::ledger_reader::LedgerReader;
+use super::{LedgerArgs, Out, status};
 
 /// Lists batches: the pending ones, then the newest outcomes.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// Only this market
     #[arg(long, value_name = "N")]
     market: Option<u32>,
@@ -42,7 +42,7 @@ struct Row {
 }
 
 /// The name of an outcome.
-pub(super) const fn word(deed: Deed) -> &'static str {
+pub(super) const fn outcome_name(deed: Deed) -> &'static str {
     match deed {
         Deed::Post => "posted",
         Deed::Drop => "dropped",
@@ -60,32 +60,32 @@ pub(super) fn tone(outcome: &str) -> Tone {
 
 impl List {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let history = place.look()?.history();
-        let told = status::told(&place.folder)?;
-        let mut reading = place.read()?;
+        let context = self.args.config()?;
+        let history = context.reader()?.history();
+        let reported = status::reported(&context.folder)?;
+        let mut ledger_reader = context.read()?;
         let mut rows = Vec::new();
-        for market in reading.ask(|ledger| ledger.markets())? {
+        for market in ledger_reader.ask(|ledger| ledger.markets())? {
             if self.market.is_some_and(|it| it != market.0) {
                 continue;
             }
-            let refused = told.get(&market).filter(|it| it.standing == "dead_letter");
+            let refused = reported.get(&market).filter(|it| it.standing == "dead_letter");
             let refused = refused.and_then(|it| it.epoch);
-            for batch in reading.ask(|ledger| ledger.pending(market, history, self.limit))? {
+            for batch in ledger_reader.ask(|ledger| ledger.pending(market, history, self.limit))? {
                 rows.push(pending(&batch, refused));
             }
-            if let (_, Some(position)) = reading.position(market)? {
-                self.outcomes(&mut reading, market, position, &mut rows)?;
+            if let (_, Some(position)) = ledger_reader.position(market)? {
+                self.outcomes(&mut ledger_reader, market, position, &mut rows)?;
             }
         }
-        if self.there.json {
+        if self.args.json {
             for row in rows {
                 json_line(out, &Output::Batch(row))?;
             }
             return Ok(());
         }
         if rows.is_empty() {
-            note(format_args!("there is nothing in {}", reading.name()));
+            note(format_args!("there is nothing in {}", ledger_reader.name()));
             return Ok(());
         }
         let cells: Vec<_> = rows
@@ -109,27 +109,29 @@ impl List {
     /// Adds the newest outcomes of a market.
     fn outcomes(
         &self,
-        reading: &mut Reading,
+        ledger_reader: &mut LedgerReader,
         market: MarketId,
         Position { history, last }: Position,
         rows: &mut Vec<Row>,
     ) -> Result<(), Stop> {
-        let mut left = self.limit;
+        let mut remaining = self.limit;
         let mut epoch = last.0;
-        while epoch > 0 && left > 0 {
+        while epoch > 0 && remaining > 0 {
             let id = Batch::id_of(history, market, EpochNumber(epoch));
             // Before a ledger's first epoch there are no outcomes.
-            let Some(found) = reading.ask(|ledger| ledger.outcome(market, id))? else { break };
+            let Some(found) = ledger_reader.ask(|ledger| ledger.outcome(market, id))? else {
+                break;
+            };
             rows.push(Row {
                 market: market.0,
                 epoch,
-                outcome: word(found.deed),
+                outcome: outcome_name(found.deed),
                 batch: id.to_string(),
                 digest: found.digest.to_string(),
                 token: Some(found.token.0),
             });
             epoch -= 1;
-            left -= 1;
+            remaining -= 1;
         }
         Ok(())
     }

@@ -15,10 +15,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, note, table};
-use super::past::{Past, Specs, lost};
-use super::reading::Reading;
-use super::{Out, There, list};
+use super::super::reader::{Stop, json_line, note, table};
+use super::ledger_reader::LedgerReader;
+use super::replay::{JournalReplay, Specs, recount_failure};
+use super::{LedgerArgs, Out, list};
 
 /// The number of inbox or outbox entries per query.
 const PAGE: usize = 100;
@@ -27,7 +27,7 @@ const PAGE: usize = 100;
 #[derive(Debug, Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// The market
     market: u32,
     /// The epoch
@@ -59,27 +59,27 @@ struct Head {
 
 impl Show {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let past = Past::of(&place)?;
+        let context = self.args.config()?;
+        let replay = JournalReplay::of(&context)?;
         let (market, epoch) = (MarketId(self.market), EpochNumber(self.epoch));
-        let mut reading = match place.read() {
-            Ok(reading) => Some(reading),
+        let mut ledger_reader = match context.read() {
+            Ok(ledger_reader) => Some(ledger_reader),
             Err(stop) => {
                 note(format_args!("the ledger is not read: {}", stop.text()));
                 None
             }
         };
-        let id = Batch::id_of(past.look().history(), market, epoch);
-        let outcome = match &mut reading {
-            Some(reading) => reading.ask(|ledger| ledger.outcome(market, id))?,
+        let id = Batch::id_of(replay.reader().history(), market, epoch);
+        let outcome = match &mut ledger_reader {
+            Some(ledger_reader) => ledger_reader.ask(|ledger| ledger.outcome(market, id))?,
             None => None,
         };
-        let (batch, specs) = match made(&past, market, epoch) {
-            Err(RecountError::Gone) => (None, past.specs()?),
-            made => made.map_err(lost)?,
+        let (batch, specs) = match recomputed(&replay, market, epoch) {
+            Err(RecountError::Gone) => (None, replay.specs()?),
+            recomputed => recomputed.map_err(recount_failure)?,
         };
-        let batch = match (batch, &mut reading) {
-            (None, Some(reading)) => held(reading, &past, market, epoch)?,
+        let batch = match (batch, &mut ledger_reader) {
+            (None, Some(ledger_reader)) => find_in_ledger(ledger_reader, &replay, market, epoch)?,
             (batch, _) => batch,
         };
         let (Some(batch), Some(spec)) = (batch, specs.get(&market)) else {
@@ -87,19 +87,19 @@ impl Show {
                 format!("epoch {epoch} of market {market} has not closed, or is no longer stored");
             return Err(Failure::failed(text).into());
         };
-        let word = match (&outcome, &reading) {
-            (Some(outcome), _) => Some(list::word(outcome.deed)),
+        let outcome_name = match (&outcome, &ledger_reader) {
+            (Some(outcome), _) => Some(list::outcome_name(outcome.deed)),
             (None, Some(_)) => Some("pending"),
             (None, None) => None,
         };
         let token = outcome.as_ref().map(|it| it.token.0);
-        self.say(out, &batch, spec, (word, token))?;
+        self.print(out, &batch, spec, (outcome_name, token))?;
         match outcome {
             Some(outcome) if outcome.digest != batch.digest() => {
-                let theirs = outcome.digest;
+                let ledger_digest = outcome.digest;
                 let text = format!(
                     "epoch {epoch} of market {market} was settled as another batch, with digest \
-                     {theirs}: find out which trades are correct"
+                     {ledger_digest}: find out which trades are correct"
                 );
                 Err(Failure::new(Code::Unsound, text).into())
             }
@@ -107,7 +107,7 @@ impl Show {
         }
     }
 
-    fn say(
+    fn print(
         &self,
         out: &mut Out,
         batch: &Batch,
@@ -130,21 +130,21 @@ impl Show {
         let transfers = batch.transfers.iter().map(|it| {
             (Uuid::from(it.account), amount::base(spec, it.base), amount::quote(spec, it.quote))
         });
-        if self.there.json {
+        if self.args.json {
             json_line(out, &Output::Batch(Box::new(head)))?;
             for (account, base, quote) in transfers {
                 json_line(out, &Output::Transfer { account, base, quote })?;
             }
             return Ok(());
         }
-        let under = token.map_or(String::new(), |token| format!(", under token {token}"));
+        let token_text = token.map_or(String::new(), |token| format!(", under token {token}"));
         let cell = |it: &Option<Amount>| amount::cell(it.as_ref());
         writeln!(out, "batch      {} of market {} ({})", head.epoch, head.market, spec.symbol)?;
         writeln!(out, "id         {}", head.batch)?;
         writeln!(out, "digest     {}", head.digest)?;
         let outcome = outcome.unwrap_or("unknown");
         let outcome = Paint::out().text(list::tone(outcome), outcome);
-        writeln!(out, "outcome    {outcome}{under}")?;
+        writeln!(out, "outcome    {outcome}{token_text}")?;
         writeln!(
             out,
             "trades     {}, {} for {}",
@@ -165,38 +165,41 @@ impl Show {
 }
 
 /// Recomputes the batch from the journal.
-fn made(
-    past: &Past<'_>,
+fn recomputed(
+    replay: &JournalReplay<'_>,
     market: MarketId,
     epoch: EpochNumber,
 ) -> Result<(Option<Batch>, Specs), RecountError> {
     let mut found = None;
     let specs =
-        past.go(&BTreeMap::from([(market, epoch)]), &mut |_, _, _, closed| match closed {
-            Some(Closed::Whole(batch)) if (batch.market, batch.epoch) == (market, epoch) => {
-                found = Some(batch);
-                ControlFlow::Break(())
-            }
-            Some(Closed::Whole(_) | Closed::Part { .. }) | None => ControlFlow::Continue(()),
-        })?;
+        replay.run_from(
+            &BTreeMap::from([(market, epoch)]),
+            &mut |_, _, _, closed| match closed {
+                Some(Closed::Whole(batch)) if (batch.market, batch.epoch) == (market, epoch) => {
+                    found = Some(batch);
+                    ControlFlow::Break(())
+                }
+                Some(Closed::Whole(_) | Closed::Part { .. }) | None => ControlFlow::Continue(()),
+            },
+        )?;
     Ok((found, specs))
 }
 
 /// Finds the batch in the ledger's inbox or outbox.
-fn held(
-    reading: &mut Reading,
-    past: &Past<'_>,
+fn find_in_ledger(
+    ledger_reader: &mut LedgerReader,
+    replay: &JournalReplay<'_>,
     market: MarketId,
     epoch: EpochNumber,
 ) -> Result<Option<Batch>, Stop> {
-    let history = past.look().history();
-    let waiting = reading.ask(|ledger| ledger.pending(market, history, PAGE))?;
+    let history = replay.reader().history();
+    let waiting = ledger_reader.ask(|ledger| ledger.pending(market, history, PAGE))?;
     if let Some(batch) = waiting.into_iter().find(|batch| batch.epoch == epoch) {
         return Ok(Some(batch));
     }
     let mut after = 0;
     loop {
-        let page = reading.ask(|ledger| ledger.outbox(market, after, PAGE))?;
+        let page = ledger_reader.ask(|ledger| ledger.outbox(market, after, PAGE))?;
         let Some((last, _)) = page.last() else { return Ok(None) };
         after = *last;
         let found = page.into_iter().map(|(_, notice)| notice.batch);

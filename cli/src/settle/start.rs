@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line};
-use super::past::Past;
-use super::{Out, Place, There, balances, reading, unsettled};
+use super::super::reader::{Stop, json_line};
+use super::replay::JournalReplay;
+use super::{Context, LedgerArgs, Out, balances, ledger_failure, ledger_reader};
 
 /// Prepares the ledger to post a market's epochs, starting with a given one.
 ///
 /// A market that is settled from its first epoch on does not need this. It is for a ledger that replaces
 /// another one, for a market that was not settled before, and for a folder that began a new history.
 #[derive(Debug, Args)]
-pub(super) struct Begin {
+pub(super) struct StartCommand {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// The market
     #[arg(long, value_name = "N")]
     market: u32,
@@ -55,30 +55,30 @@ struct Note {
 }
 
 /// The beginning of a ledger, with its balances at that time.
-pub(super) struct Beginning {
+pub(super) struct LedgerStart {
     pub(super) history: History,
     pub(super) from: EpochNumber,
     pub(super) balances: Vec<Balance>,
 }
 
-impl Begin {
+impl StartCommand {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let past = Past::of(&place)?;
-        let history = past.look().history();
+        let context = self.args.config()?;
+        let replay = JournalReplay::of(&context)?;
+        let history = replay.reader().history();
         let (market, from) = (MarketId(self.market), EpochNumber(self.from));
         let Some(last) = self.from.checked_sub(1).map(EpochNumber) else {
             return Err(Failure::new(Code::Usage, "--from: the first epoch is 1").into());
         };
-        let specs = past.specs()?;
+        let specs = replay.specs()?;
         let spec = specs.get(&market).ok_or_else(|| balances::unknown(market))?;
         let given = self.balances.as_deref().map(|file| balances::read(file, spec)).transpose()?;
         let given = given.unwrap_or_default();
-        let mut ledger = place.write()?;
-        let fail = |error| unsettled(&error);
-        let (_, stands) = ledger.position(market).map_err(fail)?;
+        let mut ledger = context.write()?;
+        let fail = |error| ledger_failure(&error);
+        let (_, current_position) = ledger.position(market).map_err(fail)?;
         let position = Position { history, last };
-        if stands == Some(position) {
+        if current_position == Some(position) {
             let text = format!("market {market}: the ledger already begins with epoch {from}");
             return Err(Failure::failed(text).into());
         }
@@ -89,33 +89,33 @@ impl Begin {
             );
             return Err(Failure::failed(text).into());
         }
-        if let (Some(stands), false) = (stands, self.yes) {
+        if let (Some(current_position), false) = (current_position, self.yes) {
             let text = format!(
                 "market {market}: the ledger ends with epoch {} of history {}: --yes replaces that",
-                stands.last, stands.history
+                current_position.last, current_position.history
             );
             return Err(Failure::new(Code::Usage, text).into());
         }
         let claimed = ledger.claim(market, Token(0)).map_err(fail)?;
-        if claimed.position != stands {
+        if claimed.position != current_position {
             let text = format!("market {market}: another process is settling it: hold it there");
             return Err(Failure::failed(text).into());
         }
         let mut all = BTreeMap::new();
-        let before = reading::balances(ledger.as_mut(), market).map_err(fail)?;
+        let before = ledger_reader::balances(ledger.as_mut(), market).map_err(fail)?;
         for Balance { account, base, quote } in before.iter().chain(&given) {
-            let has: &mut (i128, i128) = all.entry(*account).or_default();
-            *has = (has.0.saturating_add(*base), has.1.saturating_add(*quote));
+            let sum: &mut (i128, i128) = all.entry(*account).or_default();
+            *sum = (sum.0.saturating_add(*base), sum.1.saturating_add(*quote));
         }
-        let kept = Kept::write(&place, market, (history, from), &all)?;
-        let seed = Seed { market, position, instead: stands, balances: given.clone() };
+        let unfinished_note = UnfinishedNote::write(&context, market, (history, from), &all)?;
+        let seed = Seed { market, position, replaces: current_position, balances: given.clone() };
         ledger.seed(&seed, claimed.token).map_err(fail)?;
-        kept.stays()?;
+        unfinished_note.commit()?;
         let (token, brought_in) = (claimed.token.0, all.len());
-        if self.there.json {
+        if self.args.json {
             let (market, from, history) = (self.market, self.from, history.to_string());
-            let said = Output::Started { market, from, history, token, brought_in };
-            return Ok(json_line(out, &said)?);
+            let output = Output::Started { market, from, history, token, brought_in };
+            return Ok(json_line(out, &output)?);
         }
         Ok(writeln!(
             out,
@@ -131,38 +131,38 @@ fn file(folder: &Path, market: MarketId) -> PathBuf {
 }
 
 /// The note under a temporary name; it does not count until it is renamed.
-struct Kept {
+struct UnfinishedNote {
     unfinished: PathBuf,
     file: PathBuf,
 }
 
-impl Kept {
+impl UnfinishedNote {
     fn write(
-        place: &Place,
+        context: &Context,
         market: MarketId,
         (history, from): (History, EpochNumber),
         balances: &BTreeMap<AccountId, (i128, i128)>,
     ) -> Result<Self, Stop> {
-        let file = file(&place.folder, market);
+        let file = file(&context.folder, market);
         let unfinished = file.with_extension("tmp");
-        let line = |(account, has): (&AccountId, &(i128, i128))| {
-            (Uuid::from(*account), has.0.to_string(), has.1.to_string())
+        let line = |(account, sum): (&AccountId, &(i128, i128))| {
+            (Uuid::from(*account), sum.0.to_string(), sum.1.to_string())
         };
         let balances = balances.iter().map(line).collect();
         let note = Note { history: history.to_string(), from: from.0, balances };
         let text = serde_json::to_vec(&note).map_err(Failure::failed)?;
-        private::create_folder(&place.folder.join("settlement"))?;
+        private::create_folder(&context.folder.join("settlement"))?;
         private::write(&unfinished, &text)?;
         Ok(Self { unfinished, file })
     }
 
-    fn stays(self) -> Result<(), Stop> {
+    fn commit(self) -> Result<(), Stop> {
         Ok(fs::rename(self.unfinished, self.file)?)
     }
 }
 
 /// The beginning of a market's ledger, if it was started from this folder.
-pub(super) fn beginning(folder: &Path, market: MarketId) -> Result<Option<Beginning>, Stop> {
+pub(super) fn ledger_start(folder: &Path, market: MarketId) -> Result<Option<LedgerStart>, Stop> {
     let path = file(folder, market);
     let text = match fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -176,5 +176,5 @@ pub(super) fn beginning(folder: &Path, market: MarketId) -> Result<Option<Beginn
         balances.push(Balance { account: account.into(), base, quote });
     }
     let history = note.history.parse().map_err(|_| bad())?;
-    Ok(Some(Beginning { history, from: EpochNumber(note.from), balances }))
+    Ok(Some(LedgerStart { history, from: EpochNumber(note.from), balances }))
 }

@@ -15,15 +15,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line, table, word};
-use super::past::{Past, lost};
-use super::{Out, There};
+use super::super::reader::{Stop, json_line, table, word};
+use super::replay::{JournalReplay, recount_failure};
+use super::{LedgerArgs, Out};
 
 /// Shows the trades of an account in an epoch, their fees, and the sum that was posted.
 #[derive(Debug, Args)]
 pub(super) struct Statement {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// The account
     #[arg(long, value_name = "UUID")]
     account: Uuid,
@@ -86,14 +86,14 @@ struct Net {
 
 impl Statement {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let past = Past::of(&place)?;
+        let context = self.args.config()?;
+        let replay = JournalReplay::of(&context)?;
         let (market, epoch) = (MarketId(self.market), EpochNumber(self.epoch));
         let account = AccountId::from(self.account);
         let mut fills: Vec<Fill> = Vec::new();
         let mut batch = None;
         let wanted = BTreeMap::from([(market, epoch)]);
-        let specs = past.go(&wanted, &mut |specs, header, events, closed| {
+        let specs = replay.run_from(&wanted, &mut |specs, header, events, closed| {
             if header.market != market {
                 return ControlFlow::Continue(());
             }
@@ -112,15 +112,15 @@ impl Statement {
                 None => ControlFlow::Continue(()),
             }
         });
-        let specs = specs.map_err(lost)?;
+        let specs = specs.map_err(recount_failure)?;
         let (Some(batch), Some(spec)) = (batch, specs.get(&market)) else {
             let text = format!("epoch {epoch} of market {market} has not closed");
             return Err(Failure::failed(text).into());
         };
-        self.say(out, &fills, &batch, spec)
+        self.report(out, &fills, &batch, spec)
     }
 
-    fn say(
+    fn report(
         &self,
         out: &mut Out,
         fills: &[Fill],
@@ -144,7 +144,7 @@ impl Statement {
             quote: amount::quote(spec, quote),
         };
         let lines: Vec<FillLine> = fills.iter().map(|it| it.line(spec)).collect();
-        if self.there.json {
+        if self.args.json {
             for line in lines {
                 json_line(out, &Output::Fill(Box::new(line)))?;
             }

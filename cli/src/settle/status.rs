@@ -12,32 +12,32 @@ use pricetime_terminal::{Cell, Tone};
 use serde::{Deserialize, Serialize};
 
 use super::super::failure::Failure;
-use super::super::look::{Stop, json_line, note, table};
-use super::{Out, There, is_used, order_name};
+use super::super::reader::{Stop, json_line, note, table};
+use super::{LedgerArgs, Out, is_in_use, request_name};
 
 /// Shows how far each market has been settled, what it is doing, and the ledger's position.
 #[derive(Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
 }
 
 /// The process's last status of a market.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Told {
+pub(super) struct ReportedStatus {
     market: u32,
     closed: u64,
     settled: Option<u64>,
     pub(super) standing: String,
     pub(super) epoch: Option<u64>,
     pub(super) why: Option<String>,
-    put_back: Option<Back>,
+    put_back: Option<PutBackStatus>,
     delivery: Option<Delivery>,
 }
 
 /// Its status of a ledger that was put back to an earlier state, until that has caught up.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Back {
+struct PutBackStatus {
     /// The last epoch that was settled before.
     knew: u64,
     /// The last epoch in the ledger that was put back.
@@ -83,59 +83,60 @@ struct Row {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<Back>,
+    put_back: Option<PutBackStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<Delivery>,
 }
 
 /// The process's last status of each market; empty if no process has settled here.
-pub(super) fn told(folder: &Path) -> Result<BTreeMap<MarketId, Told>, Stop> {
+pub(super) fn reported(folder: &Path) -> Result<BTreeMap<MarketId, ReportedStatus>, Stop> {
     let path = folder.join("settlement").join("status.json");
     let text = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         text => text?,
     };
-    let told: Vec<Told> = serde_json::from_slice(&text)
+    let reported: Vec<ReportedStatus> = serde_json::from_slice(&text)
         .map_err(|why| Failure::failed(format!("cannot read {}: {why}", path.display())))?;
-    Ok(told.into_iter().map(|it| (MarketId(it.market), it)).collect())
+    Ok(reported.into_iter().map(|it| (MarketId(it.market), it)).collect())
 }
 
 impl Status {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let look = place.look()?;
-        let running = is_used(&place.folder);
-        let told = told(&place.folder)?;
-        let left = OperatorRequests::of(&place.folder).left()?;
+        let context = self.args.config()?;
+        let reader = context.reader()?;
+        let running = is_in_use(&context.folder);
+        let reported = reported(&context.folder)?;
+        let pending = OperatorRequests::of(&context.folder).pending()?;
         let mut positions = BTreeMap::new();
         let mut ledger = None;
-        match place.read() {
-            Ok(mut reading) => {
-                ledger = Some(reading.name().to_owned());
-                for market in reading.ask(|ledger| ledger.markets())? {
-                    positions.insert(market, reading.position(market)?);
+        match context.read() {
+            Ok(mut ledger_reader) => {
+                ledger = Some(ledger_reader.name().to_owned());
+                for market in ledger_reader.ask(|ledger| ledger.markets())? {
+                    positions.insert(market, ledger_reader.position(market)?);
                 }
             }
             Err(stop) => note(format_args!("the ledger is not read: {}", stop.text())),
         }
-        let mut markets: Vec<MarketId> = told
+        let mut markets: Vec<MarketId> = reported
             .keys()
             .chain(positions.keys())
-            .chain(left.iter().map(|it| &it.0))
+            .chain(pending.iter().map(|it| &it.0))
             .copied()
             .collect();
         markets.sort_unstable();
         markets.dedup();
         let rows = markets.into_iter().map(|market| {
-            let orders = left.iter().filter(|it| it.0 == market).map(|it| match order_name(it.1) {
-                (name, None) => name.to_owned(),
-                (name, Some(epoch)) => format!("{name} {epoch}"),
-            });
-            row(market, told.get(&market), positions.get(&market), orders.collect())
+            let orders =
+                pending.iter().filter(|it| it.0 == market).map(|it| match request_name(it.1) {
+                    (name, None) => name.to_owned(),
+                    (name, Some(epoch)) => format!("{name} {epoch}"),
+                });
+            row(market, reported.get(&market), positions.get(&market), orders.collect())
         });
         let rows: Vec<Row> = rows.collect();
-        if self.there.json {
-            let history = look.history().to_string();
+        if self.args.json {
+            let history = reader.history().to_string();
             json_line(out, &Output::Status { running, ledger, history })?;
             for row in rows {
                 json_line(out, &Output::Market(Box::new(row)))?;
@@ -149,7 +150,7 @@ impl Status {
         };
         writeln!(out, "process    {process}")?;
         writeln!(out, "ledger     {}", ledger.as_deref().unwrap_or("not read"))?;
-        writeln!(out, "history    {}", look.history())?;
+        writeln!(out, "history    {}", reader.history())?;
         if rows.is_empty() {
             return Ok(writeln!(out, "nothing was ever settled here")?);
         }
@@ -160,22 +161,22 @@ impl Status {
 
 fn row(
     market: MarketId,
-    told: Option<&Told>,
+    reported: Option<&ReportedStatus>,
     position: Option<&(Token, Option<Position>)>,
     orders: Vec<String>,
 ) -> Row {
     Row {
         market: market.0,
-        closed: told.map(|it| it.closed),
-        settled: told.and_then(|it| it.settled),
-        standing: told.map(|it| it.standing.clone()),
-        epoch: told.and_then(|it| it.epoch),
-        why: told.and_then(|it| it.why.clone()),
+        closed: reported.map(|it| it.closed),
+        settled: reported.and_then(|it| it.settled),
+        standing: reported.map(|it| it.standing.clone()),
+        epoch: reported.and_then(|it| it.epoch),
+        why: reported.and_then(|it| it.why.clone()),
         posted: position.and_then(|it| it.1).map(|it| it.last.0),
         token: position.map(|it| it.0.0),
         orders,
-        put_back: told.and_then(|it| it.put_back.clone()),
-        delivery: told.and_then(|it| it.delivery.clone()),
+        put_back: reported.and_then(|it| it.put_back.clone()),
+        delivery: reported.and_then(|it| it.delivery.clone()),
     }
 }
 
@@ -213,8 +214,8 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
         [" market", " closed", " settled", " in ledger", " token", "standing", "orders", "why"];
     table(out, heading, cells)?;
     for row in rows {
-        if let Some(Back { knew, stood, dropped }) = &row.put_back {
-            let but = match dropped.as_slice() {
+        if let Some(PutBackStatus { knew, stood, dropped }) = &row.put_back {
+            let exception = match dropped.as_slice() {
                 [] => String::new(),
                 dropped => format!(", but {dropped:?}, which are dropped again"),
             };
@@ -222,19 +223,19 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
             writeln!(
                 out,
                 "the ledger of market {market} went back from epoch {knew} to {stood}: epochs {} \
-                 to {knew} are posted again{but}",
+                 to {knew} are posted again{exception}",
                 stood + 1
             )?;
         }
         let Some(it) = &row.delivery else { continue };
-        let upto =
+        let progress =
             it.delivered.map_or("nothing yet".into(), |epoch| format!("up to epoch {epoch}"));
         let why = it.why.as_deref().unwrap_or_default();
-        let trouble = it.epoch.map_or(String::new(), |epoch| match it.standing.as_str() {
+        let problem = it.epoch.map_or(String::new(), |epoch| match it.standing.as_str() {
             "refused" => format!("; epoch {epoch} is refused: {why}"),
             _ => format!("; epoch {epoch} waits: {why}"),
         });
-        writeln!(out, "delivery of market {}: {upto}{trouble}", row.market)?;
+        writeln!(out, "delivery of market {}: {progress}{problem}", row.market)?;
     }
     Ok(())
 }

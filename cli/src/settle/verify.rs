@@ -1,6 +1,6 @@
 //! `pricetime settle verify`: compares a ledger with the journal.
 
-mod desk;
+mod comparison;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -15,18 +15,18 @@ use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{Stop, json_line};
-use super::past::{Past, lost};
-use super::reading::Reading;
-use super::{Out, Place, There, balances, start};
-use desk::Desk;
+use super::super::reader::{Stop, json_line};
+use super::ledger_reader::LedgerReader;
+use super::replay::{JournalReplay, recount_failure};
+use super::{Context, LedgerArgs, Out, balances, start};
+use comparison::MarketComparison;
 
 /// Recomputes every batch from the journal and compares: each outcome with its digest, and each balance
 /// with the sum of what was posted, to the last unit. A dropped epoch must not be recorded as posted.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
-    there: There,
+    args: LedgerArgs,
     /// Only this market
     #[arg(long, value_name = "N")]
     market: Option<u32>,
@@ -61,21 +61,21 @@ pub(super) struct Row {
 
 impl Verify {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let place = self.there.config()?;
-        let mut reading = place.read()?;
-        let desks = self.compare(&place, &mut reading)?;
-        if self.market.is_some_and(|it| !desks.contains_key(&MarketId(it))) {
+        let context = self.args.config()?;
+        let mut ledger_reader = context.read()?;
+        let comparisons = self.compare(&context, &mut ledger_reader)?;
+        if self.market.is_some_and(|it| !comparisons.contains_key(&MarketId(it))) {
             let text = "there is nothing of this market, neither in the ledger nor in the journal";
             return Err(Failure::failed(text).into());
         }
         let mut faults = 0;
-        for (market, desk) in desks {
+        for (market, comparison) in comparisons {
             if self.market.is_some_and(|it| it != market.0) {
                 continue;
             }
-            let (row, found) = desk.judge();
+            let (row, found) = comparison.finish();
             faults += found.len();
-            self.say(out, row, found)?;
+            self.print(out, row, found)?;
         }
         match faults {
             0 => Ok(()),
@@ -83,7 +83,7 @@ impl Verify {
                 let text = format!(
                     "{faults} differences between {} and the journal: hold the markets, and see \
                      docs/settlement.md",
-                    reading.name()
+                    ledger_reader.name()
                 );
                 Err(Failure::new(Code::Unsound, text).into())
             }
@@ -93,28 +93,31 @@ impl Verify {
     /// Compares every market with the journal.
     fn compare(
         &self,
-        place: &Place,
-        reading: &mut Reading,
-    ) -> Result<BTreeMap<MarketId, Desk>, Stop> {
-        let history = place.look()?.history();
-        let mut desks: BTreeMap<MarketId, Desk> = BTreeMap::new();
-        for market in reading.ask(|ledger| ledger.markets())? {
-            let beginning = start::beginning(&place.folder, market)?;
+        context: &Context,
+        ledger_reader: &mut LedgerReader,
+    ) -> Result<BTreeMap<MarketId, MarketComparison>, Stop> {
+        let history = context.reader()?.history();
+        let mut comparisons: BTreeMap<MarketId, MarketComparison> = BTreeMap::new();
+        for market in ledger_reader.ask(|ledger| ledger.markets())? {
+            let ledger_start = start::ledger_start(&context.folder, market)?;
             let unread = |why: std::io::Error| Failure::new(Code::Unsound, why.to_string());
-            let drops = Dropped::of(&place.folder).read(market, history).map_err(unread)?;
-            let found = reading.market(market)?;
-            desks.insert(market, Desk::new(market, history, found, beginning).with_drops(drops));
+            let drops = Dropped::of(&context.folder).read(market, history).map_err(unread)?;
+            let found = ledger_reader.market(market)?;
+            comparisons.insert(
+                market,
+                MarketComparison::new(market, history, found, ledger_start).with_drops(drops),
+            );
         }
         // The journal is read after the ledger, so it covers every epoch that the ledger states.
-        let past = Past::of(place)?;
-        let mut wanted = past.oldest()?;
+        let replay = JournalReplay::of(context)?;
+        let mut wanted = replay.oldest()?;
         if wanted.is_empty() || self.balances.is_some() {
-            let specs = past.specs()?;
+            let specs = replay.specs()?;
             if let (Some(file), Some(market)) = (&self.balances, self.market.map(MarketId)) {
                 let spec = specs.get(&market).ok_or_else(|| balances::unknown(market))?;
                 let given = balances::read(file, spec)?;
-                if let Some(desk) = desks.get_mut(&market) {
-                    desk.are_given(&given);
+                if let Some(comparison) = comparisons.get_mut(&market) {
+                    comparison.set_starting_balances(&given);
                 }
             }
             if wanted.is_empty() {
@@ -122,13 +125,14 @@ impl Verify {
             }
         }
         let mut stopped = None;
-        let went = past.go(&wanted, &mut |_, _, _, closed| {
+        let replayed = replay.run_from(&wanted, &mut |_, _, _, closed| {
             let Some(Closed::Whole(batch)) = closed else { return ControlFlow::Continue(()) };
-            let desk = desks.entry(batch.market);
-            let desk = desk.or_insert_with(|| Desk::unknown(batch.market, history));
-            match reading.ask(|ledger| ledger.outcome(batch.market, batch.id())) {
+            let comparison = comparisons.entry(batch.market);
+            let comparison =
+                comparison.or_insert_with(|| MarketComparison::unknown(batch.market, history));
+            match ledger_reader.ask(|ledger| ledger.outcome(batch.market, batch.id())) {
                 Ok(outcome) => {
-                    desk.compare(&batch, outcome.as_ref());
+                    comparison.compare(&batch, outcome.as_ref());
                     ControlFlow::Continue(())
                 }
                 Err(stop) => {
@@ -137,13 +141,13 @@ impl Verify {
                 }
             }
         });
-        went.map_err(lost)?;
-        stopped.map_or(Ok(desks), Err)
+        replayed.map_err(recount_failure)?;
+        stopped.map_or(Ok(comparisons), Err)
     }
 
-    fn say(&self, out: &mut Out, row: Row, found: Vec<String>) -> Result<(), Stop> {
+    fn print(&self, out: &mut Out, row: Row, found: Vec<String>) -> Result<(), Stop> {
         let market = row.market;
-        if self.there.json {
+        if self.args.json {
             json_line(out, &Output::Market(Box::new(row)))?;
             for what in found {
                 json_line(out, &Output::Fault { market, what })?;

@@ -65,7 +65,7 @@ impl Feed {
     }
 
     /// Takes in a line that arrived at this time.
-    pub(super) fn hear(&mut self, answer: &Answer, now: Instant, wall: Timestamp) {
+    pub(super) fn apply(&mut self, answer: &Answer, now: Instant, wall: Timestamp) {
         match answer {
             Answer::Market(found) => self.found(found),
             Answer::Markets(listed) => self.listed(listed),

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pricetime_engine::{Sequence, Timestamp};
 use pricetime_gateway::grouped;
-use pricetime_journal::{Commands, JournalError, JournalSight};
+use pricetime_journal::{Commands, JournalError, JournalState};
 
 use super::super::failure::Failure;
-use super::super::look::{At, Begun, Origin, Seen, Stop};
+use super::super::reader::{DataFolder, Moment, Origin, PreparedReplay, Stop};
 use super::super::screen::{self, Figure, Notice, Picture};
 use super::meter::Meter;
 use super::source::Source;
@@ -26,8 +26,8 @@ const BATCH: u32 = 64;
 /// A data folder that is watched.
 #[derive(Debug)]
 pub(super) struct Folder {
-    seen: Seen,
-    sight: JournalSight,
+    data: DataFolder,
+    sight: JournalState,
     snapshot: Sequence,
     watched: Watched,
     /// The commands that are being read.
@@ -40,10 +40,10 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens a folder and replays it to its end.
     pub(super) fn open(path: &Path, markets: u32) -> Result<Self, Stop> {
-        let seen = Seen::open(path)?;
-        let Begun { engine, commands, .. } = seen.begin(origin(&seen), markets)?;
+        let data = DataFolder::open(path)?;
+        let PreparedReplay { engine, commands, .. } = data.begin(origin(&data), markets)?;
         let mut watched = Watched::new(engine);
-        let mut fault = seen.damaged.clone();
+        let mut fault = data.damaged.clone();
         for command in commands {
             match command {
                 Ok(command) => watched.apply(&command),
@@ -51,9 +51,9 @@ impl Folder {
             }
         }
         Ok(Self {
-            sight: seen.journal.clone(),
-            snapshot: seen.snapshots.last().copied().unwrap_or_default(),
-            seen,
+            sight: data.journal.clone(),
+            snapshot: data.snapshots.last().copied().unwrap_or_default(),
+            data,
             watched,
             commands: None,
             due: Instant::now() + PAUSE,
@@ -63,16 +63,16 @@ impl Folder {
     }
 
     /// Looks for new commands.
-    fn look(&mut self) -> Result<(), JournalError> {
-        let look = &self.seen.look;
-        self.sight = look.journal()?;
-        if let Some(last) = look.snapshots().list().ok().and_then(|all| all.last().copied()) {
+    fn reader(&mut self) -> Result<(), JournalError> {
+        let reader = &self.data.reader;
+        self.sight = reader.journal()?;
+        if let Some(last) = reader.snapshots().list().ok().and_then(|all| all.last().copied()) {
             self.snapshot = last;
         }
         let (last, through) = (self.watched.engine.last_sequence(), self.sight.through());
         if last < through {
             let from = Sequence(last.0.saturating_add(1));
-            self.commands = Some(look.reader().read(from, through)?);
+            self.commands = Some(reader.reader().read(from, through)?);
         }
         Ok(())
     }
@@ -96,13 +96,13 @@ impl Folder {
 }
 
 /// Begins early enough to see the last trades, if there is a snapshot to begin with, or else late.
-fn origin(seen: &Seen) -> Origin {
-    let (first, end) = (seen.journal.replayable, seen.journal.through());
+fn origin(data: &DataFolder) -> Origin {
+    let (first, end) = (data.journal.replayable, data.journal.through());
     let early = Sequence(end.0.saturating_sub(PAST));
     let fits = |snapshot: &Sequence| snapshot.0.saturating_add(1) >= first.0 && *snapshot <= early;
     let is_there =
-        (first == Sequence(1) && early == Sequence(0)) || seen.snapshots.iter().any(fits);
-    Origin::Before(At::Sequence(if is_there { early } else { end }))
+        (first == Sequence(1) && early == Sequence(0)) || data.snapshots.iter().any(fits);
+    Origin::Before(Moment::Sequence(if is_there { early } else { end }))
 }
 
 impl Source for Folder {
@@ -110,7 +110,7 @@ impl Source for Folder {
         let begun = Instant::now();
         let done = if self.commands.is_none() && begun >= self.due {
             self.fault = None;
-            let looked = self.look();
+            let looked = self.reader();
             self.due = Instant::now() + PAUSE.max(begun.elapsed() * PAUSE_FACTOR);
             looked
         } else {
@@ -146,7 +146,7 @@ impl Source for Folder {
             figures.push(Figure::new("no", "process has it open"));
         }
         Picture {
-            title: format!("top {}", self.seen.look.path().display()),
+            title: format!("top {}", self.data.reader.path().display()),
             clock: screen::clock(now),
             tabs: self.watched.tabs(),
             market: self.watched.market(market, now, |_| None),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pricetime_engine::{MarketId, Timestamp};
 use pricetime_gateway::json::Line;
-use pricetime_journal::lines::{Next, next_line};
+use pricetime_journal::lines::{NextLine, next_line};
 
 /// Files that are longer have no countdown, because reading ahead would delay the first picture.
 const BYTES_MAX: u64 = 256 << 20;
@@ -32,9 +32,9 @@ impl Gates {
         let (mut text, mut count) = (Vec::new(), 0);
         while count < GATES_MAX {
             match next_line(&mut reader, &mut text)? {
-                Next::End => break,
-                Next::Line if text.starts_with(CLOSE) => count += usize::from(gates.add(&text)),
-                Next::Line | Next::Long => {}
+                NextLine::End => break,
+                NextLine::Line if text.starts_with(CLOSE) => count += usize::from(gates.add(&text)),
+                NextLine::Line | NextLine::Long => {}
             }
         }
         Ok(gates)

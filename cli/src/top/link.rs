@@ -4,9 +4,9 @@ use std::io::{self, BufReader, Write as _};
 
 use pricetime::Secret;
 use pricetime_gateway::json::{Answer, FORMAT, Welcome};
-use pricetime_journal::lines::{Next, next_line};
+use pricetime_journal::lines::{NextLine, next_line};
 
-use super::super::client::{Address, PATIENCE, Stream};
+use super::super::client::{Address, Stream, TIMEOUT};
 use super::super::failure::Failure;
 
 /// The reading end of a connection.
@@ -37,8 +37,8 @@ impl Link {
     }
 
     fn greet(stream: Stream, token: Option<&Secret>) -> io::Result<Self> {
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let mut writer = Writer(stream.try_clone()?);
         let mut reader =
             Reader { from: BufReader::with_capacity(1 << 16, stream), text: Vec::new() };
@@ -86,9 +86,9 @@ impl Reader {
     /// Waits for the next line.
     pub(super) fn receive(&mut self) -> io::Result<Received> {
         Ok(match next_line(&mut self.from, &mut self.text)? {
-            Next::End => Received::End,
-            Next::Long => Received::Other,
-            Next::Line => serde_json::from_slice(&self.text)
+            NextLine::End => Received::End,
+            NextLine::Long => Received::Other,
+            NextLine::Line => serde_json::from_slice(&self.text)
                 .map_or(Received::Other, |answer| Received::Answer(Box::new(answer))),
         })
     }

@@ -62,18 +62,18 @@ impl Listed {
         self.attempts += 1;
         let from = self.sequence.filter(|_| self.attempts < ATTEMPTS_MAX);
         self.sequence = from.zip(durable).map(|(from, durable)| from.midpoint(durable));
-        self.lose();
+        self.discard_incomplete();
     }
 
     /// The subscription has ended, because the updates came faster than they were read. Goes on from now,
     /// because otherwise a host that is busy would replay the same commands again and again.
     pub(super) fn ended(&mut self) {
         (self.is_subscribed, self.sequence) = (false, None);
-        self.lose();
+        self.discard_incomplete();
     }
 
     /// Some updates were missed, so everything that needs all of them is gone.
-    fn lose(&mut self) {
+    fn discard_incomplete(&mut self) {
         self.is_fresh = false;
         self.history.begin = None;
         self.turnover = Turnover::default();

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use pricetime_engine::{Command, Timestamp};
 use pricetime_gateway::{grouped, why_not_json_lines};
 use pricetime_journal::keyed_engine;
-use pricetime_journal::lines::{Next, next_line};
+use pricetime_journal::lines::{NextLine, next_line};
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{self, BadLine};
+use super::super::reader::{self, BadLine};
 use super::super::replay::Pace;
 use super::super::screen::{self, Figure, Notice, Picture};
 use super::gates::Gates;
@@ -51,7 +51,7 @@ impl Recording {
     /// Opens a recording.
     pub(super) fn open(path: &Path, pace: Pace, markets: u32) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let failed = |error: io::Error| Failure::failed(look::unreadable(&name, &error));
+        let failed = |error: io::Error| Failure::failed(reader::unreadable(&name, &error));
         let file = File::open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
             // Reading from a pipe could wait, and then no key would work.
@@ -85,15 +85,15 @@ impl Recording {
     fn read(&mut self) -> Result<Option<Command>, Failure> {
         loop {
             let read = next_line(&mut self.reader, &mut self.text)
-                .map_err(|error| Failure::failed(look::unreadable(&self.name, &error)))?;
-            if read == Next::End {
+                .map_err(|error| Failure::failed(reader::unreadable(&self.name, &error)))?;
+            if read == NextLine::End {
                 return Ok(None);
             }
             self.line += 1;
             let command = match read {
-                Next::Long => Err(BadLine::too_long()),
-                Next::Line | Next::End if self.text.trim_ascii().is_empty() => continue,
-                Next::Line | Next::End => look::command(&self.text, &self.watched.engine),
+                NextLine::Long => Err(BadLine::too_long()),
+                NextLine::Line | NextLine::End if self.text.trim_ascii().is_empty() => continue,
+                NextLine::Line | NextLine::End => reader::command(&self.text, &self.watched.engine),
             };
             match command {
                 Ok(command) => return Ok(Some(command)),

@@ -161,7 +161,7 @@ impl Shared {
         loop {
             match reader.receive() {
                 Ok(Received::Answer(answer)) => {
-                    lock(&self.feed).hear(&answer, Instant::now(), wall());
+                    lock(&self.feed).apply(&answer, Instant::now(), wall());
                 }
                 Ok(Received::Other) => {}
                 Ok(Received::End) => return String::from("the host has closed the connection"),

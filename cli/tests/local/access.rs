@@ -32,9 +32,9 @@ fn host() -> Running {
     let words = ["--tcp", "127.0.0.1:0", "--epoch", "never", "--config", "c.toml"];
     let host = Running::start_in(folder, &words);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     host
 }
 
@@ -63,14 +63,14 @@ fn connection_without_token_sees_only_public_state_and_changes_nothing() {
     ] {
         refused(&mut public, &line, "without a token a connection sees public data only");
     }
-    let everybody = "{\"cancel_all\":{\"market\":1,\"account\":\"ACCOUNT\",\"whose\":\"everybody\",\
+    let cancel_everybody = "{\"cancel_all\":{\"market\":1,\"account\":\"ACCOUNT\",\"whose\":\"everybody\",\
                      \"operator\":true}}\n";
-    refused(&mut public, &everybody.replace("ACCOUNT", FOUR), "only operators");
+    refused(&mut public, &cancel_everybody.replace("ACCOUNT", FOUR), "only operators");
     assert_eq!(public.ask("{\"status\":{}}\n")["status"]["durable"], 3);
     let book = public.ask("{\"subscribe\":{\"market\":1}}\n");
     assert_eq!(book["book"]["asks"][0]["quantity"], "3");
     operator.ask(&place(1, 11, "buy", "2.00", 1));
-    let update = public.hear();
+    let update = public.receive();
     assert_eq!(update["update"]["trades"][0]["quantity"], "1");
     for hidden in [ONE, FOUR, &order(11), &order(41)] {
         assert!(!update.to_string().contains(hidden), "{update}");
@@ -87,8 +87,8 @@ fn token_restricts_a_connection_to_its_accounts() {
     assert_eq!(welcome["welcome"]["operator"], false);
     assert_eq!(one.ask(&place(1, 11, "sell", "2.00", 5))["done"]["outcome"], "accepted");
     let mut two = host.tcp();
-    two.say(&hello("of two and three"));
-    assert_eq!(two.hear()["welcome"]["accounts"], serde_json::json!([TWO, THREE]));
+    two.send(&hello("of two and three"));
+    assert_eq!(two.receive()["welcome"]["accounts"], serde_json::json!([TWO, THREE]));
     for line in [place(1, 12, "sell", "2.00", 5), cancel(ONE, 11)] {
         refused(
             &mut two,
@@ -104,8 +104,8 @@ fn token_restricts_a_connection_to_its_accounts() {
     refused(&mut two, "{\"close_epoch\":{\"market\":1,\"number\":1}}\n", "only operators");
     // A token also restricts a connection on the Unix socket.
     let mut three = host.unix();
-    three.say(&hello("of two and three"));
-    assert_eq!(three.hear()["welcome"]["operator"], false);
+    three.send(&hello("of two and three"));
+    assert_eq!(three.receive()["welcome"]["operator"], false);
     assert!(three.ask(&cancel(ONE, 11)).get("refused").is_some());
     // An operator can see and do everything.
     assert_eq!(operator.ask(&ask)["order"]["found"]["account"], ONE);
@@ -127,7 +127,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
     assert_eq!(one.ask(&watch(ONE))["orders"]["sequence"], 2);
     // The trade of the other accounts triggers account 4's stop, which then also trades with account 1.
     one.ask(&place(1, 11, "sell", "2.00", 5));
-    assert_eq!(one.hear()["own"]["sequence"], 3);
+    assert_eq!(one.receive()["own"]["sequence"], 3);
     let stop = place(4, 41, "buy", "2.00", 3)
         .replace("\"limit\",\"price\":", "\"stop_limit\",\"stop\":\"2.00\",\"price\":");
     assert_eq!(operator.ask(&stop)["done"]["outcome"], "accepted");
@@ -137,7 +137,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
     assert_eq!(events[1]["traded"]["taker"]["account"], TWO, "{reply}");
     assert_eq!(events[1]["traded"]["quantity"], "1");
     assert!(events[1]["traded"].get("maker_remaining").is_none(), "{reply}");
-    let own = one.hear();
+    let own = one.receive();
     let events = own["own"]["events"].as_array().expect("events");
     assert_eq!(events.len(), 2, "{own}");
     assert_eq!(events[0]["traded"]["maker"]["order"], order(11).as_str());
@@ -195,20 +195,20 @@ fn token_command_prints_a_token_that_its_configuration_lines_accept() {
 #[test]
 fn invalid_token_entry_is_a_configuration_error() {
     let folder = folder();
-    let sound = token("of one", &[ONE]);
+    let valid = token("of one", &[ONE]);
     let nil = "00000000-0000-0000-0000-000000000000";
-    for (text, says) in [
-        (sound.replace("sha256 = \"", "sha256 = \"z"), "64 hexadecimal digits"),
+    for (text, expected) in [
+        (valid.replace("sha256 = \"", "sha256 = \"z"), "64 hexadecimal digits"),
         (token("of one", &[]), "at least one account"),
         (token("of one", &[nil]), "belongs to operators"),
-        (sound.clone() + "operator = true\n", "leave `accounts` out"),
-        (sound.repeat(2), "this token is listed twice"),
-        (sound.replace("accounts", "acounts"), "unknown field `acounts`"),
-        (sound.replace(ONE, "one"), "UUID"),
+        (valid.clone() + "operator = true\n", "leave `accounts` out"),
+        (valid.repeat(2), "this token is listed twice"),
+        (valid.replace("accounts", "acounts"), "unknown field `acounts`"),
+        (valid.replace(ONE, "one"), "UUID"),
     ] {
         std::fs::write(folder.path().join("c.toml"), &text).expect("a file");
         let checked = run(folder.path(), &["config", "--check", "c.toml"], "");
         assert_eq!(checked.status.code(), Some(2), "{text}");
-        assert!(err(&checked).contains(says), "{text}: {}", err(&checked));
+        assert!(err(&checked).contains(expected), "{text}: {}", err(&checked));
     }
 }

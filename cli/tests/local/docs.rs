@@ -11,7 +11,7 @@ const JSON: &str = include_str!("../../../docs/json.md");
 
 /// The lines of the blocks that follow a comment with this name.
 fn lines(name: &str) -> Vec<&'static str> {
-    let blocks = page::behind(JSON, &format!("<!-- {name} -->\n```json\n"));
+    let blocks = page::blocks_after(JSON, &format!("<!-- {name} -->\n```json\n"));
     assert!(!blocks.is_empty(), "docs/json.md shows no {name}");
     blocks.into_iter().flat_map(str::lines).collect()
 }
@@ -32,9 +32,9 @@ fn plain(line: &str) -> String {
 
 #[test]
 fn example_session_of_the_format_gives_the_documented_answers() {
-    let said = lines("in").join("\n");
+    let input = lines("in").join("\n");
     let words = ["run", "--once", "--quiet", "--epoch", "never"];
-    let output = run(folder().path(), &words, &said);
+    let output = run(folder().path(), &words, &input);
     assert_eq!(output.status.code(), Some(4), "three lines are refused");
     let text = out(&output);
     // Lines of subscriptions come in between.
@@ -56,17 +56,17 @@ fn client_example_sessions_give_the_documented_answers() {
     let words = ["--tcp", "127.0.0.1:0", "--epoch", "never", "--config", "c.toml"];
     let mut host = Running::start_in(folder, &words);
     let mut operator = host.unix();
-    operator.say(&(MARKET.to_owned() + &place(7, 1, "sell", "9.90", 5)));
+    operator.send(&(MARKET.to_owned() + &place(7, 1, "sell", "9.90", 5)));
     for _ in 0..3 {
-        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     }
-    for (said, shown) in [("client in", "client out"), ("public in", "public out")] {
+    for (input, shown) in [("client in", "client out"), ("public in", "public out")] {
         let mut client = host.tcp();
-        for (said, shown) in lines(said).into_iter().zip(lines(shown)) {
-            let answer = client.ask(&format!("{said}\n")).to_string();
+        for (input, shown) in lines(input).into_iter().zip(lines(shown)) {
+            let answer = client.ask(&format!("{input}\n")).to_string();
             assert_eq!(plain(&answer), plain(shown), "{answer}");
         }
-        assert_eq!(lines(said).len(), lines(shown).len());
+        assert_eq!(lines(input).len(), lines(shown).len());
     }
 }
 
@@ -116,10 +116,10 @@ const TOUR: &str = include_str!("../../../docs/tour.md");
 
 #[test]
 fn readme_walkthrough_gives_the_documented_output() {
-    page::walk(README, folder().path(), "cargo run --release -- ", 3);
+    page::run_examples(README, folder().path(), "cargo run --release -- ", 3);
 }
 
 #[test]
 fn tour_gives_the_documented_output() {
-    page::walk(TOUR, folder().path(), "cargo run --release -- ", 8);
+    page::run_examples(TOUR, folder().path(), "cargo run --release -- ", 8);
 }

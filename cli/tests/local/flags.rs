@@ -73,9 +73,9 @@ fn run_without_markets_explains_how_to_add_one() {
 #[test]
 fn every_command_accepts_the_folder_as_argument_or_flag() {
     let folder = folder();
-    let said = MARKET.to_owned() + &place(1, 1, "buy", "1.00", 5);
-    let made = run(folder.path(), &["run", "--once", "--folder", "here"], &said);
-    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    let input = MARKET.to_owned() + &place(1, 1, "buy", "1.00", 5);
+    let created = run(folder.path(), &["run", "--once", "--folder", "here"], &input);
+    assert_eq!(created.status.code(), Some(0), "{}", err(&created));
     for words in [
         &["verify", "--folder", "here"][..],
         &["verify", "here"],
@@ -99,14 +99,14 @@ fn every_command_accepts_the_folder_as_argument_or_flag() {
 #[test]
 fn moment_may_be_a_time() {
     let folder = folder();
-    let at = |minute: u32, said: &str| {
-        said.replace("}}", &format!(",\"time\":\"2026-06-01T00:0{minute}:00Z\"}}}}"))
+    let at = |minute: u32, input: &str| {
+        input.replace("}}", &format!(",\"time\":\"2026-06-01T00:0{minute}:00Z\"}}}}"))
     };
     let order = |minute: u32| at(minute, &place(1, minute, "buy", "1.00", 5));
     let day = at(0, MARKET) + &order(1) + &order(2) + &order(3);
     std::fs::write(folder.path().join("day.jsonl"), &day).expect("a file");
-    let made = run(folder.path(), &["run", "--once", "--input", "day.jsonl"], "");
-    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    let created = run(folder.path(), &["run", "--once", "--input", "day.jsonl"], "");
+    assert_eq!(created.status.code(), Some(0), "{}", err(&created));
     for (moment, orders) in [
         ("2026-06-01T00:02:00Z", 2),
         ("2026-06-01T02:02:59+02:00", 2),

@@ -6,9 +6,9 @@ use crate::program::{MARKET, Running, close};
 fn snapshot_failure_and_recovery_are_each_logged_once() {
     let mut running = Running::start(&["--epoch", "never"]);
     let mut operator = running.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     let folder = running.folder.path().join("data");
     let history = std::fs::read_to_string(folder.join("history")).expect("a history");
     let history = history.lines().find_map(|line| line.strip_prefix("history ")).expect("its name");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::program::{self, Client, MARKET, Running, VIEW, err, folder, place, run};
-use pricetime_tests::patience::until;
+use pricetime_tests::wait::until;
 use tokio::net::TcpSocket;
 
 const STATUS: &str = "{\"status\":{}}\n";
@@ -106,9 +106,9 @@ fn process_that_ends_leaves_another_process_socket() {
 fn connection_whose_first_line_is_not_a_json_object_is_closed() {
     let mut host = start("");
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     let order = place(1, 1, "buy", "2.50", 4);
     let browser = format!(
         "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{order}",
@@ -120,25 +120,25 @@ fn connection_whose_first_line_is_not_a_json_object_is_closed() {
         String::from("\u{16}\u{3}\u{1}\n"),
         format!("{{\"{}\"\n", "x".repeat(70_000)),
     ];
-    for said in [browser].into_iter().chain(others.map(|line| line + &order)) {
+    for input in [browser].into_iter().chain(others.map(|line| line + &order)) {
         // Over TCP, a connection without a token may place no order; on the Unix socket, the order would be
         // executed.
         let mut client = host.unix();
-        client.say(&said);
-        let refused = client.hear();
-        assert!(refusal(&refused).1.contains("the first line is not a JSON object"), "{said}");
+        client.send(&input);
+        let refused = client.receive();
+        assert!(refusal(&refused).1.contains("the first line is not a JSON object"), "{input}");
         client.closed();
     }
     let mut client = host.tcp();
-    client.say("x\n");
-    client.hear();
+    client.send("x\n");
+    client.receive();
     client.closed();
     assert_eq!(operator.ask(VIEW)["book"]["sequence"], 2, "nothing was carried out");
     let mut client = host.unix();
-    client.say(&format!("\n{STATUS}x\n{order}"));
-    assert_eq!(client.hear()["status"]["line"], 2);
-    assert_eq!(refusal(&client.hear()).0, 3, "a later invalid line closes nothing");
-    assert_eq!(client.hear()["done"]["line"], 4);
+    client.send(&format!("\n{STATUS}x\n{order}"));
+    assert_eq!(client.receive()["status"]["line"], 2);
+    assert_eq!(refusal(&client.receive()).0, 3, "a later invalid line closes nothing");
+    assert_eq!(client.receive()["done"]["line"], 4);
 }
 
 #[tokio::test]
@@ -151,20 +151,20 @@ async fn connection_limits_hold_in_total_and_per_address_and_spare_operators() {
         client.ask(STATUS);
         clients.push(client);
     }
-    let refused = from("127.0.0.1:0", &mut host).await.hear();
+    let refused = from("127.0.0.1:0", &mut host).await.receive();
     let limit = "127.0.0.1 has 3 connections, which is the limit; close one";
     assert_eq!(refusal(&refused), (0, limit));
     let mut other = from("127.0.0.2:0", &mut host).await;
     other.ask(STATUS);
     let mut refused = from("127.0.0.3:0", &mut host).await;
     let limit = "4 connections are open, which is the limit; try again later";
-    assert_eq!(refusal(&refused.hear()), (0, limit));
+    assert_eq!(refusal(&refused.receive()), (0, limit));
     refused.closed();
     let mut operators = [host.unix(), host.unix()];
     for operator in &mut operators {
         assert_eq!(operator.ask(STATUS)["status"]["line"], 1);
     }
-    let refused = host.unix().hear();
+    let refused = host.unix().receive();
     assert_eq!(refusal(&refused).0, 0);
     // When a client disconnects, another can connect.
     clients.pop();
@@ -182,9 +182,9 @@ fn connection_flood_leaves_file_descriptors_for_the_host_and_operators() {
     let flood: Vec<_> = (0..200).map(|_| host.tcp()).collect();
     host.wait_for("connections refused");
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     operator.ask(&place(1, 1, "buy", "2.50", 4));
     operator.ask(&program::close(1));
     until("snapshot", || operator.ask(STATUS)["status"]["snapshot"].as_u64() > Some(0));
@@ -198,35 +198,35 @@ fn connection_flood_leaves_file_descriptors_for_the_host_and_operators() {
 fn silent_and_idle_connections_are_closed_but_subscribers_are_kept() {
     let mut host = start("line_timeout = \"300ms\"\n");
     let mut silent = host.tcp();
-    let closed = silent.hear();
+    let closed = silent.receive();
     assert_eq!(refusal(&closed), (0, "connection closed: no line arrived within 300ms"));
     silent.closed();
     let mut half = host.tcp();
     // The write may come too late already.
     let _ = half.write(b"{\"status\":");
-    assert_eq!(refusal(&half.hear()).0, 0, "half a line does not keep it open");
+    assert_eq!(refusal(&half.receive()).0, 0, "half a line does not keep it open");
     half.closed();
 
     let mut host = start("idle_timeout = \"300ms\"\ntoken = \"sesame\"\n");
     // The time limit for the first line also applies to the Unix socket, so the operator uses TCP here.
     let mut operator = host.tcp();
     let hello = "{\"hello\":{\"format\":1,\"token\":\"sesame\"}}\n";
-    operator.say(&format!("{hello}{MARKET}"));
+    operator.send(&format!("{hello}{MARKET}"));
     for _ in 0..3 {
-        operator.hear();
+        operator.receive();
     }
     let mut subscriber = host.tcp();
     assert_eq!(subscriber.ask("{\"subscribe\":{\"market\":1}}\n")["book"]["sequence"], 2);
     for _ in 0..3 {
         let mut idle = host.tcp();
         idle.ask(STATUS);
-        assert_eq!(refusal(&idle.hear()), (0, "connection closed: idle for 300ms"));
+        assert_eq!(refusal(&idle.receive()), (0, "connection closed: idle for 300ms"));
         idle.closed();
     }
     let mut trader = host.tcp();
-    trader.say(&format!("{hello}{}", place(1, 1, "buy", "2.50", 4)));
-    (0..2).for_each(|_| drop(trader.hear()));
-    assert_eq!(subscriber.hear()["update"]["bids"][0]["quantity"], "4");
+    trader.send(&format!("{hello}{}", place(1, 1, "buy", "2.50", 4)));
+    (0..2).for_each(|_| drop(trader.receive()));
+    assert_eq!(subscriber.receive()["update"]["bids"][0]["quantity"], "4");
 }
 
 #[test]
@@ -234,16 +234,16 @@ fn client_that_reads_no_answers_is_disconnected_with_little_buffered() {
     let host = start("write_timeout = \"1s\"\nconnection_bytes = 65536\n");
     let mut client = host.unix();
     let line = refused_line();
-    let mut taken = 0;
+    let mut bytes_sent = 0;
     let error = loop {
         match client.write(line.as_bytes()) {
-            Ok(()) => taken += line.len(),
+            Ok(()) => bytes_sent += line.len(),
             Err(error) => break error,
         }
     };
     let closed = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
     assert!(closed.contains(&error.kind()), "it is not closed: {error}");
-    assert!(taken < 16 << 20, "{taken} bytes were read although no answer was taken");
+    assert!(bytes_sent < 16 << 20, "{bytes_sent} bytes were read although no answer was taken");
     host.unix().ask(STATUS);
 }
 
@@ -251,21 +251,21 @@ fn client_that_reads_no_answers_is_disconnected_with_little_buffered() {
 fn clients_that_read_no_answers_do_not_block_others() {
     let mut host = start("connection_bytes = 65536\nconnections_bytes = 65536\n");
     let line = refused_line();
-    let mut deaf: Vec<Client<UnixStream>> = Vec::new();
+    let mut stalled: Vec<Client<UnixStream>> = Vec::new();
     for _ in 0..3 {
         let mut client = host.unix();
         client.write_timeout(Duration::from_secs(1));
         // The buffer is now full, or nearly so.
         while client.write(line.as_bytes()).is_ok() {}
-        deaf.push(client);
+        stalled.push(client);
     }
     let mut client = host.tcp();
     for _ in 0..200 {
         assert!(refusal(&client.ask(&line)).0 > 0);
     }
-    client.say(&STATUS.repeat(1_000));
+    client.send(&STATUS.repeat(1_000));
     for at in 201..=1_200 {
-        assert_eq!(client.hear()["status"]["line"], at);
+        assert_eq!(client.receive()["status"]["line"], at);
     }
 }
 
@@ -274,23 +274,23 @@ fn subscription_of_a_client_that_reads_nothing_ends_with_little_buffered() {
     let settings = "connection_bytes = 65536\n[limits]\nsubscription = 1000000\n";
     let mut host = start(settings);
     let mut trader = host.unix();
-    trader.say(MARKET);
-    trader.hear();
-    trader.hear();
-    let mut deaf = host.unix();
-    deaf.ask("{\"subscribe\":{\"market\":1}}\n");
+    trader.send(MARKET);
+    trader.receive();
+    trader.receive();
+    let mut stalled = host.unix();
+    stalled.ask("{\"subscribe\":{\"market\":1}}\n");
     for at in 0..24 {
         let orders = (1..=250).map(|number| place(1, at * 250 + number, "buy", "2.50", 1));
-        trader.say(&orders.collect::<String>());
-        (0..250).for_each(|_| drop(trader.hear()));
+        trader.send(&orders.collect::<String>());
+        (0..250).for_each(|_| drop(trader.receive()));
     }
     host.wait_for("subscription ended: its client is slow");
     let mut updates = 0;
-    while deaf.hear().get("ended").is_none() {
+    while stalled.receive().get("ended").is_none() {
         updates += 1;
     }
     assert!(updates < 6_000, "it received all of them");
-    assert_eq!(deaf.ask(VIEW)["book"]["sequence"], 6_002);
+    assert_eq!(stalled.ask(VIEW)["book"]["sequence"], 6_002);
 }
 
 #[test]
@@ -299,9 +299,9 @@ fn errors_quote_only_a_short_part_of_a_line() {
     let mut client = host.unix();
     let long = "x".repeat(60_000);
     let price = "1".repeat(60_000);
-    client.say(MARKET);
-    client.hear();
-    client.hear();
+    client.send(MARKET);
+    client.receive();
+    client.receive();
     for line in [format!("{{\"{long}\":1}}\n"), place(1, 1, "buy", &price, 1)] {
         let answer = client.ask(&line);
         let (_, error) = refusal(&answer);

@@ -5,7 +5,7 @@ use crate::program::{MARKET, Running, close, err, folder, lines, out, place, run
 use serde_json::{Value, json};
 
 /// A market with an unusual value for every member.
-fn every() -> Value {
+fn unusual_market() -> Value {
     json!({ "symbol": "SUN/EUR", "tick": { "mantissa": 10, "exponent": -3 }, "lot": "0.025",
         "pricing": "midpoint", "quantity_max": "250.000", "price_min": "-0.500",
         "price_max": "5.000", "protection_ticks": 7, "reference_price": "0.250", "maker_ppm": -100,
@@ -26,21 +26,21 @@ fn line(name: &str, mut body: Value) -> String {
 }
 
 /// The program's answers to these lines, in a new folder.
-fn answers(said: &str) -> Vec<Value> {
-    lines(&out(&run(folder().path(), &["run", "--once", "--quiet"], said)))
+fn answers(input: &str) -> Vec<Value> {
+    lines(&out(&run(folder().path(), &["run", "--once", "--quiet"], input)))
 }
 
 #[test]
 fn market_description_is_accepted_as_input_unchanged() {
     let ask = line("market", json!({}));
-    let (add, set) = (line("add_market", every()), line("set_market", terms()));
+    let (add, set) = (line("add_market", unusual_market()), line("set_market", terms()));
     let all = answers(&[add, ask.clone(), set, ask.clone()].concat());
     let added = &all[0]["done"]["events"][0]["market_added"];
-    assert_eq!(added, &every());
-    assert_eq!(all[1]["market"], json!({ "line": 2, "market": 1, "found": every() }));
-    let told = &all[2]["done"]["events"][0]["market_set"];
-    assert_eq!(told, &terms());
-    let mut changed = every();
+    assert_eq!(added, &unusual_market());
+    assert_eq!(all[1]["market"], json!({ "line": 2, "market": 1, "found": unusual_market() }));
+    let shown_terms = &all[2]["done"]["events"][0]["market_set"];
+    assert_eq!(shown_terms, &terms());
+    let mut changed = unusual_market();
     for (name, value) in terms().as_object().expect("an object") {
         changed[name] = value.clone();
     }
@@ -48,7 +48,7 @@ fn market_description_is_accepted_as_input_unchanged() {
 
     // The market as returned creates the same market elsewhere, and its terms change nothing there.
     let found = line("add_market", all[3]["market"]["found"].clone());
-    let again = answers(&[found, ask.clone(), line("set_market", told.clone())].concat());
+    let again = answers(&[found, ask.clone(), line("set_market", shown_terms.clone())].concat());
     assert_eq!(again[1]["market"]["found"], changed);
     assert_eq!(again[2]["done"]["outcome"]["rejected"], "no_change");
 
@@ -59,7 +59,7 @@ fn market_description_is_accepted_as_input_unchanged() {
 #[test]
 fn markets_are_listed_a_thousand_at_a_time() {
     let market = |number: u32| {
-        let mut body = every();
+        let mut body = unusual_market();
         body["market"] = number.into();
         body["symbol"] = format!("S{number}").into();
         json!({ "add_market": body }).to_string() + "\n"
@@ -71,8 +71,8 @@ fn markets_are_listed_a_thousand_at_a_time() {
     let lists: Vec<_> = all[1003..].iter().map(|it| &it["markets"]).collect();
     let listed = |list: &Value| list["markets"].as_array().expect("markets").len();
     assert_eq!((listed(lists[0]), &lists[0]["more"]), (1000, &json!(2)));
-    let every = every();
-    let (tick, lot) = (&every["tick"], &every["lot"]);
+    let unusual_market = unusual_market();
+    let (tick, lot) = (&unusual_market["tick"], &unusual_market["lot"]);
     let first = json!({ "market": 2, "symbol": "S2", "tick": tick, "lot": lot, "phase": "call", "epoch": 1 });
     assert_eq!(lists[0]["markets"][0], first);
     assert_eq!(lists[0]["markets"][999]["market"], 2000);
@@ -90,9 +90,10 @@ fn old_name_of_the_reference_price_is_accepted() {
         body["reference"] = price;
         body
     };
-    let (add, set) = (line("add_market", renamed(every())), line("set_market", renamed(terms())));
+    let (add, set) =
+        (line("add_market", renamed(unusual_market())), line("set_market", renamed(terms())));
     let all = answers(&(add + &set));
-    assert_eq!(all[0]["done"]["events"][0]["market_added"], every());
+    assert_eq!(all[0]["done"]["events"][0]["market_added"], unusual_market());
     assert_eq!(all[1]["done"]["events"][0]["market_set"], terms());
     let mut both = terms();
     both["reference"] = "0.500".into();
@@ -114,7 +115,7 @@ fn old_name_of_the_reference_price_is_accepted() {
 }
 
 /// A market with other values for some members.
-fn with(changes: Value) -> Value {
+fn market_with(changes: Value) -> Value {
     let mut market = json!({ "symbol": "SUN", "tick": "0.01", "lot": "1", "quantity_max": "1000",
         "price_min": "0", "price_max": "100" });
     for (name, value) in changes.as_object().expect("an object") {
@@ -195,11 +196,13 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
 #[test]
 fn refused_market_names_the_member_its_value_and_the_bound() {
     let cases = refusals();
-    let said: String =
-        cases.iter().map(|(changes, ..)| line("add_market", with(changes.clone()))).collect();
-    let good = line("add_market", with(json!({})));
+    let input: String = cases
+        .iter()
+        .map(|(changes, ..)| line("add_market", market_with(changes.clone())))
+        .collect();
+    let good = line("add_market", market_with(json!({})));
     let terms = json!({ "price_min": "1", "price_max": "2", "taker_ppm": 2_000_000 });
-    let all = answers(&(said + &good + &line("set_market", terms)));
+    let all = answers(&(input + &good + &line("set_market", terms)));
     for ((changes, field, why), answer) in cases.iter().zip(&all) {
         let done = &answer["done"];
         assert_eq!(done["outcome"]["rejected"], "bad_spec", "{changes}: {answer}");
@@ -210,7 +213,7 @@ fn refused_market_names_the_member_its_value_and_the_bound() {
     let set = &all[cases.len() + 1]["done"];
     assert_eq!(set["outcome"]["rejected"], "bad_spec");
     assert_eq!(set["detail"]["field"], "taker_ppm");
-    let tick = &answers(&line("add_market", with(json!({ "tick": "0.00" }))))[0];
+    let tick = &answers(&line("add_market", market_with(json!({ "tick": "0.00" }))))[0];
     let why = "tick: 0.00 is not 1 to 10^9 times a power of ten from 10^-28 to 10^28";
     assert_eq!(tick["refused"]["error"], why);
 }
@@ -218,14 +221,14 @@ fn refused_market_names_the_member_its_value_and_the_bound() {
 #[test]
 fn used_and_zero_market_ids_are_refused_with_a_reason() {
     let add = |id: u32, symbol: &str| {
-        let mut body = with(json!({ "symbol": symbol }));
+        let mut body = market_with(json!({ "symbol": symbol }));
         body["market"] = id.into();
         json!({ "add_market": body }).to_string() + "\n"
     };
-    let said = [add(5, "FIVE"), add(0, "X"), add(4, "X"), add(5, "X"), add(6, "FIVE")].concat()
+    let input = [add(5, "FIVE"), add(0, "X"), add(4, "X"), add(5, "X"), add(6, "FIVE")].concat()
         + "{\"remove_market\":{\"market\":5}}\n"
         + &add(5, "X");
-    let all = answers(&said);
+    let all = answers(&input);
     let reasons: Vec<_> = all.iter().map(|it| it["done"]["outcome"]["rejected"].clone()).collect();
     let (zero, used, exists) = ("zero_market_id", "used_market_id", "market_exists");
     let expected = json!([null, zero, used, exists, exists, null, used]);
@@ -250,12 +253,12 @@ fn used_and_zero_market_ids_are_refused_with_a_reason() {
 fn view_depth_is_limited_and_omitted_levels_are_counted() {
     let prices = (1..=12).map(|price| place(1, price, "buy", &format!("{price}.00"), 5));
     let view = |asked: Value| line("view", asked);
-    let said = MARKET.to_owned()
+    let input = MARKET.to_owned()
         + &prices.collect::<String>()
         + &[view(json!({})), view(json!({ "depth": 12 })), view(json!({ "depth": 1_000 }))]
             .concat()
         + &view(json!({ "depth": 1_001 }));
-    let all = answers(&said);
+    let all = answers(&input);
     let [short, whole, deepest, refused] = &all[14..] else { panic!("{all:?}") };
     assert_eq!(short["book"]["bids"].as_array().map(Vec::len), Some(10));
     assert_eq!((&short["book"]["more_bids"], short["book"].get("more_asks")), (&json!(2), None));
@@ -271,9 +274,9 @@ fn view_depth_is_limited_and_omitted_levels_are_counted() {
 fn subscriber_sees_the_indicative_price_before_the_uncross() {
     let host = Running::start(&["--epoch", "never"]);
     let mut operator = host.unix();
-    operator.say(&(MARKET.to_owned() + &line("set_phase", json!({ "phase": "call" }))));
+    operator.send(&(MARKET.to_owned() + &line("set_phase", json!({ "phase": "call" }))));
     for _ in 0..3 {
-        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     }
     let none = json!({ "orders": 0, "quantity": "0" });
     let mut watcher = host.unix();
@@ -284,10 +287,10 @@ fn subscriber_sees_the_indicative_price_before_the_uncross() {
         "quantity": "3" });
     operator.ask(&line("place", order));
     let three = json!({ "orders": 1, "quantity": "3" });
-    let update = &watcher.hear()["update"];
+    let update = &watcher.receive()["update"];
     assert_eq!(update["call"], json!({ "market_bids": three, "market_asks": none }));
     operator.ask(&place(2, 2, "sell", "2.00", 2));
-    let update = &watcher.hear()["update"];
+    let update = &watcher.receive()["update"];
     let (price, volume, surplus) = (json!("2.00"), json!("2"), json!("1"));
     let indicative = json!({ "price": price, "volume": volume, "surplus": surplus,
         "surplus_side": "buy" });
@@ -295,7 +298,7 @@ fn subscriber_sees_the_indicative_price_before_the_uncross() {
     assert_eq!(update["call"], call);
     assert_eq!(operator.ask(&line("view", json!({ "depth": 0 })))["book"]["call"], call);
     operator.ask(&close(1));
-    let closed = &watcher.hear()["update"];
+    let closed = &watcher.receive()["update"];
     let clearing = json!({ "price": price, "volume": volume, "surplus": surplus });
     assert_eq!(closed["closed"]["clearing"], clearing);
     let left = json!({ "orders": 1, "quantity": "1" });

@@ -26,8 +26,8 @@ fn commands_from_a_file_survive_a_restart() {
 fn invalid_line_is_reported_and_the_others_run() {
     let folder = folder();
     let long = format!("{{\"status\":{{\"{}\":1}}}}\n", "x".repeat(70_000));
-    let said = [MARKET, "{\"place\":\n", "\n", "\u{0}\n", &long, &place(1, 1, "buy", "1", 1)];
-    let done = run(folder.path(), &["run", "--once"], &said.concat());
+    let input = [MARKET, "{\"place\":\n", "\n", "\u{0}\n", &long, &place(1, 1, "buy", "1", 1)];
+    let done = run(folder.path(), &["run", "--once"], &input.concat());
     assert_eq!(done.status.code(), Some(4));
     let answers = lines(&out(&done));
     let refused: Vec<_> = answers.iter().filter(|line| line.get("refused").is_some()).collect();
@@ -42,12 +42,12 @@ fn invalid_line_is_reported_and_the_others_run() {
 #[test]
 fn answers_keep_the_order_of_the_lines() {
     let folder = folder();
-    let mut said = MARKET.to_owned();
+    let mut input = MARKET.to_owned();
     for number in 1..=20_000 {
         let side = if number % 2 == 0 { "buy" } else { "sell" };
-        said += &place(number % 7 + 1, number, side, "1.00", number % 5 + 1);
+        input += &place(number % 7 + 1, number, side, "1.00", number % 5 + 1);
     }
-    let done = run(folder.path(), &["run", "--once", "--events", "events.jsonl"], &said);
+    let done = run(folder.path(), &["run", "--once", "--events", "events.jsonl"], &input);
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     let answers = lines(&out(&done));
     assert_eq!(answers.len(), 20_002);
@@ -58,20 +58,20 @@ fn answers_keep_the_order_of_the_lines() {
     let mode = std::fs::metadata(&events).expect("events").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "it holds accounts and their orders");
     let events = std::fs::read_to_string(events).expect("events");
-    let mut told = lines(&events);
-    for (at, told) in told.iter_mut().enumerate() {
-        told["done"]["line"] = (at + 1).into();
+    let mut written = lines(&events);
+    for (at, written) in written.iter_mut().enumerate() {
+        written["done"]["line"] = (at + 1).into();
     }
-    assert!(told == answers, "the events file equals the answers");
+    assert!(written == answers, "the events file equals the answers");
 }
 
 #[test]
 fn each_client_gets_its_own_answers_and_only_some_are_operators() {
     let mut host = Running::start(&["--tcp", "127.0.0.1:0", "--token", "open sesame"]);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    assert_eq!(operator.hear()["done"]["outcome"], "accepted");
-    assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+    operator.send(MARKET);
+    assert_eq!(operator.receive()["done"]["outcome"], "accepted");
+    assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     let halt = "{\"set_phase\":{\"market\":1,\"phase\":\"halted\"}}\n";
     let mut reader = host.tcp();
     assert_eq!(reader.ask("{\"hello\":{\"format\":1}}\n")["welcome"]["operator"], false);
@@ -82,7 +82,7 @@ fn each_client_gets_its_own_answers_and_only_some_are_operators() {
     let mut trader = host.unix();
     let placed = trader.ask(&place(1, 1, "buy", "2.50", 4));
     assert_eq!(placed["done"]["line"], 1);
-    assert_eq!(reader.hear()["update"]["bids"][0]["quantity"], "4");
+    assert_eq!(reader.receive()["update"]["bids"][0]["quantity"], "4");
     let mut second = host.tcp();
     let wrong = second.ask("{\"hello\":{\"format\":1,\"token\":\"open says me\"}}\n");
     let why = "the token is unknown: check it, or connect without one";
@@ -102,19 +102,19 @@ fn each_client_gets_its_own_answers_and_only_some_are_operators() {
 fn subscriber_that_reconnects_receives_missed_events() {
     let host = Running::start(&[]);
     let mut trader = host.unix();
-    trader.say(MARKET);
-    trader.hear();
-    trader.hear();
+    trader.send(MARKET);
+    trader.receive();
+    trader.receive();
     for number in 1..=5 {
         trader.ask(&place(1, number, "buy", "2.50", number));
     }
-    let mut back = host.unix();
-    let book = back.ask("{\"subscribe\":{\"market\":1,\"from\":4}}\n");
+    let mut reconnected = host.unix();
+    let book = reconnected.ask("{\"subscribe\":{\"market\":1,\"from\":4}}\n");
     assert_eq!(book["book"]["sequence"], 4);
     assert_eq!(book["book"]["bids"][0]["quantity"], "3");
     trader.ask(&place(1, 6, "buy", "2.50", 6));
     for (sequence, quantity) in [(5, "6"), (6, "10"), (7, "15"), (8, "21")] {
-        let update = back.hear();
+        let update = reconnected.receive();
         assert_eq!(update["update"]["sequence"], sequence);
         assert_eq!(update["update"]["bids"][0]["quantity"], quantity);
     }
@@ -124,7 +124,7 @@ fn subscriber_that_reconnects_receives_missed_events() {
     let orders = own.ask(&ask);
     assert_eq!(orders["orders"]["sequence"], 7);
     assert_eq!(orders["orders"]["orders"].as_array().map(Vec::len), Some(5));
-    assert_eq!(own.hear()["own"]["sequence"], 8);
+    assert_eq!(own.receive()["own"]["sequence"], 8);
 
     let refused = own.ask("{\"subscribe\":{\"market\":1,\"from\":99}}\n");
     let why = refused["refused"]["error"].as_str().expect("an error");
@@ -137,9 +137,9 @@ fn subscriber_that_reconnects_receives_missed_events() {
 fn cancel_on_disconnect_cancels_the_orders_of_a_connection() {
     let host = Running::start(&[]);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     for (cancel, left) in [(false, 1), (true, 1)] {
         let mut trader = host.unix();
         trader.ask(&format!("{{\"hello\":{{\"format\":1,\"cancel_on_disconnect\":{cancel}}}}}\n"));
@@ -165,15 +165,15 @@ fn cancel_on_disconnect_cancels_the_orders_of_a_connection() {
 fn cancel_on_disconnect_includes_orders_still_in_transit() {
     let host = Running::start(&["--events", "events.jsonl"]);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     operator.ask(&place(9, 1, "buy", "1.00", 1));
     let mut trader = host.unix();
     trader.ask("{\"hello\":{\"format\":1,\"cancel_on_disconnect\":true}}\n");
     let orders: String = (2..3_002).map(|order| place(1, order, "buy", "1.00", 1)).collect();
-    trader.say(&orders);
-    trader.hear();
+    trader.send(&orders);
+    trader.receive();
     drop(trader);
     let (code, log, folder) = host.end();
     assert_eq!(code, Some(0), "{log}");
@@ -189,9 +189,9 @@ fn cancel_on_disconnect_includes_orders_still_in_transit() {
 fn epochs_close_by_the_clock_and_are_logged() {
     let mut host = Running::start(&["--epoch", "1s"]);
     let mut operator = host.unix();
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     host.wait_for("epoch closed market=1 symbol=\"SUN\" epoch=2");
     let (code, log, folder) = host.end();
     assert_eq!(code, Some(0), "{log}");
@@ -204,9 +204,9 @@ fn epochs_close_by_the_clock_and_are_logged() {
 fn kill_loses_no_acknowledged_command() {
     let host = Running::start(&[]);
     let mut trader = host.unix();
-    trader.say(MARKET);
-    trader.hear();
-    trader.hear();
+    trader.send(MARKET);
+    trader.receive();
+    trader.receive();
     trader.ask(&place(1, 1, "sell", "3.00", 9));
     host.signal("KILL");
     // No answer follows.
@@ -269,11 +269,11 @@ fn config_check_accepts_the_default_and_explains_mistakes() {
             "must lie within ±2^53 ticks",
         ),
     ];
-    for (text, says) in wrong {
+    for (text, expected) in wrong {
         std::fs::write(&file, text).expect("a file");
         let bad = run(folder.path(), &["config", "--check", "pricetime.toml"], "");
         assert_eq!(bad.status.code(), Some(2), "{text}");
-        assert!(err(&bad).contains(says), "{text}\n{}", err(&bad));
+        assert!(err(&bad).contains(expected), "{text}\n{}", err(&bad));
         let bad = run(folder.path(), &["run", "--once", "--config", "pricetime.toml"], "");
         assert_eq!(bad.status.code(), Some(2), "{text}");
     }

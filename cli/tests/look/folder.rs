@@ -12,12 +12,12 @@ use pricetime::engine::{
 use pricetime::persistence::journal::{FolderError, FolderReader, JournalOptions, RealDisk};
 use pricetime::{Draft, EpochSchedule, Host, OpenError, Options, Retention};
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::patience::until;
+use pricetime_tests::wait::until;
 use tempfile::TempDir;
 
 /// A data folder that is deleted with the test.
-pub(crate) struct Made {
-    _own: TempDir,
+pub(crate) struct PreparedFolder {
+    _temp: TempDir,
     pub(crate) path: PathBuf,
     pub(crate) digest: String,
 }
@@ -68,19 +68,19 @@ pub(crate) const fn order(number: u64) -> OrderId {
 
 /// The command of a number: most are orders, some change or end an earlier one.
 pub(crate) fn draft(number: u64) -> Draft {
-    let chance = Random::new(number).bits();
-    let earlier = order(number.saturating_sub(5 + (chance >> 8 & 15) * 5));
-    let kind = match chance >> 12 & 15 {
+    let bits = Random::new(number).bits();
+    let earlier = order(number.saturating_sub(5 + (bits >> 8 & 15) * 5));
+    let kind = match bits >> 12 & 15 {
         0 => OrderKind::Market,
-        1 => OrderKind::Stop { stop: Price((chance >> 32 & 15).cast_signed() - 8) },
-        _ => OrderKind::Limit { price: Price((chance >> 32 & 15).cast_signed() - 8) },
+        1 => OrderKind::Stop { stop: Price((bits >> 32 & 15).cast_signed() - 8) },
+        _ => OrderKind::Limit { price: Price((bits >> 32 & 15).cast_signed() - 8) },
     };
-    let action = match chance >> 16 & 7 {
+    let action = match bits >> 16 & 7 {
         0 => Action::Cancel { order: earlier },
         1 => Action::Amend(Amend {
             order: earlier,
             price: None,
-            quantity: Some(Quantity(1 + (chance >> 24) % 9)),
+            quantity: Some(Quantity(1 + (bits >> 24) % 9)),
             stop_price: None,
             if_open: None,
             requeue: false,
@@ -88,9 +88,9 @@ pub(crate) fn draft(number: u64) -> Draft {
         _ => Action::Place(Place {
             order: order(number),
             reference: number,
-            side: if chance >> 20 & 1 == 0 { Side::Buy } else { Side::Sell },
+            side: if bits >> 20 & 1 == 0 { Side::Buy } else { Side::Sell },
             kind,
-            quantity: Quantity(1 + (chance >> 24) % 9),
+            quantity: Quantity(1 + (bits >> 24) % 9),
             time_in_force: TimeInForce::GoodTillCancel,
             post_only: false,
             minimum_quantity: None,
@@ -129,8 +129,8 @@ pub(crate) fn open_markets(host: &Host) {
         }
     }
     // A command to a market that does not exist; the journal records it too.
-    let nowhere = Draft { market: MarketId(9), ..draft(3) };
-    drop(host.submit(nowhere).expect("room").wait().expect("durable"));
+    let unknown_market = Draft { market: MarketId(9), ..draft(3) };
+    drop(host.submit(unknown_market).expect("room").wait().expect("durable"));
 }
 
 /// Submits the commands of these numbers and waits until all are durable.
@@ -142,9 +142,9 @@ pub(crate) fn submit(host: &Host, numbers: std::ops::Range<u64>) {
 }
 
 /// A folder with three sessions, each of which was shut down in order.
-pub(crate) fn made() -> Made {
-    let own = tempfile::tempdir().expect("a folder");
-    let path = own.path().join("market");
+pub(crate) fn prepared() -> PreparedFolder {
+    let temp = tempfile::tempdir().expect("a folder");
+    let path = temp.path().join("market");
     let mut digest = String::new();
     for session in 0..3 {
         let host = open(|| options(&path));
@@ -155,13 +155,13 @@ pub(crate) fn made() -> Made {
         digest = format!("{:032x}", host.digest());
         host.close().expect("a clean shutdown");
     }
-    Made { _own: own, path, digest }
+    PreparedFolder { _temp: temp, path, digest }
 }
 
 /// A folder whose journal no longer begins with the first command.
-pub(crate) fn made_short() -> Made {
-    let own = tempfile::tempdir().expect("a folder");
-    let path = own.path().join("market");
+pub(crate) fn prepared_short() -> PreparedFolder {
+    let temp = tempfile::tempdir().expect("a folder");
+    let path = temp.path().join("market");
     let host = open(|| Options { retention: Retention::Snapshots, snapshots: 2, ..options(&path) });
     open_markets(&host);
     // The start of the journal is deleted in idle moments, once there are snapshots.
@@ -175,13 +175,13 @@ pub(crate) fn made_short() -> Made {
     });
     let digest = format!("{:032x}", host.digest());
     host.close().expect("a clean shutdown");
-    Made { _own: own, path, digest }
+    PreparedFolder { _temp: temp, path, digest }
 }
 
 /// The files of the journal, or of the snapshots, the oldest first.
 pub(crate) fn files(path: &Path, part: &str) -> Vec<PathBuf> {
-    let look = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
-    let folder = path.join(look.history().to_string()).join(part);
+    let reader = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
+    let folder = path.join(reader.history().to_string()).join(part);
     let mut files: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
     // Files that a running host has prepared in advance are not part of the journal yet.

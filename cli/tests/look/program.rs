@@ -8,14 +8,14 @@ use serde_json::Value;
 
 /// The result of a run.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunResult {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
 /// Runs the program with these arguments.
-pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> RunResult {
     run_with(arguments, "")
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ra
 pub(crate) fn run_with<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
     input: &str,
-) -> Ran {
+) -> RunResult {
     let mut process = Command::new(env!("CARGO_BIN_EXE_pricetime"))
         .args(arguments)
         .env_remove("PRICETIME_FOLDER")
@@ -38,24 +38,24 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
     drop(pipe);
     let done = process.wait_with_output().expect("the program ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    Ran {
+    RunResult {
         code: done.status.code().expect("an exit code"),
         out: text(done.stdout),
         err: text(done.stderr),
     }
 }
 
-impl Ran {
+impl RunResult {
     /// Asserts exit code 0.
     #[track_caller]
-    pub(crate) fn well(self) -> Self {
+    pub(crate) fn assert_success(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
 
     /// Asserts the exit code, and that standard output or standard error contains each word.
     #[track_caller]
-    pub(crate) fn says(self, code: i32, words: &[&str]) -> Self {
+    pub(crate) fn assert_prints(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         for word in words {
             assert!(self.out.contains(word) || self.err.contains(word), "{word:?} in {self:?}");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use pricetime_tests::patience::PATIENCE;
+use pricetime_tests::wait::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,9 +41,9 @@ pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut stdin = child.stdin.take().expect("its input");
     let input = input.to_owned();
     // The program may end without reading everything.
-    let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
     let output = child.wait_with_output().expect("its output");
-    feed.join().expect("no panic");
+    writer.join().expect("no panic");
     output
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn close(epoch: u32) -> String {
 
 /// The example book of `docs/redis.md`, and the close of its first epoch.
 pub(crate) fn book() -> String {
-    let mut said = MARKET.to_owned();
+    let mut input = MARKET.to_owned();
     let orders = [
         (1, "buy", "9.90", 5),
         (2, "buy", "9.90", 7),
@@ -98,9 +98,9 @@ pub(crate) fn book() -> String {
         (10, "sell", "10.05", 9),
     ];
     for (order, side, price, quantity) in orders {
-        said += &place(order % 3 + 1, order, side, price, quantity);
+        input += &place(order % 3 + 1, order, side, price, quantity);
     }
-    said + &close(1)
+    input + &close(1)
 }
 
 /// A running program in its own folder.
@@ -161,19 +161,19 @@ impl Running {
 
     /// Waits until the log contains this text.
     pub(crate) fn wait_for(&mut self, what: &str) {
-        let begun = Instant::now();
+        let started = Instant::now();
         while !self.log().contains(what) {
             let ended = self.child.try_wait().expect("a child");
             assert!(ended.is_none(), "it ended: {}", self.log());
-            assert!(begun.elapsed() < PATIENCE, "no {what} in: {}", self.log());
+            assert!(started.elapsed() < TIMEOUT, "no {what} in: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     pub(crate) fn unix(&self) -> Client<UnixStream> {
         let stream = UnixStream::connect(self.folder.path().join("socket")).expect("the socket");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
+        stream.set_write_timeout(Some(TIMEOUT)).expect("a timeout");
         Client { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
     }
 
@@ -223,7 +223,7 @@ pub(crate) struct Client<S> {
 
 impl Client<TcpStream> {
     pub(crate) fn of(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
         Self { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
     }
 }
@@ -236,12 +236,12 @@ impl Client<UnixStream> {
 }
 
 impl<S: std::io::Read + Write> Client<S> {
-    pub(crate) fn say(&mut self, lines: &str) {
+    pub(crate) fn send(&mut self, lines: &str) {
         self.write.write_all(lines.as_bytes()).expect("it listens");
     }
 
     /// Reads the next line.
-    pub(crate) fn hear(&mut self) -> Value {
+    pub(crate) fn receive(&mut self) -> Value {
         let mut line = String::new();
         self.read.read_line(&mut line).expect("it answers");
         serde_json::from_str(&line).expect(&line)
@@ -256,8 +256,8 @@ impl<S: std::io::Read + Write> Client<S> {
     }
 
     pub(crate) fn ask(&mut self, line: &str) -> Value {
-        self.say(line);
-        self.hear()
+        self.send(line);
+        self.receive()
     }
 
     /// Waits until the other side closes or resets the connection.

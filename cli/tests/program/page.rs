@@ -6,18 +6,18 @@ use std::process::Command;
 use super::{err, out};
 
 /// The blocks of a page that begin with this text, in order.
-pub(crate) fn behind(page: &'static str, opening: &str) -> Vec<&'static str> {
+pub(crate) fn blocks_after(page: &'static str, opening: &str) -> Vec<&'static str> {
     let blocks = page.split(opening).skip(1);
     blocks.map(|rest| rest.split("```").next().unwrap_or_default()).collect()
 }
 
 /// The code blocks of a page in one language, in order.
 pub(crate) fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
-    behind(page, &format!("```{kind}\n"))
+    blocks_after(page, &format!("```{kind}\n"))
 }
 
 /// Returns `true` if a line matches the example, in which `…` stands for any text.
-fn says(line: &str, shown: &str) -> bool {
+fn matches_example(line: &str, shown: &str) -> bool {
     let mut rest = line;
     shown.split('…').all(|part| match rest.find(part.trim()) {
         Some(at) => {
@@ -31,12 +31,12 @@ fn says(line: &str, shown: &str) -> bool {
 /// Runs each `$` command of the page in this folder. Commands for the program begin with `program`, which
 /// ends with a space. Each must succeed and print every line that is shown below it. The page must show at
 /// least `commands_min` commands.
-pub(crate) fn walk(page: &'static str, folder: &Path, program: &str, commands_min: usize) {
+pub(crate) fn run_examples(page: &'static str, folder: &Path, program: &str, commands_min: usize) {
     let mut printed = String::new();
     let mut commands = 0;
     for line in blocks(page, "console").into_iter().flat_map(str::lines) {
         let Some(command) = line.strip_prefix("$ ") else {
-            let found = printed.lines().any(|printed| says(printed, line));
+            let found = printed.lines().any(|printed| matches_example(printed, line));
             assert!(found, "no line {line:?} in:\n{printed}");
             continue;
         };

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use pricetime_tests::patience;
+use pricetime_tests::wait;
 use serde_json::Value;
 
 use crate::program::{close, err, lines, out, place, run};
@@ -41,9 +41,9 @@ pub(crate) fn asked(folder: &Path, words: &[&str], code: i32) -> Vec<Value> {
 }
 
 /// Polls the status until this condition holds for market 1.
-pub(crate) fn until(folder: &Path, with: &[&str], holds: impl Fn(&Value) -> bool) {
-    patience::until("the market has this status", || {
-        let status = asked(folder, &[&["status"], with].concat(), 0);
+pub(crate) fn until(folder: &Path, flags: &[&str], holds: impl Fn(&Value) -> bool) {
+    wait::until("the market has this status", || {
+        let status = asked(folder, &[&["status"], flags].concat(), 0);
         status.get(1).is_some_and(|it| holds(&it["market"]))
     });
 }

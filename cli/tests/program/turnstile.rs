@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How much of the command is forwarded when the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum KillPoint {
     /// Nothing.
     Before,
     /// Half of its bytes.
@@ -19,13 +19,13 @@ pub(crate) enum Manner {
 }
 
 /// Longer than a process takes to be registered after its start, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Count {
-    passed: u64,
+    forwarded: u64,
     /// The command at which the process is killed.
-    at: Option<(u64, Manner)>,
+    at: Option<(u64, KillPoint)>,
     process: Option<u32>,
     /// The name of the command at which it was killed.
     killed_at: Option<String>,
@@ -47,26 +47,26 @@ impl Shared {
 }
 
 /// The proxy. It stops when this value is dropped.
-pub(crate) struct Turnstile {
+pub(crate) struct KillProxy {
     port: u16,
     shared: Arc<Shared>,
 }
 
-impl Turnstile {
+impl KillProxy {
     /// Starts a proxy to this port.
     pub(crate) fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared::default());
-        let of_thread = Arc::clone(&shared);
+        let thread_shared = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
-                if of_thread.count().ended {
+                if thread_shared.count().ended {
                     return;
                 }
                 let server = TcpStream::connect(("127.0.0.1", to));
                 if let (Ok(client), Ok(server)) = (client, server) {
-                    join(client, server, &of_thread);
+                    forward(client, server, &thread_shared);
                 }
             }
         });
@@ -78,7 +78,7 @@ impl Turnstile {
     }
 
     /// Restarts the count at zero, and kills the watched process at this command, if one is given.
-    pub(crate) fn arm(&self, at: Option<(u64, Manner)>) {
+    pub(crate) fn arm(&self, at: Option<(u64, KillPoint)>) {
         let mut count = self.shared.count();
         *count = Count { at, open: count.open, ..Count::default() };
     }
@@ -90,8 +90,8 @@ impl Turnstile {
     }
 
     /// The number of forwarded commands.
-    pub(crate) fn passed(&self) -> u64 {
-        self.shared.count().passed
+    pub(crate) fn forwarded(&self) -> u64 {
+        self.shared.count().forwarded
     }
 
     /// The name of the command at which the process was killed, if it was.
@@ -102,7 +102,7 @@ impl Turnstile {
     /// Waits until the server has executed everything that a process sent before it ended.
     pub(crate) fn drain(&self) {
         let (count, changed) = (self.shared.count(), &self.shared.changed);
-        let waited = changed.wait_timeout_while(count, PATIENCE, |count| count.open > 0);
+        let waited = changed.wait_timeout_while(count, TIMEOUT, |count| count.open > 0);
         assert!(
             !waited.expect("the lock is not poisoned").1.timed_out(),
             "a connection stays open"
@@ -110,47 +110,47 @@ impl Turnstile {
     }
 }
 
-impl Drop for Turnstile {
+impl Drop for KillProxy {
     fn drop(&mut self) {
         self.shared.count().ended = true;
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 }
 
-fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
+fn forward(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     for stream in [&client, &server] {
         stream.set_nodelay(true).expect("it can be set");
     }
     let other = |stream: &TcpStream| stream.try_clone().expect("it can be cloned");
-    let (mut answers, mut asker) = (other(&server), other(&client));
+    let (mut replies, mut client_writer) = (other(&server), other(&client));
     shared.count().open += 1;
-    let of_answers = Arc::clone(shared);
+    let answers_shared = Arc::clone(shared);
     thread::spawn(move || {
-        let mut room = vec![0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         // The server closes a connection after it has executed what came over it.
-        while let Ok(length @ 1..) = answers.read(&mut room) {
+        while let Ok(length @ 1..) = replies.read(&mut buffer) {
             // A killed process gets no more replies.
-            if of_answers.count().killed_at.is_none() {
-                drop(asker.write_all(&room[..length]));
+            if answers_shared.count().killed_at.is_none() {
+                drop(client_writer.write_all(&buffer[..length]));
             }
         }
-        drop(asker.shutdown(Shutdown::Both));
-        of_answers.count().open -= 1;
-        of_answers.changed.notify_all();
+        drop(client_writer.shutdown(Shutdown::Both));
+        answers_shared.count().open -= 1;
+        answers_shared.changed.notify_all();
     });
     let shared = Arc::clone(shared);
-    thread::spawn(move || carry(client, server, &shared));
+    thread::spawn(move || forward_commands(client, server, &shared));
 }
 
 /// Forwards commands one at a time.
-fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
-    let (mut room, mut unread) = (vec![0; 1 << 16], Vec::new());
-    'read: while let Ok(length @ 1..) = from.read(&mut room) {
-        unread.extend_from_slice(&room[..length]);
+fn forward_commands(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let (mut buffer, mut unread) = (vec![0; 1 << 16], Vec::new());
+    'read: while let Ok(length @ 1..) = from.read(&mut buffer) {
+        unread.extend_from_slice(&buffer[..length]);
         while let Some(length) = command(&unread) {
             let rest = unread.split_off(length);
             let bytes = std::mem::replace(&mut unread, rest);
-            let through = pass(&bytes, shared);
+            let through = count_command(&bytes, shared);
             let whole = through == bytes.len();
             if to.write_all(&bytes[..through]).is_err() || !whole {
                 break 'read;
@@ -161,25 +161,25 @@ fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
 }
 
 /// Counts a command, and kills the process if it is the chosen one. Returns the number of bytes to forward.
-fn pass(bytes: &[u8], shared: &Shared) -> usize {
+fn count_command(bytes: &[u8], shared: &Shared) -> usize {
     let mut count = shared.count();
     if count.killed_at.is_some() {
         return 0;
     }
-    let (number, at) = (count.passed, count.at);
-    count.passed += 1;
-    let Some((_, manner)) = at.filter(|(at, _)| *at == number) else { return bytes.len() };
-    let waited = shared.changed.wait_timeout_while(count, PATIENCE, |it| it.process.is_none());
+    let (number, at) = (count.forwarded, count.at);
+    count.forwarded += 1;
+    let Some((_, kill_point)) = at.filter(|(at, _)| *at == number) else { return bytes.len() };
+    let waited = shared.changed.wait_timeout_while(count, TIMEOUT, |it| it.process.is_none());
     count = waited.expect("the lock is not poisoned").0;
     let process = count.process.expect("a process is let through").to_string();
     let done = Command::new("kill").args(["-s", "KILL", &process]).status().expect("kill");
     assert!(done.success());
     let word = bytes.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
     count.killed_at = Some(String::from_utf8_lossy(word).trim().to_uppercase());
-    match manner {
-        Manner::Before => 0,
-        Manner::Half => bytes.len() / 2,
-        Manner::NoReply => bytes.len(),
+    match kill_point {
+        KillPoint::Before => 0,
+        KillPoint::Half => bytes.len() / 2,
+        KillPoint::NoReply => bytes.len(),
     }
 }
 

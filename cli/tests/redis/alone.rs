@@ -5,26 +5,26 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::program::{self, MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
+use pricetime_tests::wait::until;
 
 /// Runs these lines without a folder.
-fn alone(folder: &Path, url: &str, said: &str) -> Output {
-    run(folder, &["run", "--once", "--epoch", "never", "--redis-only", "--redis", url], said)
+fn run_redis_only(folder: &Path, url: &str, content: &str) -> Output {
+    run(folder, &["run", "--once", "--epoch", "never", "--redis-only", "--redis", url], content)
 }
 
 #[test]
 fn redis_only_creates_no_folder_and_warns_that_answers_are_not_durable() {
     let (server, folder) = (Server::start(), folder());
     let url = server.url();
-    let said = String::from("{\"hello\":{\"format\":1}}\n")
+    let content = String::from("{\"hello\":{\"format\":1}}\n")
         + MARKET
         + &place(1, 1, "sell", "1.00", 5)
         + &place(2, 2, "buy", "1.00", 3)
         + &close(1)
         + &place(2, 3, "buy", "1.00", 1);
-    let first = alone(folder.path(), &url, &said);
+    let first = run_redis_only(folder.path(), &url, &content);
     assert_eq!(first.status.code(), Some(0), "{}", err(&first));
     assert!(err(&first).contains("answers are not durable"), "{}", err(&first));
     let answers = lines(&out(&first));
@@ -32,7 +32,7 @@ fn redis_only_creates_no_folder_and_warns_that_answers_are_not_durable() {
     assert_eq!(answers.len(), 7);
     assert!(answers[1..].iter().all(|answer| answer["done"]["durable"] == false), "{answers:?}");
     // An orderly shutdown also stores the open epoch.
-    let again = alone(folder.path(), &url, VIEW);
+    let again = run_redis_only(folder.path(), &url, VIEW);
     let book = &lines(&out(&again))[0]["book"];
     assert_eq!((&book["epoch"], &book["asks"][0]["quantity"]), (&2.into(), &"1".into()));
     let trades = server.ask(&["ZRANGE", "pricetime:dev:{1}:trades", "0", "-1"]);
@@ -67,7 +67,7 @@ fn redis_only_creates_no_folder_and_warns_that_answers_are_not_durable() {
         "{}",
         err(&damaged)
     );
-    let refused = alone(folder.path(), &url, VIEW);
+    let refused = run_redis_only(folder.path(), &url, VIEW);
     assert_eq!(refused.status.code(), Some(1), "{}", err(&refused));
 }
 
@@ -78,9 +78,9 @@ fn kill_loses_only_the_open_epoch_and_a_second_process_stops_the_first() {
     let arguments = ["--epoch", "never", "--redis-only", "--redis", &url];
     let older = Running::start(&arguments);
     let mut operator = older.unix();
-    operator.say(MARKET);
-    assert_eq!(operator.hear()["done"]["durable"], false);
-    operator.hear();
+    operator.send(MARKET);
+    assert_eq!(operator.receive()["done"]["durable"], false);
+    operator.receive();
     operator.ask(&place(1, 1, "sell", "1.00", 5));
     operator.ask(&close(1));
     until("the image is in Redis", || operator.ask("{\"status\":{}}\n")["status"]["durable"] == 4);
@@ -104,11 +104,11 @@ fn kill_loses_only_the_open_epoch_and_a_second_process_stops_the_first() {
 fn invalid_redis_only_settings_are_refused() {
     let folder = folder();
     let port = Port::reserve();
-    let nobody = format!("redis://127.0.0.1:{}", port.number);
+    let unused_url = format!("redis://127.0.0.1:{}", port.number);
     let run = |arguments: &[&str]| {
-        run(folder.path(), &[&["run", "--once", "--redis", &nobody], arguments].concat(), "")
+        run(folder.path(), &[&["run", "--once", "--redis", &unused_url], arguments].concat(), "")
     };
-    for (arguments, code, says) in [
+    for (arguments, code, expected) in [
         (&["--redis-only", "--folder", "data"][..], 2, "exclude each other"),
         (&["--redis-only", "--accept-loss"], 2, "everything after it is lost anyway"),
         (&["--redis-only", "--policy", "interval"], 2, "the only policy is"),
@@ -117,10 +117,10 @@ fn invalid_redis_only_settings_are_refused() {
     ] {
         let refused = run(arguments);
         assert_eq!(refused.status.code(), Some(code), "{arguments:?} {}", err(&refused));
-        assert!(err(&refused).contains(says), "{arguments:?} {}", err(&refused));
+        assert!(err(&refused).contains(expected), "{arguments:?} {}", err(&refused));
     }
     let file = folder.path().join("c.toml");
-    for (text, says) in [
+    for (text, expected) in [
         ("[redis]\nonly = true\n", "the address is not given"),
         ("[redis]\nonly = true\nurl = \"redis://localhost\"\ntrades_max = 0\n", "at least 1"),
         (
@@ -131,7 +131,7 @@ fn invalid_redis_only_settings_are_refused() {
     ] {
         std::fs::write(&file, text).expect("a file");
         let checked = program::run(folder.path(), &["config", "--check", "c.toml"], "");
-        let said = out(&checked) + &err(&checked);
-        assert!(said.contains(says), "{text}: {said}");
+        let content = out(&checked) + &err(&checked);
+        assert!(content.contains(expected), "{text}: {content}");
     }
 }

@@ -1,10 +1,10 @@
 //! The check of servers, and its findings about unfit ones.
 
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
+use pricetime_tests::wait::until;
 
 use crate::program::{book, err, folder, lines, out, run};
-use crate::{bring, code, redis, shown};
+use crate::{code, redis, shown, write_image};
 
 #[test]
 fn check_reports_unfit_server_settings() {
@@ -20,7 +20,7 @@ fn check_reports_unfit_server_settings() {
     let bad = redis(folder.path(), &url, &["check"]);
     assert_eq!(code(&bad), Some(3));
     assert!(out(&bad).contains("maxmemory-policy noeviction"), "{}", out(&bad));
-    let refused = bring(folder.path(), &url, "");
+    let refused = write_image(folder.path(), &url, "");
     assert_eq!(code(&refused), Some(2), "{}", err(&refused));
     let accept = format!("[redis]\nurl = \"{url}\"\naccept_eviction = true\n");
     std::fs::write(folder.path().join("c.toml"), accept).expect("a file");
@@ -28,9 +28,9 @@ fn check_reports_unfit_server_settings() {
     assert_eq!(code(&accepted), Some(0), "{}", err(&accepted));
     assert!(err(&accepted).contains("allkeys-lru"), "{}", err(&accepted));
     let replica = Server::start_with(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
-    let slave = redis(folder.path(), &replica.url(), &["check"]);
-    assert_eq!(code(&slave), Some(3));
-    assert!(out(&slave).contains("name the master"), "{}", out(&slave));
+    let checked_replica = redis(folder.path(), &replica.url(), &["check"]);
+    assert_eq!(code(&checked_replica), Some(3));
+    assert!(out(&checked_replica).contains("name the master"), "{}", out(&checked_replica));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn check_recognizes_a_cluster_node() {
     let url = format!("redis+cluster://127.0.0.1:{}", server.port);
     let good = redis(folder.path(), &url, &["check"]);
     assert_eq!(code(&good), Some(0), "{}{}", out(&good), err(&good));
-    let done = bring(folder.path(), &url, &book());
+    let done = write_image(folder.path(), &url, &book());
     assert_eq!(code(&done), Some(0), "{}", err(&done));
     assert_eq!(shown(folder.path(), &url)[0]["image"]["sequence"], 13);
     let dropped = redis(folder.path(), &url, &["drop", "1", "--yes"]);

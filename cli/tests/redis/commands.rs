@@ -7,11 +7,11 @@ use pricetime_tests::server::Port;
 use serde_json::Value;
 
 use crate::program::{VIEW, book, close, err, folder, lines, out, run};
-use crate::{bring, code, filled, redis, shown};
+use crate::{code, redis, server_with_book, shown, write_image};
 
 #[test]
 fn show_prints_the_stored_image() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     let image = &shown(folder.path(), &server.url())[0]["image"];
     assert_eq!(image["symbol"], "SUN");
     assert_eq!((&image["epoch"], &image["sequence"]), (&2.into(), &13.into()));
@@ -24,12 +24,12 @@ fn show_prints_the_stored_image() {
 
 #[test]
 fn restore_recreates_the_same_state() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     let url = server.url();
     let restored = redis(folder.path(), &url, &["restore", "--folder", "new", "--json"]);
     assert_eq!(code(&restored), Some(0), "{}", err(&restored));
-    let said = lines(&out(&restored))[0]["restored"].clone();
-    assert_eq!(said["sequence"], 13);
+    let message = lines(&out(&restored))[0]["restored"].clone();
+    assert_eq!(message["sequence"], 13);
     let verified = run(folder.path(), &["verify", "new"], "");
     assert_eq!(code(&verified), Some(0), "{}{}", out(&verified), err(&verified));
     let view = ["run", "--once", "--folder"];
@@ -47,21 +47,21 @@ fn restore_recreates_the_same_state() {
 
 #[test]
 fn tampered_image_is_refused_with_the_key_named() {
-    let spoil: [(&[&str], &str); 5] = [
+    let tampering: [(&[&str], &str); 5] = [
         (&["HSET", "pricetime:dev:{1}:metadata", "volume", "1"], "states digest"),
         (&["HDEL", "pricetime:dev:{1}:orders", "00000000-0000-0000-0000-000000000003"], "entries"),
         (&["ZADD", "pricetime:dev:{1}:bids", "1", "x"], "entries"),
         (&["HSET", "pricetime:dev:{1}:metadata", "spec", "{"], "spec"),
         (&["DEL", "pricetime:dev:{1}:metadata"], "while other keys of the market are there"),
     ];
-    for (words, says) in spoil {
-        let (server, folder) = filled();
+    for (words, expected) in tampering {
+        let (server, folder) = server_with_book();
         let url = server.url();
         let _ = server.ask(words);
         for words in [&["restore", "--folder", "new"][..], &["export", "images"], &["show"]] {
             let refused = redis(folder.path(), &url, words);
             assert_eq!(code(&refused), Some(3), "{words:?} {}", err(&refused));
-            assert!(err(&refused).contains(says), "{words:?} {}", err(&refused));
+            assert!(err(&refused).contains(expected), "{words:?} {}", err(&refused));
         }
         let new = run(
             folder.path(),
@@ -70,8 +70,8 @@ fn tampered_image_is_refused_with_the_key_named() {
         );
         assert_eq!(code(&new), Some(1), "{}", err(&new));
         // The process that has the folder writes the image again.
-        let mended = bring(folder.path(), &url, &close(2));
-        assert_eq!(code(&mended), Some(0), "{}", err(&mended));
+        let rewritten = write_image(folder.path(), &url, &close(2));
+        assert_eq!(code(&rewritten), Some(0), "{}", err(&rewritten));
         assert_eq!(shown(folder.path(), &url)[0]["image"]["sequence"], 14, "{words:?}");
     }
 }
@@ -80,19 +80,22 @@ fn tampered_image_is_refused_with_the_key_named() {
 fn key_of_another_type_is_named_in_the_error() {
     let keys = ["pricetime:dev:{1}:orders", "pricetime:dev:{1}:requests", "pricetime:dev:{1}:asks"];
     for key in ["pricetime:dev:{1}:blocked", "pricetime:dev:markets"].into_iter().chain(keys) {
-        let (server, folder) = filled();
+        let (server, folder) = server_with_book();
         let _ = server.ask(&["DEL", key]);
         let _ = server.ask(&["SET", key, "x"]);
         let refused = redis(folder.path(), &server.url(), &["show"]);
         assert_eq!(code(&refused), Some(1), "{}", err(&refused));
-        let said = err(&refused);
-        assert!(said.contains("WRONGTYPE") && said.contains(&format!(" {key}")), "{key}: {said}");
+        let message = err(&refused);
+        assert!(
+            message.contains("WRONGTYPE") && message.contains(&format!(" {key}")),
+            "{key}: {message}"
+        );
     }
 }
 
 #[test]
 fn export_and_import_preserve_images() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     let url = server.url();
     let before = shown(folder.path(), &url)[0]["image"].clone();
     let exported = redis(folder.path(), &url, &["export", "images"]);
@@ -109,15 +112,15 @@ fn export_and_import_preserve_images() {
     assert_eq!(code(&replaced), Some(0), "{}", err(&replaced));
     same(&shown(folder.path(), &url)[0]["image"]);
     let other = Server::start();
-    let brought = redis(folder.path(), &other.url(), &["import", "images", "--json"]);
-    assert_eq!(code(&brought), Some(0), "{}", err(&brought));
-    assert_eq!(lines(&out(&brought))[0]["imported"]["orders"], 10);
+    let imported = redis(folder.path(), &other.url(), &["import", "images", "--json"]);
+    assert_eq!(code(&imported), Some(0), "{}", err(&imported));
+    assert_eq!(lines(&out(&imported))[0]["imported"]["orders"], 10);
     same(&shown(folder.path(), &other.url())[0]["image"]);
     let text = std::fs::read_to_string(folder.path().join("images")).expect("a file");
     let cut: String = text.lines().take(8).map(|line| format!("{line}\n")).collect();
     let sequence = format!("\"sequence\":\"{}\"", before["sequence"]);
     assert!(text.contains(&sequence), "{text}");
-    for (spoilt, says) in [
+    for (tampered, expected) in [
         (
             text.replace(&sequence, "\"sequence\":\"9223372036854775809\""),
             "is above 9223372036854775808",
@@ -127,17 +130,17 @@ fn export_and_import_preserve_images() {
         (cut, "the end is missing"),
         (String::from("{}\n"), "line 1"),
     ] {
-        std::fs::write(folder.path().join("spoilt"), spoilt).expect("a file");
+        std::fs::write(folder.path().join("spoilt"), tampered).expect("a file");
         let refused = redis(folder.path(), &other.url(), &["import", "spoilt", "--replace"]);
         assert_eq!(code(&refused), Some(3), "{}", err(&refused));
-        assert!(err(&refused).contains(says), "{}", err(&refused));
+        assert!(err(&refused).contains(expected), "{}", err(&refused));
     }
     same(&shown(folder.path(), &other.url())[0]["image"]);
 }
 
 #[test]
 fn drop_requires_yes() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     let url = server.url();
     assert_eq!(code(&redis(folder.path(), &url, &["drop"])), Some(2));
     let asked = redis(folder.path(), &url, &["drop", "--all"]);
@@ -154,23 +157,23 @@ fn drop_requires_yes() {
 
 #[test]
 fn drop_warns_if_a_process_is_writing_the_market() {
-    let (server, folder) = filled();
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let (server, folder) = server_with_book();
+    let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let _ = server.ask(&["HINCRBY", "pricetime:dev:{1}:metadata", "sequence", "1"]);
             }
         });
         let asked = redis(folder.path(), &server.url(), &["drop", "1"]);
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
     });
 }
 
 #[test]
 fn partial_image_counts_as_damaged_not_as_missing() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     let url = server.url();
     assert_eq!(server.ask(&["DEL", "pricetime:dev:{1}:metadata"]), "1");
     let seen = redis(folder.path(), &url, &["show"]);
@@ -198,7 +201,7 @@ fn unreachable_server_is_reported() {
     }
     assert_eq!(code(&redis(folder.path(), "http://x", &["show"])), Some(2));
     assert_eq!(code(&run(folder.path(), &["redis", "show"], "")), Some(2));
-    let starts = bring(folder.path(), &url, &book());
+    let starts = write_image(folder.path(), &url, &book());
     assert_eq!(code(&starts), Some(0), "{}", err(&starts));
     let lost = run(
         folder.path(),

@@ -1,7 +1,7 @@
 //! A market that another process has taken over: its status, and how it is taken back.
 
-use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
+use pricetime_tests::wait::until;
 use serde_json::{Value, json};
 
 use crate::program::{MARKET, Running, close};
@@ -15,9 +15,9 @@ fn fenced_market_is_in_the_status_and_resumes_when_the_image_is_dropped() {
         Running::start(&["--epoch", "never", "--redis", &url, "--tcp", "127.0.0.1:0"]);
     let (mut operator, mut public) = (running.unix(), running.tcp());
     public.ask("{\"hello\":{\"format\":1}}\n");
-    operator.say(MARKET);
-    operator.hear();
-    operator.hear();
+    operator.send(MARKET);
+    operator.receive();
+    operator.receive();
     let shown = || shown(running.folder.path(), &url);
     let image = || shown().first().map_or(Value::Null, |it| it["image"].clone());
     operator.ask(&close(1));

@@ -3,7 +3,7 @@
 use pricetime_tests::redis::Server;
 
 use crate::program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
-use crate::{bring, code, filled, redis, shown};
+use crate::{code, redis, server_with_book, shown, write_image};
 
 #[test]
 fn empty_redis_is_shown_without_error_but_cannot_be_restored() {
@@ -22,12 +22,12 @@ fn empty_redis_is_shown_without_error_but_cannot_be_restored() {
 
 #[test]
 fn new_folder_is_restored_from_the_image_only_with_accept_loss() {
-    let (server, first) = filled();
+    let (server, first) = server_with_book();
     let url = server.url();
     let before = shown(first.path(), &url)[0]["image"].clone();
     let second = folder();
     for _ in 0..2 {
-        let refused = bring(second.path(), &url, "");
+        let refused = write_image(second.path(), &url, "");
         assert_eq!(code(&refused), Some(1));
         let why = err(&refused);
         assert!(why.contains("is new, but Redis holds an image of history"), "{why}");
@@ -35,8 +35,8 @@ fn new_folder_is_restored_from_the_image_only_with_accept_loss() {
     }
     assert_eq!(shown(first.path(), &url)[0]["image"], before, "it is unchanged");
     let accept = ["run", "--once", "--epoch", "never", "--accept-loss", "--redis", &url];
-    let said = VIEW.to_owned() + &place(9, 99, "sell", "9.90", 6) + &close(2);
-    let restored = run(second.path(), &accept, &said);
+    let input = VIEW.to_owned() + &place(9, 99, "sell", "9.90", 6) + &close(2);
+    let restored = run(second.path(), &accept, &input);
     assert_eq!(code(&restored), Some(0), "{}", err(&restored));
     assert!(err(&restored).contains("restored from the image in Redis"), "{}", err(&restored));
     let answers = lines(&out(&restored));
@@ -46,24 +46,24 @@ fn new_folder_is_restored_from_the_image_only_with_accept_loss() {
     let after = shown(second.path(), &url)[0]["image"].clone();
     assert_ne!(after["history"], before["history"]);
     assert_eq!(after["sequence"], 15);
-    let again = run(second.path(), &accept, VIEW);
-    assert_eq!(lines(&out(&again))[0]["book"]["sequence"], 15, "{}", err(&again));
+    let restart = run(second.path(), &accept, VIEW);
+    assert_eq!(lines(&out(&restart))[0]["book"]["sequence"], 15, "{}", err(&restart));
 }
 
 #[test]
 fn new_folder_started_without_redis_does_not_replace_an_image() {
-    let (mut server, _folder) = filled();
+    let (mut server, _folder) = server_with_book();
     let _ = server.ask(&["SAVE"]);
     let url = server.url();
     server.kill();
     let mut host = Running::start(&["--epoch", "never", "--redis", &url]);
     let mut operator = host.unix();
-    operator.say(&(MARKET.to_owned() + &close(1)));
+    operator.send(&(MARKET.to_owned() + &close(1)));
     for _ in 0..3 {
-        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        assert_eq!(operator.receive()["done"]["outcome"], "accepted");
     }
     host.wait_for("the start continues");
-    server.again();
+    server.restart();
     host.wait_for("holds an image of another history");
     let image = &shown(host.folder.path(), &url)[0]["image"];
     assert_eq!((&image["sequence"], &image["term"]), (&13.into(), &"1".into()));
@@ -74,12 +74,12 @@ fn new_folder_started_without_redis_does_not_replace_an_image() {
 
 #[test]
 fn folder_replaces_only_its_own_image_or_the_one_it_was_restored_from() {
-    let (server, first) = filled();
+    let (server, first) = server_with_book();
     let (url, second) = (server.url(), folder());
     let before = shown(first.path(), &url)[0]["image"].clone();
     let alone = run(second.path(), &["run", "--once", "--epoch", "never"], MARKET);
     assert_eq!(code(&alone), Some(0), "{}", err(&alone));
-    let refused = bring(second.path(), &url, &close(1));
+    let refused = write_image(second.path(), &url, &close(1));
     assert_eq!(code(&refused), Some(1));
     assert!(err(&refused).contains("is of history"), "{}", err(&refused));
     assert_eq!(shown(first.path(), &url)[0]["image"], before, "it is unchanged");
@@ -93,7 +93,7 @@ fn folder_replaces_only_its_own_image_or_the_one_it_was_restored_from() {
     assert_eq!(code(&from_it), Some(0), "{}", err(&from_it));
     let after = shown(first.path(), &url)[0]["image"].clone();
     assert_ne!(after["history"], before["history"]);
-    let too_late = bring(first.path(), &url, "");
+    let too_late = write_image(first.path(), &url, "");
     assert_eq!(code(&too_late), Some(1), "another history has continued the image");
 }
 
@@ -101,12 +101,12 @@ fn folder_replaces_only_its_own_image_or_the_one_it_was_restored_from() {
 fn prices_beyond_exact_scores_are_refused_with_redis() {
     let (server, folder) = (Server::start(), folder());
     let far = MARKET.replace("\"100\"", "\"92233720368547758\"").replace("\"1000\"", "\"1\"");
-    let refused = bring(folder.path(), &server.url(), &far);
+    let refused = write_image(folder.path(), &server.url(), &far);
     assert_eq!(code(&refused), Some(4), "{}", err(&refused));
     assert!(out(&refused).contains("±2^53"), "{}", out(&refused));
     let alone = run(folder.path(), &["run", "--once", "--epoch", "never"], &far);
     assert_eq!(code(&alone), Some(0), "{}{}", out(&alone), err(&alone));
-    let later = bring(folder.path(), &server.url(), "");
+    let later = write_image(folder.path(), &server.url(), "");
     assert_eq!(code(&later), Some(1));
     assert!(err(&later).contains("market 1 go beyond ±2^53"), "{}", err(&later));
 }

@@ -7,7 +7,7 @@ use pricetime_tests::redis::Server;
 use crate::program::{MARKET, Running, close, place};
 
 /// Asserts that the program shuts down in order.
-fn ends(running: Running) {
+fn assert_shuts_down(running: Running) {
     let (code, log, _folder) = running.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("closed sequence="), "{log}");
@@ -25,11 +25,12 @@ fn start(url: &str) -> Running {
 
 fn trade(running: &Running) {
     let mut operator = running.unix();
-    for said in [MARKET, &place(1, 1, "sell", "1.00", 5), &place(2, 2, "buy", "1.00", 5), &close(1)]
+    for input in
+        [MARKET, &place(1, 1, "sell", "1.00", 5), &place(2, 2, "buy", "1.00", 5), &close(1)]
     {
-        operator.say(said);
-        for _ in said.lines() {
-            assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+        operator.send(input);
+        for _ in input.lines() {
+            assert_eq!(operator.receive()["done"]["outcome"], "accepted");
         }
     }
 }
@@ -41,7 +42,7 @@ fn program_shuts_down_cleanly_while_redis_is_stopped() {
     running.wait_for("Redis: events are published");
     server.signal("STOP");
     trade(&running);
-    ends(running);
+    assert_shuts_down(running);
 }
 
 #[test]
@@ -50,5 +51,5 @@ fn program_shuts_down_cleanly_while_redis_accepts_but_never_answers() {
     let address = silent.local_addr().expect("its address");
     let running = start(&format!("redis://{address}"));
     trade(&running);
-    ends(running);
+    assert_shuts_down(running);
 }

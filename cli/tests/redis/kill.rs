@@ -11,26 +11,26 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::{MARKET, place};
-use crate::turnstile::{Manner, Turnstile};
+use crate::turnstile::{KillPoint, KillProxy};
 use pricetime::engine::{Action, Engine, Event, MarketId, Sequence};
 use pricetime::persistence::journal::{Folder, Journal, JournalOptions};
 use pricetime::persistence::redis::{KeyNames, Link, ReadImage, RedisOptions, read_image};
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::patience::PATIENCE;
 use pricetime_tests::redis::Server;
+use pricetime_tests::wait::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// The number of kills per folder: the older a folder, the longer each trial takes.
-const KILLS_A_FOLDER: u64 = 5;
+const KILLS_PER_FOLDER: u64 = 5;
 /// The number of orders in each epoch of a process: changes in place, a second generation, and the switch
 /// back to the first.
-const SIZES: [u32; 3] = [40, 1_050, 1_050];
-const MANNERS: [Manner; 3] = [Manner::Before, Manner::Half, Manner::NoReply];
+const EPOCH_SIZES: [u32; 3] = [40, 1_050, 1_050];
+const KILL_POINTS: [KillPoint; 3] = [KillPoint::Before, KillPoint::Half, KillPoint::NoReply];
 
-fn number(name: &str, otherwise: u64) -> u64 {
+fn number(name: &str, default: u64) -> u64 {
     let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
+    text.map_or(default, |text| text.parse().expect("a number in the environment"))
 }
 
 /// The image of the market in Redis.
@@ -48,39 +48,40 @@ struct Victim {
 }
 
 impl Victim {
-    fn start(folder: &Path, way: &Turnstile) -> Self {
+    fn start(folder: &Path, proxy: &KillProxy) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
             .current_dir(folder)
             .args(["run", "--once", "--epoch", "never", "--quiet", "--folder", "data"])
-            .args(["--redis", &way.url()])
+            .args(["--redis", &proxy.url()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the program");
-        way.watch(child.id());
+        proxy.watch(child.id());
         let input = child.stdin.take().expect("its input");
         let answers = BufReader::new(child.stdout.take().expect("its output"));
         Self { child, input, answers, line: 0 }
     }
 
     /// Sends lines and reads their answers. Returns `None` if the process was killed.
-    fn ask(&mut self, lines: &str, told: &mut Vec<(u64, String)>) -> Option<u64> {
+    fn ask(&mut self, lines: &str, acknowledged: &mut Vec<(u64, String)>) -> Option<u64> {
         // The lines go in chunks, so that unread ones do not fill a pipe.
-        for some in lines.lines().collect::<Vec<_>>().chunks(100) {
-            let text: String = some.iter().map(|line| format!("{line}\n")).collect();
+        for chunk in lines.lines().collect::<Vec<_>>().chunks(100) {
+            let text: String = chunk.iter().map(|line| format!("{line}\n")).collect();
             self.input.write_all(text.as_bytes()).ok()?;
-            for line in some {
+            for line in chunk {
                 let mut answer = String::new();
                 self.answers.read_line(&mut answer).ok().filter(|_| answer.ends_with('\n'))?;
                 let answer: Value = serde_json::from_str(&answer).expect(&answer);
                 self.line += 1;
                 assert_eq!(answer["done"]["line"], self.line, "{answer}");
                 assert_eq!(answer["done"]["outcome"], "accepted", "{answer}");
-                told.push((answer["done"]["sequence"].as_u64().expect("one"), (*line).to_owned()));
+                acknowledged
+                    .push((answer["done"]["sequence"].as_u64().expect("one"), (*line).to_owned()));
             }
         }
-        told.last().map(|(sequence, _)| *sequence)
+        acknowledged.last().map(|(sequence, _)| *sequence)
     }
 
     fn kill(mut self) {
@@ -93,10 +94,10 @@ impl Victim {
 /// A market whose processes are killed, one after the other.
 struct Trial {
     server: Server,
-    way: Turnstile,
+    proxy: KillProxy,
     folder: TempDir,
     /// The acknowledged commands: each sequence number with its line.
-    told: Vec<(u64, String)>,
+    acknowledged: Vec<(u64, String)>,
     /// The last sequence of the journal at each start of a process; that state is also written to Redis.
     starts: Vec<u64>,
     orders: u32,
@@ -105,16 +106,16 @@ struct Trial {
 impl Trial {
     fn new() -> Self {
         let server = Server::start();
-        let way = Turnstile::start(server.port);
+        let proxy = KillProxy::start(server.port);
         let folder = tempfile::tempdir().expect("a folder");
-        Self { server, way, folder, told: vec![], starts: vec![0], orders: 0 }
+        Self { server, proxy, folder, acknowledged: vec![], starts: vec![0], orders: 0 }
     }
 
     /// Starts again with an empty folder and an empty server.
     fn clear(&mut self) {
         self.folder = tempfile::tempdir().expect("a folder");
         assert_eq!(self.server.ask(&["FLUSHALL"]), "OK");
-        (self.told, self.starts) = (vec![], vec![0]);
+        (self.acknowledged, self.starts) = (vec![], vec![0]);
     }
 
     /// This many orders, followed by the end of the epoch.
@@ -132,13 +133,13 @@ impl Trial {
     fn epochs(&mut self, victim: &mut Victim, first: u64, sizes: &[u32]) -> bool {
         for (size, epoch) in sizes.iter().zip(first..) {
             let lines = self.epoch(*size, epoch);
-            let Some(sequence) = victim.ask(&lines, &mut self.told) else { return false };
-            let begun = Instant::now();
+            let Some(sequence) = victim.ask(&lines, &mut self.acknowledged) else { return false };
+            let started = Instant::now();
             while read(&self.server).is_none_or(|image| image.sequence.0 < sequence) {
-                if self.way.killed_at().is_some() {
+                if self.proxy.killed_at().is_some() {
                     return false;
                 }
-                assert!(begun.elapsed() < PATIENCE, "epoch {epoch} does not reach Redis");
+                assert!(started.elapsed() < TIMEOUT, "epoch {epoch} does not reach Redis");
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
@@ -146,18 +147,18 @@ impl Trial {
     }
 
     /// Runs a process from its start to its end or death. Returns `true` if it survived.
-    fn run(&mut self, said: &str, epoch: u64, sizes: &[u32]) -> bool {
-        let mut victim = Victim::start(self.folder.path(), &self.way);
-        let all = (said.is_empty() || victim.ask(said, &mut self.told).is_some())
+    fn run(&mut self, input: &str, epoch: u64, sizes: &[u32]) -> bool {
+        let mut victim = Victim::start(self.folder.path(), &self.proxy);
+        let survived = (input.is_empty() || victim.ask(input, &mut self.acknowledged).is_some())
             && self.epochs(&mut victim, epoch, sizes);
         victim.kill();
-        self.way.drain();
-        all
+        self.proxy.drain();
+        survived
     }
 
     /// Compares Redis with the journal, and the journal with what was acknowledged. Returns the number of
     /// the next epoch.
-    fn judge(&mut self, what: &str) -> u64 {
+    fn check(&mut self, what: &str) -> u64 {
         let image = read(&self.server);
         let folder = Folder::open(&self.folder.path().join("data")).expect("it can be opened");
         let options = JournalOptions::default();
@@ -188,7 +189,7 @@ impl Trial {
         }
         let last = engine.snapshot().last_sequence.0;
         assert!(found, "{what}: Redis is ahead of the journal, which ends at {last}");
-        for (sequence, line) in &self.told {
+        for (sequence, line) in &self.acknowledged {
             assert!(
                 *sequence <= last,
                 "{what}: {sequence} was acknowledged, the journal ends at {last}"
@@ -209,13 +210,13 @@ impl Trial {
 
     /// Runs a process to the end of an epoch without a kill, and checks that Redis then has that epoch.
     /// Returns the number of the next epoch.
-    fn heal(&mut self, what: &str, said: &str, epoch: u64, orders: u32) -> u64 {
-        self.way.arm(None);
-        assert!(self.run(said, epoch, &[orders]), "{what}: no process is killed");
-        let next = self.judge(what);
+    fn run_unharmed(&mut self, what: &str, input: &str, epoch: u64, orders: u32) -> u64 {
+        self.proxy.arm(None);
+        assert!(self.run(input, epoch, &[orders]), "{what}: no process is killed");
+        let next = self.check(what);
         assert_eq!(next, epoch + 1, "{what}: the epoch has closed");
-        let told = self.told.last().map(|(sequence, _)| *sequence);
-        assert_eq!(read(&self.server).map(|image| image.sequence.0), told, "{what}");
+        let acknowledged = self.acknowledged.last().map(|(sequence, _)| *sequence);
+        assert_eq!(read(&self.server).map(|image| image.sequence.0), acknowledged, "{what}");
         next
     }
 }
@@ -224,34 +225,34 @@ impl Trial {
 fn redis_image_stays_whole_if_killed_at_any_command() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     let mut trial = Trial::new();
-    let mut epoch = trial.heal("at the start", MARKET, 1, 700);
+    let mut epoch = trial.run_unharmed("at the start", MARKET, 1, 700);
     // Counts the commands of a process that is not killed: the claim, a full rewrite, some changes, a
     // second generation, and the switch to it.
-    trial.way.arm(None);
-    assert!(trial.run("", epoch, &SIZES), "no process is killed");
-    epoch = trial.judge("no kill");
-    let words = trial.way.passed();
-    let points = words * MANNERS.len() as u64;
+    trial.proxy.arm(None);
+    assert!(trial.run("", epoch, &EPOCH_SIZES), "no process is killed");
+    epoch = trial.check("no kill");
+    let command_count = trial.proxy.forwarded();
+    let points = command_count * KILL_POINTS.len() as u64;
     let trials = if trials < 50_000 { (trials / 100).clamp(5, points) } else { points };
     eprintln!("PRICETIME_SEED={seed}, {trials} kills of {points} possible ones");
     let (mut random, mut killed) = (Random::new(seed), BTreeMap::<String, u32>::new());
     for kill in 0..trials {
-        if kill % KILLS_A_FOLDER == 0 {
+        if kill % KILLS_PER_FOLDER == 0 {
             trial.clear();
-            epoch = trial.heal("in a new folder", MARKET, 1, 700);
+            epoch = trial.run_unharmed("in a new folder", MARKET, 1, 700);
         }
         // One kill in each section of the range.
         let (from, to) = (kill * points / trials, (kill + 1) * points / trials);
         let point = from + random.below(to - from);
-        let manner = MANNERS[(point % MANNERS.len() as u64) as usize];
-        let at = point / MANNERS.len() as u64;
-        let what = format!("seed {seed}, kill {kill}: {manner:?} at word {at}");
-        trial.way.arm(Some((at, manner)));
-        let _ = trial.run("", epoch, &SIZES);
-        let word = trial.way.killed_at().unwrap_or_else(|| String::from("after all of them"));
+        let kill_point = KILL_POINTS[(point % KILL_POINTS.len() as u64) as usize];
+        let at = point / KILL_POINTS.len() as u64;
+        let what = format!("seed {seed}, kill {kill}: {kill_point:?} at word {at}");
+        trial.proxy.arm(Some((at, kill_point)));
+        let _ = trial.run("", epoch, &EPOCH_SIZES);
+        let word = trial.proxy.killed_at().unwrap_or_else(|| String::from("after all of them"));
         *killed.entry(word).or_default() += 1;
-        epoch = trial.judge(&what);
-        epoch = trial.heal(&what, "", epoch, 3);
+        epoch = trial.check(&what);
+        epoch = trial.run_unharmed(&what, "", epoch, 3);
     }
     eprintln!("killed at {killed:?}");
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::program::{MARKET, place};
-use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::{Server, servers};
+use pricetime_tests::wait::{TIMEOUT, until};
 use serde_json::Value;
 
 const KEY: &str = "pricetime:dev:lock:order_matching:default";
@@ -47,21 +47,21 @@ impl Runner {
         Self { child, socket, log }
     }
 
-    fn says(&self, what: &str) -> bool {
+    fn log_contains(&self, what: &str) -> bool {
         std::fs::read_to_string(&self.log).expect("a log").contains(what)
     }
 
     fn wait_for(&mut self, what: &str) {
         until(what, || {
             assert_eq!(self.child.try_wait().expect("a child"), None, "it ended");
-            self.says(what)
+            self.log_contains(what)
         });
     }
 
     fn client(&mut self) -> BufReader<UnixStream> {
         self.wait_for("listening on a Unix socket");
         let stream = UnixStream::connect(&self.socket).expect("the socket");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
         BufReader::new(stream)
     }
 
@@ -85,11 +85,11 @@ impl Drop for Runner {
     }
 }
 
-fn say(client: &mut BufReader<UnixStream>, lines: &str) {
+fn send(client: &mut BufReader<UnixStream>, lines: &str) {
     client.get_mut().write_all(lines.as_bytes()).expect("it listens");
 }
 
-fn hear(client: &mut BufReader<UnixStream>) -> Value {
+fn receive(client: &mut BufReader<UnixStream>) -> Value {
     let mut line = String::new();
     client.read_line(&mut line).expect("it answers");
     serde_json::from_str(&line).expect(&line)
@@ -97,8 +97,8 @@ fn hear(client: &mut BufReader<UnixStream>) -> Value {
 
 /// Sends lines and reads an answer to each.
 fn ask(client: &mut BufReader<UnixStream>, lines: &str) -> Vec<Value> {
-    say(client, lines);
-    lines.lines().map(|_| hear(client)).collect()
+    send(client, lines);
+    lines.lines().map(|_| receive(client)).collect()
 }
 
 fn durable(client: &mut BufReader<UnixStream>) -> u64 {
@@ -112,12 +112,12 @@ fn orders(numbers: std::ops::Range<u32>) -> String {
 }
 
 /// The number of servers on which the lock is free.
-fn free(servers: &[Server]) -> usize {
+fn free_count(servers: &[Server]) -> usize {
     servers.iter().filter(|server| server.ask(&["EXISTS", KEY]) == "0").count()
 }
 
 /// Starts one process that executes commands, and a standby.
-fn two(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
+fn start_pair(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
     let mut first = Runner::start(folder, "first", servers);
     let mut client = first.client();
     ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
@@ -129,10 +129,10 @@ fn two(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
 
 #[test]
 fn standby_takes_over_from_a_killed_runner() {
-    for many in [1, 3] {
-        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
-        let (first, mut second) = two(folder.path(), &servers);
-        assert!(!second.says("listening"), "it waits");
+    for server_count in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(server_count));
+        let (first, mut second) = start_pair(folder.path(), &servers);
+        assert!(!second.log_contains("listening"), "it waits");
         first.signal("KILL");
         let mut client = second.client();
         assert_eq!(durable(&mut client), 21, "acknowledged commands are there");
@@ -144,27 +144,27 @@ fn standby_takes_over_from_a_killed_runner() {
         let mut third = Runner::start_with(folder.path(), "third", &servers, "600s");
         drop(third.client());
         assert_eq!(third.end(), Some(0));
-        until("it is released on most servers", || free(&servers) > many / 2);
+        until("it is released on most servers", || free_count(&servers) > server_count / 2);
     }
 }
 
 #[test]
 fn standby_does_not_take_over_from_a_runner_that_hangs() {
-    for many in [1, 3] {
-        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
-        let (mut first, mut second) = two(folder.path(), &servers);
+    for server_count in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(server_count));
+        let (mut first, mut second) = start_pair(folder.path(), &servers);
         let mut client = first.client();
         first.signal("STOP");
         second.wait_for("standing by: no process holds");
-        say(&mut client, &orders(20..30));
-        assert!(!second.says("listening"), "it waits");
+        send(&mut client, &orders(20..30));
+        assert!(!second.log_contains("listening"), "it waits");
         first.signal("CONT");
         for _ in 20..30 {
-            assert!(hear(&mut client).get("error").is_none());
+            assert!(receive(&mut client).get("error").is_none());
         }
         first.wait_for("lock lost: nothing is acknowledged");
         first.wait_for("lock held again");
-        assert!(!second.says("listening"), "it waits");
+        assert!(!second.log_contains("listening"), "it waits");
         first.signal("KILL");
         let mut client = second.client();
         assert_eq!(durable(&mut client), 31);
@@ -174,17 +174,17 @@ fn standby_does_not_take_over_from_a_runner_that_hangs() {
 
 #[test]
 fn resumed_runner_without_the_lock_acknowledges_nothing() {
-    for many in [1, 3] {
-        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
+    for server_count in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(server_count));
         let mut first = Runner::start(folder.path(), "first", &servers);
         let (mut client, mut other) = (first.client(), first.client());
         ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
         first.signal("STOP");
-        until("its validity ends", || free(&servers) == many);
+        until("its validity ends", || free_count(&servers) == server_count);
         for server in &servers {
             assert_eq!(server.ask(&["SET", KEY, "another"]), "OK");
         }
-        say(&mut client, &orders(20..30));
+        send(&mut client, &orders(20..30));
         first.signal("CONT");
         first.wait_for("another process holds");
         // The loop gives the first process enough time to answer.
@@ -200,7 +200,7 @@ fn resumed_runner_without_the_lock_acknowledges_nothing() {
         }
         let mut before = 21;
         for _ in 20..30 {
-            let answer = hear(&mut client);
+            let answer = receive(&mut client);
             assert!(answer.get("error").is_none(), "{answer}");
             let sequence = answer.to_string();
             before += 1;
@@ -236,7 +236,7 @@ fn shutdown_without_the_lock_ends_and_is_reported() {
     ask(&mut client, MARKET);
     servers.iter_mut().for_each(Server::kill);
     first.wait_for("lock lost: nothing is acknowledged");
-    say(&mut client, &orders(1..20));
+    send(&mut client, &orders(1..20));
     assert_eq!(first.end(), Some(1));
-    assert!(first.says("it stopped without the runner's lock"));
+    assert!(first.log_contains("it stopped without the runner's lock"));
 }

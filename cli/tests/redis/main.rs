@@ -27,14 +27,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Runs these lines and writes the image to this server.
-fn bring(folder: &Path, url: &str, said: &str) -> Output {
-    run(folder, &["run", "--once", "--epoch", "never", "--redis", url], said)
+fn write_image(folder: &Path, url: &str, input: &str) -> Output {
+    run(folder, &["run", "--once", "--epoch", "never", "--redis", url], input)
 }
 
 /// A server that holds the example book.
-fn filled() -> (Server, TempDir) {
+fn server_with_book() -> (Server, TempDir) {
     let (server, folder) = (Server::start(), folder());
-    let done = bring(folder.path(), &server.url(), &book());
+    let done = write_image(folder.path(), &server.url(), &book());
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     (server, folder)
 }

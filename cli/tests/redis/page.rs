@@ -4,25 +4,25 @@ use pricetime_tests::redis::Server;
 
 use crate::program::page::{self, blocks};
 use crate::program::{Running, book, close, err, folder, lines, out, place, run};
-use crate::{bring, code, filled, redis, shown};
+use crate::{code, redis, server_with_book, shown, write_image};
 
 const PAGE: &str = include_str!("../../../docs/redis.md");
 
 #[test]
 fn examples_of_the_page_give_the_documented_output() {
-    let (server, _folder) = filled();
+    let (server, _folder) = server_with_book();
     assert!(blocks(PAGE, "sh").len() >= 6);
     page::ask(PAGE, ["sh", "text"], server.port, str::to_owned);
 }
 
 #[test]
 fn page_names_every_metadata_field() {
-    let (server, folder) = filled();
+    let (server, folder) = server_with_book();
     // Without a folder, the metadata has more fields.
-    let said = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
+    let input = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
     let url = server.url();
     let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
-    let done = run(folder.path(), &alone, said);
+    let done = run(folder.path(), &alone, input);
     assert_eq!(code(&done), Some(0), "{}", err(&done));
     for market in [1, 2] {
         let fields = server.ask(&["HKEYS", &format!("pricetime:dev:{{{market}}}:metadata")]);
@@ -44,15 +44,15 @@ fn documented_acl_is_sufficient_for_the_image() {
     server.allow(&rules);
     let url = format!("redis://pricetime:secret@127.0.0.1:{}", server.port);
     let folder = folder();
-    let small = bring(folder.path(), &url, &book());
+    let small = write_image(folder.path(), &url, &book());
     assert_eq!(code(&small), Some(0), "{}", err(&small));
     // More changes than fit in one transaction, twice, so that both generations are used.
     for round in 0..3_u32 {
-        let mut said = String::new();
+        let mut input = String::new();
         for number in 0..1_500 {
-            said += &place(1, 1_000 + round * 2_000 + number, "buy", "5.00", 1);
+            input += &place(1, 1_000 + round * 2_000 + number, "buy", "5.00", 1);
         }
-        let large = bring(folder.path(), &url, &(said + &close(2 + round)));
+        let large = write_image(folder.path(), &url, &(input + &close(2 + round)));
         assert_eq!(code(&large), Some(0), "{}", err(&large));
         assert!(!err(&large).contains("refuses"), "{}", err(&large));
     }
@@ -70,8 +70,8 @@ fn documented_acl_is_sufficient_for_the_image() {
     assert_eq!(shown(folder.path(), &url)[0]["image"]["bids"], 4_506);
     let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
     for _ in 0..2 {
-        let said = place(1, 9_001, "sell", "5.00", 700) + &close(6);
-        let done = run(folder.path(), &alone, &said);
+        let input = place(1, 9_001, "sell", "5.00", 700) + &close(6);
+        let done = run(folder.path(), &alone, &input);
         assert_eq!(code(&done), Some(0), "{}", err(&done));
         assert!(!err(&done).contains("refuses"), "{}", err(&done));
     }
@@ -85,7 +85,7 @@ fn documented_acl_is_sufficient_for_the_image() {
         let done = redis(folder.path(), &url, words);
         assert_eq!(code(&done), Some(0), "{words:?} {}", err(&done));
     }
-    server.needed(&rules);
+    server.assert_needed(&rules);
 }
 
 #[test]

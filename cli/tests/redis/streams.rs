@@ -16,9 +16,9 @@ fn day() -> String {
     book() + &place(9, 11, "sell", "9.90", 6) + &close(2)
 }
 
-fn publish(folder: &TempDir, url: &str, said: &str) {
+fn publish(folder: &TempDir, url: &str, input: &str) {
     let words = ["run", "--once", "--epoch", "never", "--publish", "--redis", url];
-    let done = run(folder.path(), &words, said);
+    let done = run(folder.path(), &words, input);
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     let log = err(&done);
     assert!(log.contains("Redis: events are published"), "{log}");
@@ -27,14 +27,14 @@ fn publish(folder: &TempDir, url: &str, said: &str) {
 
 /// A text without times and history, which differ from run to run.
 fn plain(text: &str) -> String {
-    let apart = |c: char| !c.is_ascii_alphanumeric() && c != '-';
-    let own = |word: &&str| {
+    let is_separator = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let varies = |word: &&str| {
         let time = word.len() == 19 && word.bytes().all(|byte| byte.is_ascii_digit());
         // The history is the only random id: version 4.
         time || (word.len() == 36 && word.as_bytes().get(14) == Some(&b'4'))
     };
     let mut plain = text.to_owned();
-    for word in text.split(apart).filter(own) {
+    for word in text.split(is_separator).filter(varies) {
         plain = plain.replace(word, "…");
     }
     plain
@@ -60,13 +60,13 @@ fn stream_examples_of_the_page_give_the_documented_output() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("redis-cli is installed");
-    let mut heard = BufReader::new(listener.stdout.take().expect("its output")).lines();
+    let mut messages = BufReader::new(listener.stdout.take().expect("its output")).lines();
     for shown in answered.lines().take(3) {
-        assert_eq!(heard.next().expect("a line").expect("text"), shown);
+        assert_eq!(messages.next().expect("a line").expect("text"), shown);
     }
     publish(&folder, &server.url(), &place(9, 12, "sell", "9.90", 2));
     for shown in answered.lines().skip(3) {
-        assert_eq!(plain(&heard.next().expect("a line").expect("text")), plain(shown));
+        assert_eq!(plain(&messages.next().expect("a line").expect("text")), plain(shown));
     }
     drop(listener.kill());
     drop(listener.wait());
@@ -82,7 +82,7 @@ fn documented_acl_is_sufficient_to_publish() {
     publish(&folder, &url, &day());
     publish(&folder, &url, &place(9, 12, "sell", "9.90", 2));
     assert_eq!(server.ask(&["XLEN", "pricetime:dev:stream:trades"]), "4");
-    server.needed(&more);
+    server.assert_needed(&more);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::program::{Running, err, folder, page, run};
 use crate::settling::{MARKET, asked, epoch};
-use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::wait::{TIMEOUT, until};
 use serde_json::json;
 
 const PAGE: &str = include_str!("../../../docs/settlement.md");
@@ -21,7 +21,7 @@ const SECRET: &str = "hunter2";
 /// The signing secret.
 const SIGNING: &str = "hunter2 signs what is delivered";
 
-fn shows_nothing(text: &str, what: &str) {
+fn assert_no_secret(text: &str, what: &str) {
     assert!(!text.contains(SECRET), "{what} shows the secret: {text}");
 }
 
@@ -30,7 +30,7 @@ fn refused(folder: &Path, text: &str) -> String {
     fs::write(folder.join("c.toml"), text).expect("a file");
     let checked = run(folder, &["config", "--check", "c.toml"], "");
     assert_eq!(checked.status.code(), Some(2), "{text}: {}", err(&checked));
-    shows_nothing(&err(&checked), text);
+    assert_no_secret(&err(&checked), text);
     err(&checked)
 }
 
@@ -48,7 +48,7 @@ fn configuration_error_shows_no_secret_in_any_setting() {
     let lists = [("settlement", "locks"), ("settlement", "deliver_command"), ("lock", "nodes")];
     for (section, key) in texts.into_iter().chain(lists) {
         let named = format!("{section}.{key}: expected the type ");
-        for (value, says) in [
+        for (value, expected) in [
             ("\"redis://u:hunter2@h", "line 2, column "),
             ("hunter2", "line 2, column "),
             ("\"hunter2\" x", "line 2, column "),
@@ -56,7 +56,7 @@ fn configuration_error_shows_no_secret_in_any_setting() {
             ("{ a = \"hunter2\" }", &named),
         ] {
             let error = refused(folder.path(), &format!("[{section}]\n{key} = {value}\n"));
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
         refused(folder.path(), &format!("{section} = \"hunter2\"\n"));
         let is_list = lists.contains(&(section, key));
@@ -74,7 +74,7 @@ fn configuration_error_shows_no_secret_in_any_setting() {
 #[test]
 fn invalid_secret_is_not_shown() {
     let folder = folder();
-    for (text, says) in [
+    for (text, expected) in [
         ("[redis]\nurl = \"hunter2\"", "redis.url"),
         ("[redis]\nurl = \"redis://u:hunter2@\"", "redis.url"),
         ("[redis]\nurl = \"redis://u:hunter2@a,b\"", "redis.url"),
@@ -117,7 +117,7 @@ fn invalid_secret_is_not_shown() {
         ),
     ] {
         let error = refused(folder.path(), text);
-        assert!(error.contains(says), "{text}: {error}");
+        assert!(error.contains(expected), "{text}: {error}");
     }
     for words in [
         &["--redis", "redis://u:hunter2@"][..],
@@ -128,7 +128,7 @@ fn invalid_secret_is_not_shown() {
     ] {
         let done = run(folder.path(), &[&["run", "--once"], words].concat(), "");
         assert_eq!(done.status.code(), Some(2), "{words:?}: {}", err(&done));
-        shows_nothing(&err(&done), "a wrong flag");
+        assert_no_secret(&err(&done), "a wrong flag");
     }
 }
 
@@ -140,7 +140,7 @@ fn deliver(environment: &[(&str, &str)], settlement: &str) -> Running {
     let running =
         Running::start_with(environment, folder, &["--epoch", "never", "--config", "c.toml"]);
     let mut client = running.unix();
-    client.say(&(MARKET.to_owned() + &epoch(1)));
+    client.send(&(MARKET.to_owned() + &epoch(1)));
     until("it is delivered", || {
         let status = asked(running.folder.path(), &["status", "--config", "c.toml"], 0);
         status.iter().any(|it| it["market"]["delivery"]["delivered"] == 1)
@@ -158,10 +158,14 @@ fn delivery_program_inherits_no_secret_from_the_environment() {
     let command = "deliver_command = [\"sh\", \"-c\", \"env > seen; cat > /dev/null\"]\n";
     let running = deliver(&environment, command);
     let seen = fs::read_to_string(running.folder.path().join("seen")).expect("what it saw");
-    shows_nothing(&seen, "the environment of the program");
-    let ours: Vec<&str> = seen.lines().filter(|line| line.starts_with("PRICETIME_")).collect();
-    assert_eq!(ours.len(), 1, "{ours:?}");
-    assert!(ours[0].starts_with("PRICETIME_SETTLEMENT_ID="), "{ours:?}");
+    assert_no_secret(&seen, "the environment of the program");
+    let pricetime_variables: Vec<&str> =
+        seen.lines().filter(|line| line.starts_with("PRICETIME_")).collect();
+    assert_eq!(pricetime_variables.len(), 1, "{pricetime_variables:?}");
+    assert!(
+        pricetime_variables[0].starts_with("PRICETIME_SETTLEMENT_ID="),
+        "{pricetime_variables:?}"
+    );
     assert!(seen.contains("SOMETHING_ELSE=stays"), "{seen}");
 }
 
@@ -194,7 +198,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 fn serve() -> (SocketAddr, Receiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let (say, asked) = channel();
+    let (send, asked) = channel();
     thread::spawn(move || {
         let mut answer = "400 no";
         for stream in listener.incoming() {
@@ -214,7 +218,7 @@ fn serve() -> (SocketAddr, Receiver<Request>) {
                 };
                 // If the client is gone, it retries.
                 let _ = reader.get_mut().write_all(text.as_bytes());
-                if say.send(request).is_err() {
+                if send.send(request).is_err() {
                     return;
                 }
                 if !is_tunnel {
@@ -256,31 +260,31 @@ fn http_delivery_is_signed_and_shows_no_secret() {
     let running = deliver(&environment, &address);
     let (code, log, folder) = running.end();
     assert_eq!(code, Some(0), "{log}");
-    let kept = fs::read_dir(folder.path().join("data/settlement")).expect("a folder");
-    let kept: Vec<_> = kept.map(|entry| entry.expect("an entry").path()).collect();
-    assert!(kept.iter().any(|path| path.ends_with("receipts-1.jsonl")), "{kept:?}");
-    for path in kept.iter().filter(|path| path.is_file()) {
-        shows_nothing(&fs::read_to_string(path).expect("a file"), &path.display().to_string());
+    let files = fs::read_dir(folder.path().join("data/settlement")).expect("a folder");
+    let files: Vec<_> = files.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(files.iter().any(|path| path.ends_with("receipts-1.jsonl")), "{files:?}");
+    for path in files.iter().filter(|path| path.is_file()) {
+        assert_no_secret(&fs::read_to_string(path).expect("a file"), &path.display().to_string());
     }
-    shows_nothing(&log, "the log");
+    assert_no_secret(&log, "the log");
     assert!(log.contains(&format!("delivery waits: http://{server}/… answers 400 ")), "{log}");
     for _ in 0..2 {
-        let Request { first, head, body } = requests.recv_timeout(PATIENCE).expect("a request");
+        let Request { first, head, body } = requests.recv_timeout(TIMEOUT).expect("a request");
         assert_eq!(first, "POST /hunter2/in?key=hunter2 HTTP/1.1");
         // ann:hunter2
         assert_eq!(head["authorization"], "Basic YW5uOmh1bnRlcjI=");
         assert_eq!(head["pricetime-signature"], signature(&head["pricetime-time"], &body));
-        the_page_takes(&head, &body);
+        assert_documented_receiver_accepts(&head, &body);
     }
 }
 
 /// The example receiver in the documentation accepts this request and rejects every variation of it.
-fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
+fn assert_documented_receiver_accepts(head: &BTreeMap<String, String>, body: &str) {
     let (time, signed) = (&head["pricetime-time"], &head["pricetime-signature"]);
     let example = page::blocks(PAGE, "python").concat();
     let call = "\nimport json, sys\nwhat = json.load(sys.stdin)\n\
                 print(is_genuine(what['headers'], what['body'].encode(), what['secret'].encode()))\n";
-    let judged = |time: &str, signed: &str, body: &str, secret: &str| {
+    let verdict = |time: &str, signed: &str, body: &str, secret: &str| {
         let headers = json!({ "Pricetime-Time": time, "Pricetime-Signature": signed });
         let what = json!({ "headers": headers, "body": body, "secret": secret });
         let mut python = Command::new("python3")
@@ -295,12 +299,12 @@ fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
         let output = python.wait_with_output().expect("its output");
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     };
-    assert_eq!(judged(time, signed, body, SIGNING), "True");
-    assert_eq!(judged(time, signed, &body.replace('1', "2"), SIGNING), "False");
-    assert_eq!(judged(time, signed, body, "another secret"), "False");
+    assert_eq!(verdict(time, signed, body, SIGNING), "True");
+    assert_eq!(verdict(time, signed, &body.replace('1', "2"), SIGNING), "False");
+    assert_eq!(verdict(time, signed, body, "another secret"), "False");
     // An old request is not accepted again, and its time cannot be changed.
-    assert_eq!(judged("1000", &signature("1000", body), body, SIGNING), "False");
-    assert_eq!(judged(&format!("{time}1"), signed, body, SIGNING), "False");
+    assert_eq!(verdict("1000", &signature("1000", body), body, SIGNING), "False");
+    assert_eq!(verdict(&format!("{time}1"), signed, body, SIGNING), "False");
 }
 
 #[test]
@@ -310,10 +314,10 @@ fn http_delivery_uses_the_configured_proxy() {
         "deliver = \"http://192.0.2.1/in\"\ndeliver_proxy = \"http://ann:hunter2@{proxy}\"\n"
     );
     let running = deliver(&[], &settlement);
-    shows_nothing(&running.log(), "the log");
-    let first = requests.recv_timeout(PATIENCE).expect("a request");
+    assert_no_secret(&running.log(), "the log");
+    let first = requests.recv_timeout(TIMEOUT).expect("a request");
     assert_eq!(first.first, "CONNECT 192.0.2.1:80 HTTP/1.1");
-    let second = requests.recv_timeout(PATIENCE).expect("a request");
+    let second = requests.recv_timeout(TIMEOUT).expect("a request");
     assert_eq!(second.first, "POST /in HTTP/1.1");
     assert!(!second.head.contains_key("pricetime-signature"), "there is no secret");
 }

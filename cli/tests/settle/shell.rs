@@ -12,7 +12,7 @@ use pricetime::persistence::settlement::ledger::{
 use pricetime::persistence::settlement::{Batch, Digest, Transfer};
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
-use pricetime_tests::{certificates, patience, postgres};
+use pricetime_tests::{certificates, postgres, wait};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/settlement.md");
@@ -23,14 +23,14 @@ fn day() -> String {
     MARKET.to_owned() + &trades + &place(2, 3, "sell", "9.80", 1) + &close(2) + &close(3)
 }
 
-fn settled(folder: &Path, with: &[&str]) {
-    let words = [&["run", "--once", "--epoch", "never", "--answers", "none"], with].concat();
+fn settle_day(folder: &Path, flags: &[&str]) {
+    let words = [&["run", "--once", "--epoch", "never", "--answers", "none"], flags].concat();
     let done = run(folder, &words, &day());
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
 }
 
-fn look_at_the_day(folder: &Path, with: &[&str]) {
-    let ask = |words: &[&str], code| asked(folder, &[words, with].concat(), code);
+fn inspect_day(folder: &Path, flags: &[&str]) {
+    let ask = |words: &[&str], code| asked(folder, &[words, flags].concat(), code);
     let status = ask(&["status"], 0);
     assert_eq!(status[0]["status"]["running"], false);
     let market = &status[1]["market"];
@@ -65,8 +65,8 @@ fn look_at_the_day(folder: &Path, with: &[&str]) {
 #[test]
 fn day_is_settled_in_the_embedded_ledger() {
     let folder = folder();
-    settled(folder.path(), &["--settle", "embedded"]);
-    look_at_the_day(folder.path(), &[]);
+    settle_day(folder.path(), &["--settle", "embedded"]);
+    inspect_day(folder.path(), &[]);
     let none = settle(folder.path(), &["show", "1", "4"]);
     assert_eq!(none.status.code(), Some(1));
     assert!(err(&none).contains("has not closed"), "{}", err(&none));
@@ -77,13 +77,13 @@ fn day_is_settled_in_the_embedded_ledger() {
 #[test]
 fn day_is_settled_in_redis() {
     let (mut server, folder) = (Server::start(), folder());
-    let with = ["--settle", "redis", "--settle-url", &server.url()];
-    settled(folder.path(), &with);
-    look_at_the_day(folder.path(), &with);
+    let flags = ["--settle", "redis", "--settle-url", &server.url()];
+    settle_day(folder.path(), &flags);
+    inspect_day(folder.path(), &flags);
     assert!(!folder.path().join("data/ledger").exists());
     assert_eq!(server.ask(&["HGET", "pricetime:dev:{1}:settlement:state", "last"]), "3");
     server.kill();
-    let gone = settle(folder.path(), &[&["verify"], &with[..]].concat());
+    let gone = settle(folder.path(), &[&["verify"], &flags[..]].concat());
     assert_eq!(gone.status.code(), Some(1), "{}", err(&gone));
 }
 
@@ -104,20 +104,20 @@ fn day_is_settled_in_postgres_over_an_encrypted_connection() {
         std::fs::write(folder.path().join("c.toml"), text).expect("a file");
         ["--config", "c.toml"]
     };
-    let with = configure("authority = \"ca.crt\"\n");
-    settled(folder.path(), &with);
-    patience::until("later starts settle the rest", || {
+    let flags = configure("authority = \"ca.crt\"\n");
+    settle_day(folder.path(), &flags);
+    wait::until("later starts settle the rest", || {
         let again = ["run", "--once", "--epoch", "never", "--answers", "none"];
-        let done = run(folder.path(), &[&again[..], &with].concat(), "");
+        let done = run(folder.path(), &[&again[..], &flags].concat(), "");
         assert_eq!(done.status.code(), Some(0), "{}", err(&done));
-        let status = asked(folder.path(), &[&["status"], &with[..]].concat(), 0);
+        let status = asked(folder.path(), &[&["status"], &flags[..]].concat(), 0);
         status[1]["market"]["posted"] == 3
     });
-    look_at_the_day(folder.path(), &with);
-    for (more, says) in [("", "certificate"), ("authority = \"other.crt\"\n", "certificate")] {
+    inspect_day(folder.path(), &flags);
+    for (more, expected) in [("", "certificate"), ("authority = \"other.crt\"\n", "certificate")] {
         let unknown = settle(folder.path(), &[&["verify"], &configure(more)[..]].concat());
         assert_eq!(unknown.status.code(), Some(1), "{more}: {}", err(&unknown));
-        assert!(err(&unknown).contains(says), "{more}: {}", err(&unknown));
+        assert!(err(&unknown).contains(expected), "{more}: {}", err(&unknown));
     }
 }
 
@@ -147,20 +147,20 @@ fn remote_ledger_requires_encryption_or_insecure() {
 fn unreachable_ledger_does_not_stop_trading_and_catches_up() {
     let (folder, port) = (folder(), Port::reserve());
     let url = format!("redis://127.0.0.1:{}", port.number);
-    let with = ["--settle", "redis", "--settle-url", &url];
-    settled(folder.path(), &with);
+    let flags = ["--settle", "redis", "--settle-url", &url];
+    settle_day(folder.path(), &flags);
     let server = Server::start_on(port, &[]);
     let again = ["run", "--once", "--epoch", "never", "--answers", "none"];
-    let done = run(folder.path(), &[&again[..], &with].concat(), "");
+    let done = run(folder.path(), &[&again[..], &flags].concat(), "");
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
-    look_at_the_day(folder.path(), &with);
+    inspect_day(folder.path(), &flags);
     drop(server);
 }
 
 #[test]
 fn verify_finds_a_ledger_that_differs_from_the_journal() {
     let folder = folder();
-    settled(folder.path(), &["--settle", "embedded"]);
+    settle_day(folder.path(), &["--settle", "embedded"]);
     // With another platform account, the same trades make other batches.
     let other = "[settlement]\nplatform = \"00000000-0000-0000-0000-000000000009\"\n";
     std::fs::write(folder.path().join("other.toml"), other).expect("a file");
@@ -199,8 +199,8 @@ fn verify_finds_a_ledger_that_differs_from_the_journal() {
     assert!(out(&wrong).contains("and should have"), "{}", out(&wrong));
     // Damages the ledger's file.
     std::fs::write(folder.path().join("data/ledger/ledger.redb"), "no ledger").expect("a file");
-    let spoilt = settle(folder.path(), &["verify"]);
-    assert_eq!(spoilt.status.code(), Some(3), "{}", err(&spoilt));
+    let damaged = settle(folder.path(), &["verify"]);
+    assert_eq!(damaged.status.code(), Some(3), "{}", err(&damaged));
 }
 
 #[test]
@@ -208,9 +208,9 @@ fn operator_requests_reach_a_running_process() {
     let mut running = Running::start(&["--epoch", "never", "--settle", "embedded"]);
     let folder = running.folder.path().to_owned();
     let mut client = running.unix();
-    client.say(&(MARKET.to_owned() + &close(1)));
-    let heard: Vec<Value> = (0..3).map(|_| client.hear()).collect();
-    assert!(heard.iter().all(|it| it.get("done").is_some()), "{heard:?}");
+    client.send(&(MARKET.to_owned() + &close(1)));
+    let answers: Vec<Value> = (0..3).map(|_| client.receive()).collect();
+    assert!(answers.iter().all(|it| it.get("done").is_some()), "{answers:?}");
     until(&folder, &[], |it| it["settled"] == 1 && it["standing"] == "idle");
     assert_eq!(asked(&folder, &["status"], 0)[0]["status"]["running"], true);
     let held = settle(&folder, &["hold", "1"]);
@@ -242,11 +242,11 @@ fn operator_requests_reach_a_running_process() {
 #[test]
 fn ledger_starts_at_the_given_epoch() {
     let folder = folder();
-    settled(folder.path(), &["--settle", "embedded"]);
+    settle_day(folder.path(), &["--settle", "embedded"]);
     let balances = settle(folder.path(), &["balances", "--market", "1", "--json"]);
     std::fs::write(folder.path().join("had.jsonl"), out(&balances)).expect("a file");
     // Another folder, which was not settled so far, starts with the balances of the first one's ledger.
-    settled(folder.path(), &["--folder", "second"]);
+    settle_day(folder.path(), &["--folder", "second"]);
     let new = ["--folder", "second", "--settle", "embedded"];
     let start = |more: &[&str]| {
         settle(folder.path(), &[&["start", "--market", "1"], &new[..], more].concat())
@@ -263,8 +263,8 @@ fn ledger_starts_at_the_given_epoch() {
         assert!(err(&refused).contains(text), "{}", err(&refused));
     }
     assert_eq!(start(&["--from", "0"]).status.code(), Some(2));
-    let began = start(&["--from", "3", "--balances", "had.jsonl"]);
-    assert_eq!(began.status.code(), Some(0), "{}", err(&began));
+    let started = start(&["--from", "3", "--balances", "had.jsonl"]);
+    assert_eq!(started.status.code(), Some(0), "{}", err(&started));
     let again = start(&["--from", "4"]);
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
     assert!(err(&again).contains("--yes replaces that"), "{}", err(&again));
@@ -297,7 +297,7 @@ fn invalid_settlement_settings_are_refused() {
     assert!(!folder.path().join("data").exists());
     assert_eq!(settle(folder.path(), &["hold", "1"]).status.code(), Some(1), "there is no folder");
     assert!(!folder.path().join("data").exists(), "and none was made");
-    settled(folder.path(), &[]);
+    settle_day(folder.path(), &[]);
     assert_eq!(settle(folder.path(), &["verify"]).status.code(), Some(2), "there is no ledger");
 }
 
@@ -306,5 +306,5 @@ fn settlement_page_shows_the_printed_output() {
     let folder = folder();
     let day = page::blocks(PAGE, "json");
     std::fs::write(folder.path().join("day.jsonl"), day.first().expect("a day")).expect("a file");
-    page::walk(PAGE, folder.path(), "pricetime ", 8);
+    page::run_examples(PAGE, folder.path(), "pricetime ", 8);
 }

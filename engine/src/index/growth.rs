@@ -22,32 +22,32 @@ use super::{FREE, Index, SLOTS_MIN, TAG_BITS, handle};
 
 /// How many slots of the old table each insert moves. Tests use the smallest number that finishes
 /// in time, so that the index is nearly always growing.
-const MOVED: usize = if cfg!(any(test, tight)) { MOVED_MIN } else { 32 };
+const MOVED_PER_INSERT: usize = if cfg!(any(test, tight)) { MOVED_PER_INSERT_MIN } else { 32 };
 /// The table has to grow again after inserts of a quarter as many ids as the old table had slots.
 /// By then all old slots must have been moved.
-const MOVED_MIN: usize = 4;
+const MOVED_PER_INSERT_MIN: usize = 4;
 /// How many slots of the old table are returned to the system at a time: 64 KiB.
-const GIVEN_BACK: usize = if cfg!(any(test, tight)) { 64 } else { 1 << 13 };
+const RELEASED_AT_ONCE: usize = if cfg!(any(test, tight)) { 64 } else { 1 << 13 };
 
 impl Index {
     /// Prepares an insert if the index is growing or has to start growing.
     #[cold]
     pub(super) fn grow(&mut self) {
         if self.old.is_empty() {
-            self.begin();
+            self.start_growth();
         }
-        self.advance(MOVED);
-        assert!(self.len < self.room(), "each growth ends before the next one is due");
+        self.move_slots(MOVED_PER_INSERT);
+        assert!(self.len < self.capacity(), "each growth ends before the next one is due");
     }
 
     /// The number of ids that the table may hold.
-    const fn room(&self) -> usize {
+    const fn capacity(&self) -> usize {
         // A tag cannot select more homes than this. With 2^31 handles, half of the slots are free.
         if self.shift == 0 { usize::MAX } else { self.slots.len() / 4 }
     }
 
     /// Replaces the table by an empty one of twice the size, and keeps the old one.
-    fn begin(&mut self) {
+    fn start_growth(&mut self) {
         let slots = match self.slots.len() {
             0 => SLOTS_MIN,
             len => {
@@ -66,17 +66,17 @@ impl Index {
     }
 
     /// Moves this many slots of the old table to the new one, or all that are left.
-    fn advance(&mut self, slots: usize) {
+    fn move_slots(&mut self, slots: usize) {
         let mut old = core::mem::take(&mut self.old);
         let left = old.len().saturating_sub(slots);
         for slot in old.drain(left..).rev().filter(|slot| *slot != FREE) {
             self.put(slot);
         }
         if left == 0 {
-            self.limit = self.room();
+            self.limit = self.capacity();
             return;
         }
-        if left.is_multiple_of(GIVEN_BACK) {
+        if left.is_multiple_of(RELEASED_AT_ONCE) {
             old.shrink_to_fit();
         }
         self.old = old;
@@ -85,10 +85,10 @@ impl Index {
     /// Allocates memory for this many ids and touches it. Adding them then neither grows the table
     /// nor waits for the system to provide memory.
     pub(crate) fn reserve(&mut self, ids: usize) {
-        self.advance(self.old.len());
-        while self.room() < ids {
-            self.begin();
-            self.advance(self.old.len());
+        self.move_slots(self.old.len());
+        while self.capacity() < ids {
+            self.start_growth();
+            self.move_slots(self.old.len());
         }
         // Zeroed memory may not be mapped yet. Writing to it maps it.
         for slot in core::hint::black_box(&mut self.slots) {
@@ -106,11 +106,11 @@ impl Index {
     /// index that is not growing.
     #[cold]
     #[inline(never)]
-    pub(super) fn find_old(&self, tag: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+    pub(super) fn find_old(&self, tag: u64, is_match: impl Fn(u32) -> bool) -> Option<usize> {
         let home = self.old_home(tag);
-        let way = self.old.get(home..).unwrap_or_default();
-        let mut way = way.iter().take_while(|slot| **slot != FREE);
-        let steps = way.position(|slot| slot >> TAG_BITS == tag && is_it(handle(*slot)))?;
+        let probe = self.old.get(home..).unwrap_or_default();
+        let mut probe = probe.iter().take_while(|slot| **slot != FREE);
+        let steps = probe.position(|slot| slot >> TAG_BITS == tag && is_match(handle(*slot)))?;
         Some(home.saturating_add(steps))
     }
 
@@ -123,8 +123,8 @@ impl Index {
     #[cold]
     pub(super) fn remove_old(&mut self, wanted: u64) {
         let home = self.old_home(wanted >> TAG_BITS);
-        let way = self.old.get(home..).unwrap_or_default();
-        let found = way.iter().take_while(|slot| **slot != FREE).position(|slot| *slot == wanted);
+        let probe = self.old.get(home..).unwrap_or_default();
+        let found = probe.iter().take_while(|slot| **slot != FREE).position(|slot| *slot == wanted);
         assert!(found.is_some(), "only inserted entries are removed");
         self.close_old(home.saturating_add(found.unwrap_or(0)), wanted);
     }
@@ -134,7 +134,7 @@ impl Index {
     #[cold]
     #[expect(clippy::indexing_slicing, reason = "every place is below the length")]
     pub(super) fn close_old(&mut self, mut gap: usize, wanted: u64) {
-        assert!(self.old.get(gap) == Some(&wanted), "a spot stays valid until the next change");
+        assert!(self.old.get(gap) == Some(&wanted), "a position stays valid until the next change");
         let mut place = gap;
         loop {
             place = place.wrapping_add(1);

@@ -35,14 +35,14 @@ impl IndexKey {
     /// SipHash would cost about 100 instructions; a whole plain command takes 470.
     #[inline]
     pub(super) fn hash(self, id: u128) -> u64 {
-        folded(self.blend(id), FACTOR)
+        fold_product(self.mix(id), FACTOR)
     }
 
     /// Mixes an id with the key into a number that a client without the key cannot predict.
     #[inline]
-    pub(crate) fn blend(self, id: u128) -> u64 {
+    pub(crate) fn mix(self, id: u128) -> u64 {
         let (low, high) = halves(id);
-        folded(low ^ self.0, high ^ self.1)
+        fold_product(low ^ self.0, high ^ self.1)
     }
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for IndexKey {
 
 /// The two halves of a product, combined by XOR.
 #[inline]
-fn folded(a: u64, b: u64) -> u64 {
+fn fold_product(a: u64, b: u64) -> u64 {
     let (low, high) = halves(u128::from(a).wrapping_mul(u128::from(b)));
     low ^ high
 }

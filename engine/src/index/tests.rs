@@ -23,8 +23,11 @@ fn assert_sound(index: &Index) -> usize {
         }
     }
     for (place, &slot) in index.old.iter().enumerate().filter(|&(_, &slot)| slot != 0) {
-        let way = index.old.get(index.old_home(slot >> 32)..place);
-        assert!(way.is_some_and(|way| !way.contains(&0)), "a gap before {place} of the old table");
+        let probed = index.old.get(index.old_home(slot >> 32)..place);
+        assert!(
+            probed.is_some_and(|probed| !probed.contains(&0)),
+            "a gap before {place} of the old table"
+        );
     }
     wrapped
 }
@@ -43,21 +46,21 @@ fn index_behaves_like_a_map() {
         let key = if random.below(2) == 0 { u128::from(random.below(5_000)) } else { *known };
         let found = index.find(key, |handle| map.get(&key) == Some(&handle));
         assert_eq!(found, map.get(&key).copied());
-        let spot = index.find_spot(key, |handle| map.get(&key) == Some(&handle));
-        assert_eq!(spot.map(|(handle, _)| handle).ok(), found);
-        match spot {
-            Ok((handle, spot)) => {
+        let position = index.find_position(key, |handle| map.get(&key) == Some(&handle));
+        assert_eq!(position.map(|(handle, _)| handle).ok(), found);
+        match position {
+            Ok((handle, position)) => {
                 match step % 2 {
                     0 => index.remove(key, handle),
-                    _ => index.remove_at(spot, handle),
+                    _ => index.remove_at(position, handle),
                 }
                 map.remove(&key);
             }
             Err(_) if map.get(known) == Some(&handle) => {}
-            Err(spot) => {
+            Err(position) => {
                 match step % 2 {
                     0 => index.insert(key, handle),
-                    _ => index.insert_at(spot, handle),
+                    _ => index.insert_at(position, handle),
                 }
                 map.insert(key, handle);
                 *known = key;
@@ -87,8 +90,8 @@ fn take_out(random: &mut Random, index: &mut Index, map: &mut BTreeMap<u128, u32
     let from = u128::from(random.next()) << 64;
     let Some((id, handle)) = map.range(from..).next().or(map.iter().next()) else { return };
     let (id, handle) = (*id, *handle);
-    match index.find_spot(id, |found| found == handle) {
-        Ok((_, spot)) if random.below(2) == 0 => index.remove_at(spot, handle),
+    match index.find_position(id, |found| found == handle) {
+        Ok((_, position)) if random.below(2) == 0 => index.remove_at(position, handle),
         _ => index.remove(id, handle),
     }
     map.remove(&id);
@@ -104,8 +107,8 @@ fn index_is_sound_at_every_step_of_growth() {
         let (crowded, removes) = (round % 2 == 0, random.below(4));
         for handle in 0..400 {
             let id = some_id(&mut random, &map, crowded);
-            match index.find_spot(id, |_| false) {
-                Err(spot) if handle % 2 == 0 => index.insert_at(spot, handle),
+            match index.find_position(id, |_| false) {
+                Err(position) if handle % 2 == 0 => index.insert_at(position, handle),
                 _ => index.insert(id, handle),
             }
             map.insert(id, handle);

@@ -7,7 +7,7 @@
 //! key that is added and removed repeatedly does not make the node grow and shrink each time.
 
 use super::head::{Head, LOW, bit, lowest, narrow, ones};
-use super::pool::{Few, NONE, Pool, Single, at, last};
+use super::pool::{CompactNode, NONE, Pool, Single, at, last};
 
 /// All nodes of a trie. Free nodes are linked in chains, one for each size.
 #[derive(Clone, Debug)]
@@ -19,14 +19,14 @@ pub(super) struct Nodes {
     free: u32,
     /// The number of large nodes in use.
     larges: u32,
-    middles: Pool<Few<16>>,
-    smalls: Pool<Few<4>>,
+    middles: Pool<CompactNode<16>>,
+    smalls: Pool<CompactNode<4>>,
     singles: Pool<Single>,
 }
 
 /// Up to this many nodes may be large whatever they hold, because they cost hardly anything and a
 /// short book should be fast rather than small. Twice as many may stay large.
-const FREELY: u32 = if cfg!(tight) { 0 } else { 32 };
+const UNCONDITIONAL_LARGES: u32 = if cfg!(tight) { 0 } else { 32 };
 
 /// The top two bits of a node's number are its size.
 const LARGE: u32 = 0;
@@ -113,7 +113,7 @@ impl Nodes {
 
     /// The value of `key`, if it is the only key in the node.
     #[inline]
-    pub(super) fn only(&self, node: u32, key: u64) -> Option<u32> {
+    pub(super) fn value_if_only(&self, node: u32, key: u64) -> Option<u32> {
         if let Some(head) = self.large(node) {
             let right = head.is_leaf() && head.taken == bit(key) && head.slot(key) <= LOW;
             return right.then(|| self.read_large(node, key & LOW));
@@ -124,20 +124,20 @@ impl Nodes {
 
     /// Replaces the content of a taken slot.
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
-    pub(super) fn replace(&mut self, node: u32, slot: u64, what: u32) {
+    pub(super) fn replace(&mut self, node: u32, slot: u64, content: u32) {
         match size(node) {
-            SINGLE => self.singles.items[place(node)].value = what,
-            SMALL => *self.smalls.items[place(node)].slot_mut(slot) = what,
-            MIDDLE => *self.middles.items[place(node)].slot_mut(slot) = what,
-            _ => self.write_large(node, slot, what),
+            SINGLE => self.singles.items[place(node)].value = content,
+            SMALL => *self.smalls.items[place(node)].slot_mut(slot) = content,
+            MIDDLE => *self.middles.items[place(node)].slot_mut(slot) = content,
+            _ => self.write_large(node, slot, content),
         }
     }
 
     /// Writes a slot of a large node and marks it as taken.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
-    pub(super) fn write_large(&mut self, node: u32, slot: u64, what: u32) {
-        self.slots[at(node)][at(narrow(slot))] = what;
+    pub(super) fn write_large(&mut self, node: u32, slot: u64, content: u32) {
+        self.slots[at(node)][at(narrow(slot))] = content;
         self.heads[at(node)].taken |= bit(slot);
     }
 
@@ -159,25 +159,26 @@ impl Nodes {
     #[inline]
     fn stays_large(&self, node: u32, rest: Head) -> bool {
         !rest.is_sparse()
-            || (rest.is_enough() && (self.larges <= 2 * FREELY || self.is_tall(node, rest)))
+            || (rest.is_enough()
+                && (self.larges <= 2 * UNCONDITIONAL_LARGES || self.has_large_child(node, rest)))
     }
 
     /// Returns `true` if there are so few large nodes that one more costs hardly anything.
     #[inline]
-    const fn is_short(&self) -> bool {
-        self.larges < FREELY
+    const fn has_few_larges(&self) -> bool {
+        self.larges < UNCONDITIONAL_LARGES
     }
 
     /// Returns `true` if the lowest child of an inner node is large. Many searches pass such a node
     /// and there are few of them, so it may be large with only a few taken slots.
-    fn is_tall(&self, node: u32, head: Head) -> bool {
+    fn has_large_child(&self, node: u32, head: Head) -> bool {
         !head.is_leaf() && size(self.read(node, lowest(head.taken))) == LARGE
     }
 
     /// Makes a leaf of one key.
     #[inline]
     pub(super) fn make_leaf(&mut self, key: u64, value: u32) -> u32 {
-        if self.is_short() {
+        if self.has_few_larges() {
             let leaf = self.make_large(Head::new(key, 0));
             self.write_large(leaf, key & LOW, value);
             return leaf;
@@ -191,7 +192,7 @@ impl Nodes {
 
     /// Makes an inner node with two children in these slots.
     pub(super) fn make_fork(&mut self, head: Head, one: (u64, u32), other: (u64, u32)) -> u32 {
-        if self.is_short() || size(other.1) == LARGE {
+        if self.has_few_larges() || size(other.1) == LARGE {
             let fork = self.make_large(head);
             self.write_large(fork, one.0, one.1);
             self.write_large(fork, other.0, other.1);
@@ -203,24 +204,24 @@ impl Nodes {
     fn make_pair(&mut self, head: Head, one: (u64, u32), other: (u64, u32)) -> u32 {
         let (low, high) = if one.0 < other.0 { (one, other) } else { (other, one) };
         let head = Head { taken: bit(low.0) | bit(high.0), ..head };
-        SMALL | self.smalls.add(Few { head, slots: [low.1, high.1, NONE, NONE] })
+        SMALL | self.smalls.add(CompactNode { head, slots: [low.1, high.1, NONE, NONE] })
     }
 
     /// Fills a free slot, and returns the number that the node then has.
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
-    pub(super) fn insert(&mut self, node: u32, slot: u64, what: u32) -> u32 {
+    pub(super) fn insert(&mut self, node: u32, slot: u64, content: u32) -> u32 {
         match size(node) {
             SMALL if self.smalls.items[place(node)].head.is_sparse() => {
-                self.smalls.items[place(node)].insert(slot, what);
+                self.smalls.items[place(node)].insert(slot, content);
                 node
             }
             MIDDLE if self.middles.items[place(node)].head.count() < 16 => {
-                self.middles.items[place(node)].insert(slot, what);
+                self.middles.items[place(node)].insert(slot, content);
                 node
             }
-            SINGLE | SMALL | MIDDLE => self.grow(node, slot, what),
+            SINGLE | SMALL | MIDDLE => self.grow(node, slot, content),
             _ => {
-                self.write_large(node, slot, what);
+                self.write_large(node, slot, content);
                 node
             }
         }
@@ -244,32 +245,32 @@ impl Nodes {
 
     /// Moves a full node to one of the next size, with one slot more. A leaf of five keys becomes
     /// large at once, because more keys are likely to follow where keys are that close.
-    fn grow(&mut self, node: u32, slot: u64, what: u32) -> u32 {
+    fn grow(&mut self, node: u32, slot: u64, content: u32) -> u32 {
         let head = self.head(node);
         let more = Head { taken: head.taken | bit(slot), ..head };
-        let freely = self.is_short();
-        if size(node) == SINGLE && !freely {
+        let may_be_large = self.has_few_larges();
+        if size(node) == SINGLE && !may_be_large {
             let old = (lowest(head.taken), self.read(node, lowest(head.taken)));
-            self.give_back(node);
-            return self.make_pair(head, old, (slot, what));
+            self.release(node);
+            return self.make_pair(head, old, (slot, content));
         }
-        let thrifty = !freely && !head.is_leaf() && !self.is_tall(node, head);
-        let grown = if size(node) == SMALL && thrifty {
-            let mut few = Few { head: more, slots: [NONE; 16] };
+        let prefers_middle = !may_be_large && !head.is_leaf() && !self.has_large_child(node, head);
+        let grown = if size(node) == SMALL && prefers_middle {
+            let mut compact = CompactNode { head: more, slots: [NONE; 16] };
             for slot in ones(head.taken) {
-                *few.slot_mut(slot) = self.read(node, slot);
+                *compact.slot_mut(slot) = self.read(node, slot);
             }
-            *few.slot_mut(slot) = what;
-            MIDDLE | self.middles.add(few)
+            *compact.slot_mut(slot) = content;
+            MIDDLE | self.middles.add(compact)
         } else {
             let large = self.make_large(head);
             for slot in ones(head.taken) {
                 self.write_large(large, slot, self.read(node, slot));
             }
-            self.write_large(large, slot, what);
+            self.write_large(large, slot, content);
             large
         };
-        self.give_back(node);
+        self.release(node);
         grown
     }
 
@@ -279,13 +280,13 @@ impl Nodes {
         let shrunk = if rest.is_single() {
             self.make_single(rest.span | slot, self.read(node, slot))
         } else {
-            let mut few = Few { head: rest, slots: [NONE; 4] };
+            let mut compact = CompactNode { head: rest, slots: [NONE; 4] };
             for slot in ones(rest.taken) {
-                *few.slot_mut(slot) = self.read(node, slot);
+                *compact.slot_mut(slot) = self.read(node, slot);
             }
-            SMALL | self.smalls.add(few)
+            SMALL | self.smalls.add(compact)
         };
-        self.give_back(node);
+        self.release(node);
         shrunk
     }
 
@@ -305,11 +306,11 @@ impl Nodes {
 
     /// Puts a node that is no longer linked in the chain of free nodes of its size.
     #[expect(clippy::indexing_slicing, reason = "the node was linked until now")]
-    pub(super) fn give_back(&mut self, node: u32) {
+    pub(super) fn release(&mut self, node: u32) {
         match size(node) {
-            SINGLE => self.singles.give_back(node & NUMBER),
-            SMALL => self.smalls.give_back(node & NUMBER),
-            MIDDLE => self.middles.give_back(node & NUMBER),
+            SINGLE => self.singles.release(node & NUMBER),
+            SMALL => self.smalls.release(node & NUMBER),
+            MIDDLE => self.middles.release(node & NUMBER),
             _ => {
                 self.larges = self.larges.saturating_sub(1);
                 self.slots[at(node)][0] = core::mem::replace(&mut self.free, node);
@@ -335,8 +336,8 @@ impl Nodes {
     #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
     pub(super) fn bytes(&self) -> usize {
         self.heads.len() * (size_of::<Head>() + size_of::<[u32; 64]>())
-            + self.middles.items.len() * size_of::<Few<16>>()
-            + self.smalls.items.len() * size_of::<Few<4>>()
+            + self.middles.items.len() * size_of::<CompactNode<16>>()
+            + self.smalls.items.len() * size_of::<CompactNode<4>>()
             + self.singles.items.len() * size_of::<Single>()
     }
 }

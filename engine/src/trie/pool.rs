@@ -7,7 +7,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// A leaf's values or an inner node's children, for the taken slots only.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Few<const N: usize> {
+pub(super) struct CompactNode<const N: usize> {
     pub(super) head: Head,
     pub(super) slots: [u32; N],
 }
@@ -27,7 +27,7 @@ impl Single {
 }
 
 #[expect(clippy::indexing_slicing, reason = "a rank is below the number of taken slots")]
-impl<const N: usize> Few<N> {
+impl<const N: usize> CompactNode<N> {
     #[inline]
     pub(super) fn read(&self, slot: u64) -> u32 {
         self.slots[at(self.head.rank(slot))]
@@ -38,7 +38,7 @@ impl<const N: usize> Few<N> {
     }
 
     /// Fills a free slot. The node must not be full.
-    pub(super) fn insert(&mut self, slot: u64, what: u32) {
+    pub(super) fn insert(&mut self, slot: u64, content: u32) {
         let rank = at(self.head.rank(slot));
         let (mut before, mut new) = (NONE, [NONE; N]);
         // All slots are written in the same way, which is faster than moving a few.
@@ -47,7 +47,7 @@ impl<const N: usize> Few<N> {
             before = *old;
         }
         self.slots = new;
-        self.slots[rank] = what;
+        self.slots[rank] = content;
         self.head.taken |= bit(slot);
     }
 
@@ -75,7 +75,7 @@ pub(super) trait Link {
     fn link(&mut self) -> &mut u32;
 }
 
-impl<const N: usize> Link for Few<N> {
+impl<const N: usize> Link for CompactNode<N> {
     fn link(&mut self) -> &mut u32 {
         &mut self.slots[0]
     }
@@ -105,7 +105,7 @@ impl<T: Link> Pool<T> {
         last(self.items.len())
     }
 
-    pub(super) fn give_back(&mut self, number: u32) {
+    pub(super) fn release(&mut self, number: u32) {
         if let Some(item) = self.items.get_mut(at(number)) {
             *item.link() = core::mem::replace(&mut self.free, number);
         }

@@ -66,7 +66,7 @@ impl Units<'_> {
                 out_of_range(&show(Price(i64::MIN)), &show(Price(i64::MAX)))
             } else {
                 let around = decimal.and_then(|it| self.0.prices_around(it));
-                between("tick", &show(Price(1)), around.map(|(a, b)| (show(a), show(b))))
+                not_a_multiple("tick", &show(Price(1)), around.map(|(a, b)| (show(a), show(b))))
             };
             BadLine::Amount { field, text: text.clone(), why }
         })
@@ -84,7 +84,7 @@ impl Units<'_> {
                 out_of_range("0", &show(Quantity(u64::MAX)))
             } else {
                 let around = decimal.and_then(|it| self.0.quantities_around(it));
-                between("lot", &show(Quantity(1)), around.map(|(a, b)| (show(a), show(b))))
+                not_a_multiple("lot", &show(Quantity(1)), around.map(|(a, b)| (show(a), show(b))))
             };
             BadLine::Amount { field, text: text.clone(), why }
         })
@@ -118,7 +118,7 @@ fn out_of_range(least: &str, most: &str) -> String {
 }
 
 /// Why a decimal is not a multiple of a step, with the multiples around it.
-fn between(step: &str, size: &str, around: Option<(String, String)>) -> String {
+fn not_a_multiple(step: &str, size: &str, around: Option<(String, String)>) -> String {
     let around = around.map(|(below, above)| format!(" (nearest: {below}, {above})"));
     format!("is not a multiple of the {step} {size}{}", around.unwrap_or_default())
 }

@@ -27,13 +27,14 @@ impl Line {
     /// Returns [`Unreadable`] if the text is not JSON, or not one of the lines.
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
         serde_json::from_slice(text).map_err(|error| {
-            let said = error.to_string();
+            let message = error.to_string();
             // The place is in `column`.
-            let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+            let message =
+                message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             let why = match error.classify() {
-                Category::Data => in_words(text, said),
-                Category::Eof => format!("the line is incomplete: {said}"),
-                Category::Io | Category::Syntax => said.to_owned(),
+                Category::Data => explain(text, message),
+                Category::Eof => format!("the line is incomplete: {message}"),
+                Category::Io | Category::Syntax => message.to_owned(),
             };
             Unreadable { column: error.column(), why: shorten(&why) }
         })
@@ -41,22 +42,22 @@ impl Line {
 }
 
 /// An error about a value: which member, which value, and what it should be.
-fn in_words(text: &[u8], said: &str) -> String {
-    let Some((mut names, value)) = member(text) else { return said.to_owned() };
-    if said.starts_with("unknown field ") || said.starts_with("duplicate field ") {
+fn explain(text: &[u8], message: &str) -> String {
+    let Some((mut names, value)) = member(text) else { return message.to_owned() };
+    if message.starts_with("unknown field ") || message.starts_with("duplicate field ") {
         // The text names it already.
         names.pop();
     }
     let name = names.join(".");
     let name = if name.is_empty() { name } else { name + ": " };
-    let expected = said
+    let expected = message
         .strip_prefix("invalid type: ")
-        .or_else(|| said.strip_prefix("invalid value: "))
-        .and_then(|said| said.split_once(", expected "));
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|message| message.split_once(", expected "));
     match expected {
-        Some((_, expected)) => format!("{name}{value} is not {}", words(expected)),
-        None if said.starts_with("UUID ") => format!("{name}{value} is not a UUID"),
-        None => format!("{name}{said}"),
+        Some((_, expected)) => format!("{name}{value} is not {}", type_in_words(expected)),
+        None if message.starts_with("UUID ") => format!("{name}{value} is not a UUID"),
+        None => format!("{name}{message}"),
     }
 }
 
@@ -82,7 +83,7 @@ fn member(text: &[u8]) -> Option<(Vec<String>, String)> {
 }
 
 /// The name of a type in plain words instead of Rust's.
-fn words(expected: &str) -> String {
+fn type_in_words(expected: &str) -> String {
     let number = |least: i128, most: u64| format!("a whole number from {least} to {most}");
     match expected {
         "u32" => number(0, u32::MAX.into()),

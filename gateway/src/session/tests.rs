@@ -50,20 +50,20 @@ fn place(number: u64) -> Value {
 
 /// Sends lines to a session of a host with a market, and returns the answers. The lines are written while
 /// no command is answered.
-async fn talk(lines: &[Value]) -> Vec<Value> {
+async fn run_session(lines: &[Value]) -> Vec<Value> {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = Arc::new(Gate::default());
     let follower = Box::new(Held(Arc::clone(&gate)));
     let gates = EpochSchedule::OnRequest;
     let options = Options { gates, follower: Some(follower), ..Options::new(folder.path()) };
     let (_stop, stopped) = watch::channel(false);
-    let shared = Arc::new(Connected {
+    let shared = Arc::new(GatewayContext {
         host: Host::open(options).expect("a host"),
         tokens: Tokens::default(),
         line_max: 1 << 16,
-        times: Times::Refused,
+        times: TimePolicy::Refused,
         stop: stopped,
-        resuming: Turns::default(),
+        replay_turns: Turns::default(),
     });
     let opening = [
         json!({ "add_market": { "market": 1, "symbol": "SUN", "tick": "1", "lot": "1",
@@ -79,10 +79,10 @@ async fn talk(lines: &[Value]) -> Vec<Value> {
     let (client, server) = tokio::io::duplex(1 << 12);
     let (from, to) = tokio::io::split(server);
     let session = tokio::spawn(Session::new(shared, Principal::Operator).run(from, to));
-    let said: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     gate.set(true);
     let (mut answers, mut asking) = tokio::io::split(client);
-    let written = tokio::time::timeout(PATIENCE, asking.write_all(said.as_bytes())).await;
+    let written = tokio::time::timeout(PATIENCE, asking.write_all(input.as_bytes())).await;
     gate.set(false);
     written.expect("all lines are read before the first is answered").expect("the session reads");
     asking.shutdown().await.expect("the session reads");
@@ -101,7 +101,7 @@ async fn lines_after_a_question_are_read_before_it_is_answered() {
         .collect();
     // More than the buffers on the way hold.
     assert!(lines.iter().map(|line| line.to_string().len()).sum::<usize>() > 4 << 16);
-    let answers = talk(&lines).await;
+    let answers = run_session(&lines).await;
     assert_eq!(answers.len(), lines.len());
     for (number, three) in (1..).zip(answers.chunks(3)) {
         let line = 3 * number - 2;
@@ -119,7 +119,7 @@ async fn lines_after_a_question_are_read_before_it_is_answered() {
 async fn large_unsent_books_pause_the_reader_and_still_arrive() {
     let view = json!({ "view": { "market": 1, "depth": 1_000 } });
     let lines: Vec<Value> = (1..=40).flat_map(|number| [place(number), view.clone()]).collect();
-    let answers = talk(&lines).await;
+    let answers = run_session(&lines).await;
     assert_eq!(answers.len(), lines.len());
     for (number, two) in (1..).zip(answers.chunks(2)) {
         assert_eq!(two[1]["book"]["sequence"], number + 2);

@@ -28,12 +28,12 @@ pub(super) struct Accounts {
     /// The count at which dropped subscriptions are removed.
     sweep_at: usize,
     /// The subscribed accounts that a command concerns, each with the index of an event.
-    own: Vec<(AccountId, usize)>,
+    affected: Vec<(AccountId, usize)>,
 }
 
 impl Accounts {
     pub(super) const fn new() -> Self {
-        Self { markets: BTreeMap::new(), count: 0, sweep_at: SWEEP_MIN, own: Vec::new() }
+        Self { markets: BTreeMap::new(), count: 0, sweep_at: SWEEP_MIN, affected: Vec::new() }
     }
 
     /// Returns `true` if there is no subscription.
@@ -46,19 +46,19 @@ impl Accounts {
         *self = Self::new();
     }
 
-    /// Adds a subscription with room for `room` updates. It receives every later command that concerns the
+    /// Adds a subscription with room for `capacity` updates. It receives every later command that concerns the
     /// account.
     pub(super) fn add(
         &mut self,
         market: MarketId,
         account: AccountId,
-        room: usize,
+        capacity: usize,
     ) -> mpsc::Receiver<Arc<Group>> {
         if self.count >= self.sweep_at {
             self.sweep();
         }
         self.count += 1;
-        let (sender, receiver) = mpsc::channel(room.max(1));
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
         self.markets.entry(market).or_default().entry(account).or_default().push(sender);
         receiver
     }
@@ -80,33 +80,33 @@ impl Accounts {
     }
 
     /// Sends each account that a command concerns what it may see of it.
-    pub(super) fn tell(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
-        let Self { markets, own, .. } = self;
+    pub(super) fn publish(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let Self { markets, affected, .. } = self;
         let Some(market) = markets.get_mut(&header.market) else { return };
-        let all = concern(header, events, market, own);
-        let group = |places: &[usize], owner: Option<AccountId>| {
-            let events = places.iter().filter_map(|at| events.get(*at));
+        let all = collect_affected(header, events, market, affected);
+        let group = |indexes: &[usize], owner: Option<AccountId>| {
+            let events = indexes.iter().filter_map(|at| events.get(*at));
             Arc::new(seen(header, events, outcome, |account| Some(account) == owner))
         };
-        let mut places = Vec::new();
-        for of_one in own.chunk_by(|(one, _), (next, _)| one == next) {
-            let Some((account, _)) = of_one.first() else { continue };
-            let Some(told) = market.get_mut(account) else { continue };
-            places.clear();
-            places.extend(of_one.iter().map(|(_, at)| *at).chain(all.iter().copied()));
-            places.sort_unstable();
-            send(told, &group(&places, Some(*account)));
-            if told.is_empty() {
+        let mut indexes = Vec::new();
+        for account_events in affected.chunk_by(|(one, _), (next, _)| one == next) {
+            let Some((account, _)) = account_events.first() else { continue };
+            let Some(subscriptions) = market.get_mut(account) else { continue };
+            indexes.clear();
+            indexes.extend(account_events.iter().map(|(_, at)| *at).chain(all.iter().copied()));
+            indexes.sort_unstable();
+            send(subscriptions, &group(&indexes, Some(*account)));
+            if subscriptions.is_empty() {
                 market.remove(account);
             }
         }
         if !all.is_empty() {
             let public = group(&all, None);
-            market.retain(|account, told| {
-                if own.binary_search_by_key(account, |(account, _)| *account).is_err() {
-                    send(told, &public);
+            market.retain(|account, subscriptions| {
+                if affected.binary_search_by_key(account, |(account, _)| *account).is_err() {
+                    send(subscriptions, &public);
                 }
-                !told.is_empty()
+                !subscriptions.is_empty()
             });
         }
         if market.is_empty() {
@@ -117,21 +117,21 @@ impl Accounts {
 
 /// Collects the subscribed accounts that a command concerns, sorted, each with the indexes of its events.
 /// Returns the indexes of the events that concern all accounts.
-fn concern(
+fn collect_affected(
     header: &Header,
     events: &[Event],
     market: &HashMap<AccountId, Subscriptions>,
-    own: &mut Vec<(AccountId, usize)>,
+    affected: &mut Vec<(AccountId, usize)>,
 ) -> Vec<usize> {
-    own.clear();
+    affected.clear();
     let mut all = Vec::new();
     // Nearly all events concern the sender, so it is looked up only once.
     let sender = market.contains_key(&header.account);
     let mut add = |account: AccountId, at: usize| {
-        let is_told =
+        let is_subscribed =
             if account == header.account { sender } else { market.contains_key(&account) };
-        if is_told {
-            own.push((account, at));
+        if is_subscribed {
+            affected.push((account, at));
         }
     };
     // The sender receives its command even if no event concerns it. No event has this index.
@@ -148,7 +148,7 @@ fn concern(
             Concerned::All => all.push(at),
         }
     }
-    own.sort_unstable();
+    affected.sort_unstable();
     all
 }
 
@@ -167,7 +167,7 @@ mod tests {
     const ROOM: usize = 4;
 
     /// Publishes a command of an account with these events.
-    fn tell(accounts: &mut Accounts, account: AccountId, events: &[Event]) {
+    fn publish(accounts: &mut Accounts, account: AccountId, events: &[Event]) {
         let header = Header {
             sequence: Sequence(1),
             timestamp: Timestamp(1),
@@ -177,7 +177,7 @@ mod tests {
             session: None,
             kind: ActionKind::AdvanceTime,
         };
-        accounts.tell(&header, events, Outcome::Accepted);
+        accounts.publish(&header, events, Outcome::Accepted);
     }
 
     #[test]
@@ -193,10 +193,10 @@ mod tests {
             [MARKET, MarketId(2)].map(of)
         };
         // A visit to a dropped subscription removes it.
-        tell(&mut accounts, one, &[]);
+        publish(&mut accounts, one, &[]);
         assert_eq!(left(&accounts), [Some(1), Some(1)]);
         let (from, to) = (Phase::Closed, Phase::Call);
-        tell(&mut accounts, one, &[Event::PhaseChanged { from, to }]);
+        publish(&mut accounts, one, &[Event::PhaseChanged { from, to }]);
         assert_eq!(left(&accounts), [None, Some(1)], "this event concerns every account");
     }
 
@@ -211,7 +211,7 @@ mod tests {
                 accounts.markets.values().flat_map(HashMap::values).map(Vec::len).sum();
             assert!(held <= 2 * kept.len() + SWEEP_MIN, "{held} after {again}");
         }
-        tell(&mut accounts, AccountId(7), &[]);
+        publish(&mut accounts, AccountId(7), &[]);
         assert!(kept.iter().all(|it| !it.is_closed()), "a sweep ends no other subscription");
         assert_eq!(kept.iter().map(mpsc::Receiver::len).sum::<usize>(), 1);
     }

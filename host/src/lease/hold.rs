@@ -8,7 +8,7 @@ use pricetime_redis::redlock::Held;
 use super::LockStatus;
 
 /// How often a waiting thread checks the lock without being woken.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The current state of the lock. Reading it contacts no server.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Lease {
             if state.closing {
                 return false;
             }
-            let waited = self.changed.wait_timeout(state, LOOK);
+            let waited = self.changed.wait_timeout(state, POLL_INTERVAL);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -91,8 +91,8 @@ impl Lease {
     }
 
     /// Waits for at most this long. Returns `true` if the lock is to be released.
-    pub(super) fn has_ended(&self, most: Duration) -> bool {
-        let ended = self.changed.wait_timeout_while(self.lock(), most, |state| !state.ended);
+    pub(super) fn has_ended(&self, timeout: Duration) -> bool {
+        let ended = self.changed.wait_timeout_while(self.lock(), timeout, |state| !state.ended);
         ended.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 }

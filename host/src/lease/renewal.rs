@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::hold::Lease;
 
 /// How often the thread checks that the lock is still held. The publisher checks each time by itself.
-const LOOK: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Keeps the lock for a host.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub(crate) struct LeaseRenewal {
 
 /// The running thread.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct RenewalHandle {
     lease: Arc<Lease>,
     thread: JoinHandle<()>,
 }
 
-impl Kept {
+impl RenewalHandle {
     /// Releases the lock and waits until that is done.
     pub(crate) fn end(self) {
         self.lease.end();
@@ -50,30 +50,30 @@ impl LeaseRenewal {
     }
 
     /// Starts the thread.
-    pub(crate) fn start(self) -> io::Result<Kept> {
+    pub(crate) fn start(self) -> io::Result<RenewalHandle> {
         let lease = self.lease();
         let named = Builder::new().name(String::from("pt-lease"));
-        Ok(Kept { lease, thread: named.spawn(move || self.run())? })
+        Ok(RenewalHandle { lease, thread: named.spawn(move || self.run())? })
     }
 
     fn run(self) {
-        say(true);
-        while !self.lease.has_ended(LOOK) {
+        set_gauge(true);
+        while !self.lease.has_ended(CHECK_INTERVAL) {
             if self.lease.holds() {
                 continue;
             }
             // Dropping it releases what is left of it on the servers.
             drop(self.lease.set(None));
-            say(false);
+            set_gauge(false);
             error!(
                 lock = self.key,
                 "lock lost: nothing is acknowledged or published until it is held again; matching \
                  and the journal continue"
             );
-            if !self.try_again() {
+            if !self.reacquire() {
                 return;
             }
-            say(true);
+            set_gauge(true);
             info!(
                 lock = self.key,
                 "lock held again: everything that waited is acknowledged and published"
@@ -82,24 +82,24 @@ impl LeaseRenewal {
         if let Some(held) = self.lease.set(None) {
             let _ = held.release();
         }
-        say(false);
+        set_gauge(false);
     }
 
     /// Tries until the lock is held again. Returns `false` if it is to be released first.
-    fn try_again(&self) -> bool {
+    fn reacquire(&self) -> bool {
         let pause = (self.ttl / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
-        let mut said = String::new();
+        let mut logged = String::new();
         loop {
-            match super::begin(&self.nodes, &self.key, self.ttl) {
+            match super::acquire(&self.nodes, &self.key, self.ttl) {
                 Ok(held) => {
                     drop(self.lease.set(Some(held)));
                     return true;
                 }
                 Err(error) => {
                     let text = error.to_string();
-                    if said != text {
+                    if logged != text {
                         warn!("{text}");
-                        said = text;
+                        logged = text;
                     }
                 }
             }
@@ -110,6 +110,6 @@ impl LeaseRenewal {
     }
 }
 
-fn say(held: bool) {
+fn set_gauge(held: bool) {
     metrics::gauge!("pricetime_lock_held").set(if held { 1.0 } else { 0.0 });
 }

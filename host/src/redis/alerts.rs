@@ -27,7 +27,7 @@ struct Alert<'a> {
 
 impl Alerts {
     /// Queues an alert.
-    pub(super) fn say(&mut self, alert: &str, text: &str) {
+    pub(super) fn queue(&mut self, alert: &str, text: &str) {
         self.waiting.extend(serde_json::to_string(&Alert { alert, text }));
         while self.waiting.len() > WAITING_MAX {
             self.waiting.pop_front();
@@ -35,49 +35,49 @@ impl Alerts {
     }
 
     /// Queues an alert for each change since the last call.
-    pub(super) fn look(&mut self, now: Status) {
+    pub(super) fn observe(&mut self, now: Status) {
         let before = self.before.take();
-        let was = before.as_ref();
-        let news = |new: &Option<String>, old: Option<&Option<String>>| {
+        let previous = before.as_ref();
+        let changed = |new: &Option<String>, old: Option<&Option<String>>| {
             new.clone().filter(|_| old != Some(new))
         };
-        if let Some(why) = news(&now.faulty, was.map(|it| &it.faulty)) {
-            self.say("faulty", &why);
+        if let Some(why) = changed(&now.faulty, previous.map(|it| &it.faulty)) {
+            self.queue("faulty", &why);
         }
         let failure = |it: &Status| it.snapshot_failure.as_ref().map(ToString::to_string);
-        if let Some(why) = news(&failure(&now), was.map(failure).as_ref()) {
-            self.say("snapshot_failure", &why);
+        if let Some(why) = changed(&failure(&now), previous.map(failure).as_ref()) {
+            self.queue("snapshot_failure", &why);
         }
         let stopped = |it: &Status| it.stopped.as_ref().map(Stopped::reason);
-        if let Some(why) = news(&stopped(&now), was.map(stopped).as_ref()) {
-            self.say("stopped", &why);
+        if let Some(why) = changed(&stopped(&now), previous.map(stopped).as_ref()) {
+            self.queue("stopped", &why);
         }
-        self.look_at_image(was, &now);
+        self.observe_image(previous, &now);
         self.before = Some(now);
     }
 
-    fn look_at_image(&mut self, was: Option<&Status>, now: &Status) {
-        let ill = |it: &Status| match &it.redis.state {
+    fn observe_image(&mut self, previous: Option<&Status>, now: &Status) {
+        let degraded = |it: &Status| match &it.redis.state {
             RedisState::Degraded { why, .. } => Some(why.clone()),
             RedisState::Unknown | RedisState::Connected => None,
         };
-        match (was.and_then(ill), ill(now)) {
-            (None, Some(why)) => self.say("image_degraded", &why),
-            (Some(_), None) => self.say("image_well", "the image is up to date again"),
+        match (previous.and_then(degraded), degraded(now)) {
+            (None, Some(why)) => self.queue("image_degraded", &why),
+            (Some(_), None) => self.queue("image_well", "the image is up to date again"),
             (None, None) | (Some(_), Some(_)) => {}
         }
         let behind = |it: &Status| it.redis.behind > BEHIND_MAX;
-        if behind(now) && !was.is_some_and(behind) {
+        if behind(now) && !previous.is_some_and(behind) {
             let text = format!("the image is more than {BEHIND_MAX} epochs behind");
-            self.say("image_behind", &text);
+            self.queue("image_behind", &text);
         }
-        let known = was.map(|it| it.redis.fenced.as_slice()).unwrap_or_default();
+        let known = previous.map(|it| it.redis.fenced.as_slice()).unwrap_or_default();
         let lacks = |all: &[FencedMarket], it: &FencedMarket| {
             all.iter().all(|other| other.market != it.market)
         };
         for it in now.redis.fenced.iter().filter(|it| lacks(known, it)) {
             let FencedMarket { market, theirs, writer, .. } = it;
-            self.say(
+            self.queue(
                 "fenced",
                 &format!(
                     "another writer ({writer}, term {theirs}) has taken market {market} over from us"
@@ -85,7 +85,7 @@ impl Alerts {
             );
         }
         for FencedMarket { market, .. } in known.iter().filter(|it| lacks(&now.redis.fenced, it)) {
-            self.say("unfenced", &format!("market {market} is not another writer's any more"));
+            self.queue("unfenced", &format!("market {market} is not another writer's any more"));
         }
     }
 

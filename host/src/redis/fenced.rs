@@ -9,13 +9,13 @@ use pricetime_redis::RedisError;
 use super::FencedMarket;
 
 /// How often a claim is checked.
-const ASK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Each fenced market with the claim that Redis holds.
 #[derive(Debug, Default)]
 pub(super) struct Fenced {
     markets: BTreeMap<MarketId, FencedMarket>,
-    asked: Option<Instant>,
+    last_check: Option<Instant>,
 }
 
 impl Fenced {
@@ -60,10 +60,13 @@ impl Fenced {
 
     /// Returns the markets whose claim is to be checked now.
     pub(super) fn due(&mut self, now: Instant) -> Vec<MarketId> {
-        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < ASK) {
+        if self
+            .last_check
+            .is_some_and(|last_check| now.saturating_duration_since(last_check) < CHECK_INTERVAL)
+        {
             return Vec::new();
         }
-        self.asked = Some(now);
+        self.last_check = Some(now);
         self.markets.keys().copied().collect()
     }
 }

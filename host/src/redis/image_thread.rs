@@ -11,19 +11,20 @@ use pricetime_journal::Terms;
 use pricetime_redis::{ImageWriter, RedisError};
 use tracing::{error, info, warn};
 
-use super::alone::Alone;
 use super::fenced::Fenced;
-use super::looks::Looks;
-use super::mailbox::{Owed, Owing};
+use super::mailbox::{Unwritten, UnwrittenMarkets};
 use super::measure::{self, Meter};
-use super::unasked::Unasked;
-use super::{RedisState, UNHELD};
+use super::sole_store::SoleStore;
+use super::unchecked_image::UncheckedImage;
+use super::verify_schedule::VerifySchedule;
+use super::{LEASE_POLL, RedisState};
 use crate::status::Shared;
 
 /// How long the thread sleeps without work before it checks whether Redis answers.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The first wait after a failure, and the longest.
-pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const BACKOFF: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_secs(2));
 /// The image is reported as behind if it lags by more than this many epochs.
 pub(super) const BEHIND_MAX: u64 = 2;
 
@@ -32,28 +33,28 @@ pub(crate) struct ImageThread {
     writer: ImageWriter,
     /// Where the highest term is kept, if it is kept anywhere but in Redis.
     terms: Option<Terms>,
-    incoming: Owing,
+    incoming: UnwrittenMarkets,
     woken: Receiver<()>,
     shared: Arc<Shared>,
-    owed: BTreeMap<MarketId, Owed>,
+    unwritten: BTreeMap<MarketId, Unwritten>,
     /// The epoch of each market's image in Redis.
     written: BTreeMap<MarketId, u64>,
     fenced: Fenced,
     /// The market at which the last attempt broke off. The next attempt begins with the markets after it.
     failed: Option<MarketId>,
-    pub(super) unasked: Option<Unasked>,
+    pub(super) unchecked_image: Option<UncheckedImage>,
     /// Set if Redis alone keeps the state.
-    pub(super) alone: Option<Alone>,
+    pub(super) sole_store: Option<SoleStore>,
     /// Which image is verified when nothing waits to be written.
-    pub(super) looks: Looks,
+    pub(super) verify_schedule: VerifySchedule,
     wait: Duration,
-    well: bool,
+    healthy: bool,
     meter: Meter,
 }
 
 impl fmt::Debug for ImageThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImageThread").field("owed", &self.owed.len()).finish_non_exhaustive()
+        f.debug_struct("ImageThread").field("owed", &self.unwritten.len()).finish_non_exhaustive()
     }
 }
 
@@ -61,7 +62,7 @@ impl ImageThread {
     pub(crate) fn new(
         writer: ImageWriter,
         terms: Option<Terms>,
-        incoming: Owing,
+        incoming: UnwrittenMarkets,
         woken: Receiver<()>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -71,39 +72,39 @@ impl ImageThread {
             incoming,
             woken,
             shared,
-            owed: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
             written: BTreeMap::new(),
             fenced: Fenced::default(),
             failed: None,
-            unasked: None,
-            alone: None,
-            looks: Looks::default(),
-            wait: WAIT.0,
-            well: true,
+            unchecked_image: None,
+            sole_store: None,
+            verify_schedule: VerifySchedule::default(),
+            wait: BACKOFF.0,
+            healthy: true,
             meter: Meter::default(),
         }
     }
 
     /// Runs until the publisher has ended, and then a little longer if something is still to be written.
     pub(crate) fn run(mut self) {
-        let mut patience = Duration::ZERO;
+        let mut timeout = Duration::ZERO;
         loop {
-            let ended = match self.woken.recv_timeout(patience) {
+            let ended = match self.woken.recv_timeout(timeout) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
             if ended {
                 return self.end();
             }
-            patience = self.work();
+            timeout = self.work();
         }
     }
 
     fn end(mut self) {
         while !self.shared.is_over() {
             let wait = self.work();
-            let lost = self.alone.is_some() && !self.shared.is_well();
-            let lost = lost || !self.shared.may_release();
+            let lost = self.sole_store.is_some() && !self.shared.is_running();
+            let lost = lost || !self.shared.may_publish();
             if self.due().next().is_none() || lost || self.shared.is_over_in(wait) {
                 break;
             }
@@ -114,8 +115,8 @@ impl ImageThread {
             warn!(markets, "Redis holds another writer's images, not those of this process");
         }
         let markets = self.due().count();
-        if let (Some(alone), 1..) = (&self.alone, markets) {
-            alone.stop(&format!("Redis did not take the last state of {markets} markets"));
+        if let (Some(sole_store), 1..) = (&self.sole_store, markets) {
+            sole_store.stop(&format!("Redis did not take the last state of {markets} markets"));
         } else if markets > 0 {
             warn!(markets, "the image in Redis stays behind; the next start brings it up to date");
         }
@@ -123,7 +124,7 @@ impl ImageThread {
 
     /// Returns the markets that wait to be written and that no other writer has taken over.
     fn due(&self) -> impl Iterator<Item = MarketId> {
-        self.owed.keys().copied().filter(|market| !self.fenced.contains(*market))
+        self.unwritten.keys().copied().filter(|market| !self.fenced.contains(*market))
     }
 
     /// Writes what is due. Returns how long the thread may sleep.
@@ -131,41 +132,41 @@ impl ImageThread {
         let fresh =
             std::mem::take(&mut *self.incoming.lock().unwrap_or_else(PoisonError::into_inner));
         for (market, newer) in fresh {
-            let older = self.owed.remove(&market);
-            self.owed.insert(market, newer.on_top_of(older));
+            let older = self.unwritten.remove(&market);
+            self.unwritten.insert(market, newer.merged_over(older));
             if self.fenced.contains(market) {
-                self.keep_whole(market);
+                self.keep_full_state(market);
             }
         }
         // Nothing is written without the lease, and no state that is known to be wrong.
-        if !self.shared.may_release() {
-            return UNHELD;
+        if !self.shared.may_publish() {
+            return LEASE_POLL;
         }
-        let lost = self.alone.is_some() && !self.shared.is_well();
+        let lost = self.sole_store.is_some() && !self.shared.is_running();
         let done = if lost || self.shared.is_faulty() { Ok(()) } else { self.write_all() };
         let wait = match done {
             Ok(()) => {
-                self.say_well();
-                LOOK
+                self.report_healthy();
+                CHECK_INTERVAL
             }
             Err(error) => {
-                self.say_degraded(&error);
-                let longest = (self.wait * 2).min(WAIT.1);
+                self.report_degraded(&error);
+                let longest = (self.wait * 2).min(BACKOFF.1);
                 let jitter = 0.5 + fastrand::f64() / 2.0;
                 std::mem::replace(&mut self.wait, longest).mul_f64(jitter)
             }
         };
-        self.say_behind();
-        self.meter.look(self.writer.link(), self.well);
+        self.report_behind();
+        self.meter.look(self.writer.link(), self.healthy);
         wait
     }
 
     /// Checks before the first write whether Redis holds an image that this folder must not replace. It
     /// could not be checked when the folder was opened, because Redis did not answer.
-    fn look_first(&mut self) -> Result<(), RedisError> {
-        if let Some(unasked) = &mut self.unasked {
-            unasked.ask()?;
-            self.unasked = None;
+    fn check_image_first(&mut self) -> Result<(), RedisError> {
+        if let Some(unchecked_image) = &mut self.unchecked_image {
+            unchecked_image.check()?;
+            self.unchecked_image = None;
         }
         Ok(())
     }
@@ -173,23 +174,23 @@ impl ImageThread {
     /// Checks whether Redis answers and, if Redis alone keeps the state, whether the claim is still
     /// ours.
     fn look(&mut self) -> Result<(), RedisError> {
-        let Some(alone) = &self.alone else { return self.writer.ping() };
+        let Some(sole_store) = &self.sole_store else { return self.writer.ping() };
         match self.writer.look() {
             Err(error @ RedisError::Replaced { .. }) => {
                 error!("{error}");
-                alone.stop(&error.to_string());
+                sole_store.stop(&error.to_string());
                 Ok(())
             }
-            looked => looked,
+            checked => checked,
         }
     }
 
     /// Stops writing a market because another writer has claimed it. If Redis alone keeps the state, the
     /// host stops.
     fn step_down(&mut self, market: MarketId, error: &RedisError) {
-        if let Some(alone) = &self.alone {
+        if let Some(sole_store) = &self.sole_store {
             error!("{error}");
-            alone.stop(&error.to_string());
+            sole_store.stop(&error.to_string());
         } else if !self.fenced.contains(market) {
             error!(
                 "{error}; end one of the two processes; to take the market over, end the other process \
@@ -197,32 +198,34 @@ impl ImageThread {
             );
         }
         self.fenced.insert(market, error);
-        self.keep_whole(market);
-        self.say_fenced();
+        self.keep_full_state(market);
+        self.report_fenced();
     }
 
     /// Keeps the whole state of a fenced market, to be written once the market is ours again. Which
     /// orders changed no longer matters then. If the market was removed, its image is left to the other
     /// writer.
-    fn keep_whole(&mut self, market: MarketId) {
-        match self.owed.get_mut(&market) {
-            Some(Owed::State { changed, .. }) => *changed = None,
-            Some(Owed::Gone) | None => {
-                self.owed.remove(&market);
+    fn keep_full_state(&mut self, market: MarketId) {
+        match self.unwritten.get_mut(&market) {
+            Some(Unwritten::State { changed, .. }) => *changed = None,
+            Some(Unwritten::Removed) | None => {
+                self.unwritten.remove(&market);
                 self.fenced.remove(market);
-                self.say_fenced();
+                self.report_fenced();
             }
         }
     }
 
-    fn say_fenced(&self) {
-        self.shared.redis.change(|status| status.fenced = self.fenced.list());
+    fn report_fenced(&self) {
+        self.shared.redis.update(|status| status.fenced = self.fenced.list());
     }
 
     /// Verifies the image of the market that is due: it must be what was written.
-    fn look_over(&mut self) -> Result<(), RedisError> {
+    fn verify_next(&mut self) -> Result<(), RedisError> {
         let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(*it));
-        let Some(market) = self.looks.next(markets, Instant::now()) else { return Ok(()) };
+        let Some(market) = self.verify_schedule.next(markets, Instant::now()) else {
+            return Ok(());
+        };
         let why = match self.writer.verify(market) {
             Ok(Some(why)) => why,
             // The next write reports the market's new owner.
@@ -236,7 +239,7 @@ impl ImageThread {
             "Redis: the image differs from what was written there: another program changed it; it \
              is written again with the next epoch"
         );
-        self.shared.redis.change(|status| {
+        self.shared.redis.update(|status| {
             if !status.differs.contains(&market) {
                 status.differs.push(market);
             }
@@ -245,10 +248,10 @@ impl ImageThread {
     }
 
     fn write_all(&mut self) -> Result<(), RedisError> {
-        self.look_first()?;
+        self.check_image_first()?;
         let mut markets: Vec<MarketId> = self.due().collect();
         if markets.is_empty() {
-            self.look().and_then(|()| self.look_over())?;
+            self.look().and_then(|()| self.verify_next())?;
         }
         if let Some(failed) = self.failed.take() {
             let behind = markets.partition_point(|market| *market <= failed);
@@ -262,20 +265,20 @@ impl ImageThread {
             }
             match self.write(market) {
                 Ok(()) => {
-                    self.owed.remove(&market);
+                    self.unwritten.remove(&market);
                     if self.fenced.remove(market) {
                         info!(
                             market = market.0,
                             "Redis: the other writer's claim is gone: this process writes the \
                              market again"
                         );
-                        self.say_fenced();
+                        self.report_fenced();
                     }
-                    self.shared.redis.change(|it| it.differs.retain(|other| *other != market));
+                    self.shared.redis.update(|it| it.differs.retain(|other| *other != market));
                 }
                 Err(error @ (RedisError::Fenced { .. } | RedisError::Replaced { .. })) => {
                     self.step_down(market, &error);
-                    if self.alone.is_some() {
+                    if self.sole_store.is_some() {
                         return Ok(());
                     }
                 }
@@ -299,24 +302,24 @@ impl ImageThread {
             // Changes made while the market was fenced were not recorded, so write it whole.
             self.writer.forget(market);
         }
-        let (begun, floor) = (Instant::now(), self.writer.floor());
-        let done = match self.owed.get(&market) {
+        let (started, floor) = (Instant::now(), self.writer.floor());
+        let done = match self.unwritten.get(&market) {
             None => Ok(()),
-            Some(Owed::Gone) => self.writer.remove(market).map(|()| {
+            Some(Unwritten::Removed) => self.writer.remove(market).map(|()| {
                 self.written.remove(&market);
-                self.alone.iter_mut().for_each(|alone| alone.removed(market));
+                self.sole_store.iter_mut().for_each(|sole_store| sole_store.removed(market));
             }),
-            Some(Owed::State { state, changed, trades }) => {
+            Some(Unwritten::State { state, changed, trades }) => {
                 let none = BTreeMap::new();
                 let changed = changed.as_ref().unwrap_or_else(|| {
                     self.writer.forget(market);
                     &none
                 });
                 self.writer.write_with(state, changed, trades).map(|wrote| {
-                    measure::wrote(begun.elapsed(), wrote);
+                    measure::wrote(started.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);
-                    if let Some(alone) = &mut self.alone {
-                        alone.wrote(market, state.sequence, trades.last());
+                    if let Some(sole_store) = &mut self.sole_store {
+                        sole_store.wrote(market, state.sequence, trades.last());
                     }
                 })
             }
@@ -330,10 +333,10 @@ impl ImageThread {
         done
     }
 
-    fn say_well(&mut self) {
-        self.wait = WAIT.0;
+    fn report_healthy(&mut self) {
+        self.wait = BACKOFF.0;
         let mut before = RedisState::Connected;
-        self.shared.redis.change(|status| {
+        self.shared.redis.update(|status| {
             before = std::mem::replace(&mut status.state, RedisState::Connected);
         });
         match before {
@@ -344,20 +347,20 @@ impl ImageThread {
                 info!("Redis: works again, and the image is up to date");
             }
         }
-        self.well = true;
+        self.healthy = true;
     }
 
-    fn say_degraded(&mut self, error: &RedisError) {
+    fn report_degraded(&mut self, error: &RedisError) {
         metrics::counter!("pricetime_redis_errors_total").increment(1);
         let (why, now) = (error.to_string(), Instant::now());
-        self.shared.redis.change(|status| match &mut status.state {
+        self.shared.redis.update(|status| match &mut status.state {
             RedisState::Degraded { why: old, .. } => *old = why,
             state @ (RedisState::Unknown | RedisState::Connected) => {
                 *state = RedisState::Degraded { since: now, why };
             }
         });
-        if std::mem::replace(&mut self.well, false) {
-            let lost = if self.alone.is_some() {
+        if std::mem::replace(&mut self.healthy, false) {
+            let lost = if self.sole_store.is_some() {
                 "; anything not in Redis is lost if this process ends"
             } else {
                 ""
@@ -370,18 +373,18 @@ impl ImageThread {
     }
 
     /// Reports how far the image is behind.
-    fn say_behind(&self) {
-        let owed = self.owed.iter().filter(|(market, _)| !self.fenced.contains(**market));
-        let behind = owed.map(|(market, owed)| match owed {
-            Owed::Gone => 1,
-            Owed::State { state, .. } => {
+    fn report_behind(&self) {
+        let unwritten = self.unwritten.iter().filter(|(market, _)| !self.fenced.contains(**market));
+        let behind = unwritten.map(|(market, unwritten)| match unwritten {
+            Unwritten::Removed => 1,
+            Unwritten::State { state, .. } => {
                 let epoch = state.head.epoch.0;
                 self.written.get(market).map_or(epoch, |written| epoch.saturating_sub(*written))
             }
         });
         let behind = behind.max().unwrap_or(0);
         let mut before = 0;
-        self.shared.redis.change(|status| before = std::mem::replace(&mut status.behind, behind));
+        self.shared.redis.update(|status| before = std::mem::replace(&mut status.behind, behind));
         metrics::gauge!("pricetime_redis_behind_epochs").set(measure::gauge(behind));
         if behind > BEHIND_MAX && before <= BEHIND_MAX {
             error!(behind, "Redis: the image is more than {BEHIND_MAX} epochs behind");

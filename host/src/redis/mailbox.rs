@@ -8,11 +8,11 @@ use pricetime_engine::{Event, Header, MarketId, OrderId, OrderRecord};
 use pricetime_journal::image::{Image, MarketState};
 use pricetime_redis::{CHANGES_MAX, Trades};
 
-use super::ledger::Ledger;
+use super::trade_buffer::TradeBuffer;
 
 /// A market as it is to be stored in Redis, and what may differ there.
 #[derive(Debug)]
-pub(crate) enum Owed {
+pub(crate) enum Unwritten {
     /// The market exists.
     State {
         /// Its state.
@@ -24,23 +24,23 @@ pub(crate) enum Owed {
         trades: Trades,
     },
     /// The market was removed.
-    Gone,
+    Removed,
 }
 
-impl Owed {
+impl Unwritten {
     /// Merges this into an older entry of the same market. While Redis is down, the changes of many
     /// epochs add up. If there are more changes than orders, they are dropped and the market is written
     /// whole.
-    pub(crate) fn on_top_of(self, older: Option<Self>) -> Self {
+    pub(crate) fn merged_over(self, older: Option<Self>) -> Self {
         match (self, older) {
             (Self::State { state, changed, trades }, Some(Self::State { changed: all, .. })) => {
                 let orders = [state.bids, state.asks].map(|side| side.resting + side.waiting);
-                let most = CHANGES_MAX.max(orders.iter().map(|it| *it as usize).sum());
+                let changes_max = CHANGES_MAX.max(orders.iter().map(|it| *it as usize).sum());
                 let changed = all.zip(changed).map(|(mut all, changed)| {
                     all.extend(changed);
                     all
                 });
-                let changed = changed.filter(|all| all.len() <= most);
+                let changed = changed.filter(|all| all.len() <= changes_max);
                 Self::State { state, changed, trades }
             }
             (newer, _) => newer,
@@ -49,48 +49,56 @@ impl Owed {
 }
 
 /// What is still to be written, by market.
-pub(crate) type Owing = Arc<Mutex<BTreeMap<MarketId, Owed>>>;
+pub(crate) type UnwrittenMarkets = Arc<Mutex<BTreeMap<MarketId, Unwritten>>>;
 
 /// The publisher's end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    owing: Owing,
+    unwritten_markets: UnwrittenMarkets,
     /// The markets whose state is due.
     due: Mutex<BTreeSet<MarketId>>,
     wake: Sender<()>,
     /// The trades, if Redis alone keeps the state.
-    ledger: Option<Arc<Mutex<Ledger>>>,
+    trade_buffer: Option<Arc<Mutex<TradeBuffer>>>,
 }
 
 impl Mailbox {
-    pub(crate) fn new(wake: Sender<()>, ledger: Option<Arc<Mutex<Ledger>>>) -> Self {
-        Self { owing: Owing::default(), due: Mutex::default(), wake, ledger }
+    pub(crate) fn new(wake: Sender<()>, trade_buffer: Option<Arc<Mutex<TradeBuffer>>>) -> Self {
+        Self {
+            unwritten_markets: UnwrittenMarkets::default(),
+            due: Mutex::default(),
+            wake,
+            trade_buffer,
+        }
     }
 
-    pub(crate) fn owed(&self) -> Owing {
-        Arc::clone(&self.owing)
+    pub(crate) fn unwritten(&self) -> UnwrittenMarkets {
+        Arc::clone(&self.unwritten_markets)
     }
 
     /// Returns `true` if Redis alone keeps the state.
-    pub(crate) const fn is_alone(&self) -> bool {
-        self.ledger.is_some()
+    pub(crate) const fn is_sole_store(&self) -> bool {
+        self.trade_buffer.is_some()
     }
 
     /// Marks a market as due if the group closes an epoch, or adds or removes the market. The group must
     /// already be in the image. If Redis alone keeps the state, the state is taken at once: after a
     /// crash the market must come back exactly as it was when the epoch closed, not as it was a little
     /// later.
-    pub(crate) fn note(&self, header: &Header, events: &[Event], image: &mut Image) {
-        if let Some(ledger) = &self.ledger {
-            ledger.lock().unwrap_or_else(PoisonError::into_inner).note(header, events, image);
+    pub(crate) fn record(&self, header: &Header, events: &[Event], image: &mut Image) {
+        if let Some(trade_buffer) = &self.trade_buffer {
+            trade_buffer
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .record(header, events, image);
         }
-        self.note_due(header.market, events);
-        if self.is_alone() {
+        self.mark_due(header.market, events);
+        if self.is_sole_store() {
             self.fill(image);
         }
     }
 
-    fn note_due(&self, market: MarketId, events: &[Event]) {
+    fn mark_due(&self, market: MarketId, events: &[Event]) {
         let due = |event: &Event| {
             matches!(event, Event::EpochClosed(_) | Event::MarketAdded(_) | Event::MarketRemoved)
         };
@@ -105,24 +113,26 @@ impl Mailbox {
         if due.is_empty() {
             return;
         }
-        let mut owing = self.owing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unwritten_markets =
+            self.unwritten_markets.lock().unwrap_or_else(PoisonError::into_inner);
         for market in due {
-            let owed = image.take_state(market).map_or(Owed::Gone, |state| {
+            let unwritten = image.take_state(market).map_or(Unwritten::Removed, |state| {
                 let upserts = state.changes.upserts.iter();
                 let upserts = upserts.map(|order| (order.party.order, Some(*order)));
                 let removals = state.changes.removals.iter().map(|order| (*order, None));
                 let changed = Some(upserts.chain(removals).collect());
-                let ledger = self.ledger.as_ref();
-                let trades = ledger.map_or_else(Trades::default, |ledger| {
-                    let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                    ledger.seal(market, state.head.epoch)
+                let trade_buffer = self.trade_buffer.as_ref();
+                let trades = trade_buffer.map_or_else(Trades::default, |trade_buffer| {
+                    let mut trade_buffer =
+                        trade_buffer.lock().unwrap_or_else(PoisonError::into_inner);
+                    trade_buffer.seal(market, state.head.epoch)
                 });
-                Owed::State { state: Box::new(state), changed, trades }
+                Unwritten::State { state: Box::new(state), changed, trades }
             });
-            let older = owing.remove(&market);
-            owing.insert(market, owed.on_top_of(older));
+            let older = unwritten_markets.remove(&market);
+            unwritten_markets.insert(market, unwritten.merged_over(older));
         }
-        drop(owing);
+        drop(unwritten_markets);
         // A thread that is already awake takes this too.
         let _ = self.wake.try_send(());
     }
@@ -142,7 +152,7 @@ mod tests {
     use super::*;
 
     /// Returns a market without orders, and removals of the orders with these numbers.
-    fn removed(orders: std::ops::Range<u128>) -> Owed {
+    fn removed(orders: std::ops::Range<u128>) -> Unwritten {
         let mut engine = Engine::new(1);
         let add = Command {
             sequence: Sequence(1),
@@ -158,23 +168,23 @@ mod tests {
         let state = Image::from_snapshot(&engine.snapshot()).take_state(MarketId(1));
         let changed = Some(orders.map(|order| (OrderId(order), None)).collect());
         let state = Box::new(state.expect("a market"));
-        Owed::State { state, changed, trades: Trades::default() }
+        Unwritten::State { state, changed, trades: Trades::default() }
     }
 
-    fn changes(owed: &Owed) -> Option<usize> {
-        match owed {
-            Owed::State { changed, .. } => changed.as_ref().map(BTreeMap::len),
-            Owed::Gone => None,
+    fn changes(unwritten: &Unwritten) -> Option<usize> {
+        match unwritten {
+            Unwritten::State { changed, .. } => changed.as_ref().map(BTreeMap::len),
+            Unwritten::Removed => None,
         }
     }
 
     #[test]
     fn changes_are_discarded_if_they_outnumber_the_orders() {
-        let some = removed(0..600).on_top_of(Some(removed(300..900)));
+        let some = removed(0..600).merged_over(Some(removed(300..900)));
         assert_eq!(changes(&some), Some(900));
-        let many = removed(900..1_500).on_top_of(Some(some));
+        let many = removed(900..1_500).merged_over(Some(some));
         assert_eq!(changes(&many), None);
-        assert_eq!(changes(&removed(0..1).on_top_of(Some(many))), None);
-        assert_eq!(changes(&removed(0..1).on_top_of(Some(Owed::Gone))), Some(1));
+        assert_eq!(changes(&removed(0..1).merged_over(Some(many))), None);
+        assert_eq!(changes(&removed(0..1).merged_over(Some(Unwritten::Removed))), Some(1));
     }
 }

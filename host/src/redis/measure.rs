@@ -2,23 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use pricetime_redis::{How, Link, Traffic, Wrote, memory};
+use pricetime_redis::{Link, Traffic, WriteKind, WriteSummary, memory};
 
 /// How often the servers are asked how much memory they use.
-const MEMORY: Duration = Duration::from_secs(60);
+const MEMORY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Counts the traffic of a link.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     counted: Traffic,
-    asked: Option<Instant>,
+    last_asked: Option<Instant>,
 }
 
 impl Meter {
     /// Counts the traffic since the last call, and asks for the servers' memory use once per interval.
-    pub(super) fn look(&mut self, link: &mut Link, well: bool) {
-        if well && self.asked.is_none_or(|asked| asked.elapsed() >= MEMORY) {
-            self.asked = Some(Instant::now());
+    pub(super) fn look(&mut self, link: &mut Link, healthy: bool) {
+        if healthy
+            && self.last_asked.is_none_or(|last_asked| last_asked.elapsed() >= MEMORY_INTERVAL)
+        {
+            self.last_asked = Some(Instant::now());
             // Without permission to ask there is no such figure.
             if let Ok(Some(bytes)) = memory(link) {
                 metrics::gauge!("pricetime_redis_memory_bytes").set(gauge(bytes));
@@ -33,11 +35,11 @@ impl Meter {
 }
 
 /// Counts a market that was written.
-pub(super) fn wrote(took: Duration, wrote: Wrote) {
+pub(super) fn wrote(took: Duration, wrote: WriteSummary) {
     let how = match wrote.how {
-        How::Changes => "changes",
-        How::Spare => "spare",
-        How::Whole => "whole",
+        WriteKind::Changes => "changes",
+        WriteKind::Spare => "spare",
+        WriteKind::Whole => "whole",
     };
     metrics::histogram!("pricetime_redis_write_seconds", "how" => how).record(took);
     metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);

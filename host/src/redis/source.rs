@@ -6,35 +6,35 @@ use std::sync::Arc;
 
 use pricetime_engine::{Engine, MarketHead, Sequence};
 use pricetime_journal::{History, Replay};
-use pricetime_redis::stream::{Entries, Numbers, Wording};
+use pricetime_redis::stream::{Entries, EntryEncoder, Numbers};
 
-use super::tape::{Played, Tape};
+use super::recent_groups::{Recent, RecentGroups};
 use crate::batch::Groups;
 use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::Shared;
 
 /// How many entries are gathered at a time.
-const FULL: usize = 1_000;
+const ENTRIES_MAX: usize = 1_000;
 /// How many events are replayed at a time, and how many commands.
 const STEP: (usize, u64) = (1_000, 16_384);
 /// After this many pieces `fill` returns even if it found few entries, because the host may be ending.
-const PIECES: usize = 64;
+const PIECES_MAX: usize = 64;
 
 /// Where entries come from.
 pub(super) struct Source {
-    past: JournalReplay,
-    pub(super) tape: Tape,
+    journal_replay: JournalReplay,
+    pub(super) recent_groups: RecentGroups,
     shared: Arc<Shared>,
     history: History,
-    wording: Wording,
+    wording: EntryEncoder,
     /// Every command up to this one is consumed.
     at: u64,
     /// The entries of commands up to this one are not needed.
-    quiet: u64,
+    skip_through: u64,
     replay: Option<Replay>,
     cursor: Option<Cursor>,
     /// Whether an operation failed halfway, so that the position is unknown.
-    lost: bool,
+    position_lost: bool,
 }
 
 /// Groups, and how much of them is consumed.
@@ -49,32 +49,32 @@ struct Cursor {
 enum Next {
     Groups(Groups),
     /// Nothing yet, but there is more to read.
-    Working,
+    More,
     Nothing,
 }
 
 impl Source {
     /// Creates a source that begins after this command, when the markets were as `heads` says.
     pub(super) fn new(
-        (past, tape): (JournalReplay, Tape),
+        (journal_replay, recent_groups): (JournalReplay, RecentGroups),
         shared: Arc<Shared>,
         history: History,
         heads: impl IntoIterator<Item = MarketHead>,
         at: Sequence,
     ) -> Self {
-        let wording = Wording::new(history, heads);
-        let (at, quiet) = (at.0, 0);
+        let wording = EntryEncoder::new(history, heads);
+        let (at, skip_through) = (at.0, 0);
         Self {
-            past,
-            tape,
+            journal_replay,
+            recent_groups,
             shared,
             history,
             wording,
             at,
-            quiet,
+            skip_through,
             replay: None,
             cursor: None,
-            lost: false,
+            position_lost: false,
         }
     }
 
@@ -85,49 +85,49 @@ impl Source {
 
     /// Returns `true` if no part of the next command is consumed.
     pub(super) const fn is_whole(&self) -> bool {
-        self.cursor.is_none() && !self.lost
+        self.cursor.is_none() && !self.position_lost
     }
 
     /// Returns the first command whose events can be read again.
     pub(super) fn oldest(&self) -> Result<Sequence, ReplayError> {
-        self.past.oldest()
+        self.journal_replay.oldest()
     }
 
     /// Goes back so that exactly the commands up to this one are consumed. If the journal no longer
     /// reaches back that far, the source continues at the first place after it.
-    pub(super) fn go_back(&mut self, sequence: u64) -> Result<(), ReplayError> {
+    pub(super) fn rewind(&mut self, sequence: u64) -> Result<(), ReplayError> {
         self.replay = None;
         self.cursor = None;
-        self.lost = true;
-        let engine = self.past.engine_at(Sequence(sequence))?;
+        self.position_lost = true;
+        let engine = self.journal_replay.engine_at(Sequence(sequence))?;
         let at = engine.last_sequence();
         self.at = at.0;
-        self.quiet = sequence;
-        self.wording = known(self.history, &engine);
-        self.replay = Some(self.past.replay(engine, at)?);
-        self.lost = false;
+        self.skip_through = sequence;
+        self.wording = wording_of(self.history, &engine);
+        self.replay = Some(self.journal_replay.replay(engine, at)?);
+        self.position_lost = false;
         Ok(())
     }
 
     /// Returns the command after which entries begin, once the unneeded commands are skipped.
-    pub(super) fn begins(&self) -> u64 {
-        self.at.max(self.quiet)
+    pub(super) fn begins_after(&self) -> u64 {
+        self.at.max(self.skip_through)
     }
 
     /// Adds entries until there are many. Returns `true` if there is nothing more for now.
     pub(super) fn fill(&mut self, into: &mut Entries) -> Result<bool, ReplayError> {
-        for _ in 0..PIECES {
+        for _ in 0..PIECES_MAX {
             if let Some(cursor) = &mut self.cursor {
-                let ended = cursor.tell(&mut self.wording, &mut self.at, into);
+                let ended = cursor.add(&mut self.wording, &mut self.at, into);
                 if !ended {
                     return Ok(false);
                 }
                 self.cursor = None;
             }
-            let next = self.next().inspect_err(|_| self.lost = true)?;
+            let next = self.next().inspect_err(|_| self.position_lost = true)?;
             match next {
                 Next::Groups(groups) => self.cursor = Some(Cursor::new(groups)),
-                Next::Working => return Ok(false),
+                Next::More => return Ok(false),
                 Next::Nothing => return Ok(true),
             }
         }
@@ -136,69 +136,73 @@ impl Source {
 
     fn next(&mut self) -> Result<Next, ReplayError> {
         if let Some(replay) = &mut self.replay {
-            let quiet = self.at < self.quiet;
-            if let Some(next) = replay_some(replay, &mut self.at, self.quiet)? {
-                if quiet && self.at >= self.quiet {
-                    self.wording = known(self.history, &replay.engine);
+            let skip_through = self.at < self.skip_through;
+            if let Some(next) = replay_some(replay, &mut self.at, self.skip_through)? {
+                if skip_through && self.at >= self.skip_through {
+                    self.wording = wording_of(self.history, &replay.engine);
                 }
                 return Ok(next);
             }
         }
         // Read this before the tape: what is durable by now is on the tape, or was.
         let durable = self.shared.durable();
-        match self.tape.after(self.at) {
-            Played::Groups(groups) => {
+        match self.recent_groups.after(self.at) {
+            Recent::Groups(groups) => {
                 self.replay = None;
                 Ok(Next::Groups(groups))
             }
-            Played::Nothing if durable.0 <= self.at => {
+            Recent::Nothing if durable.0 <= self.at => {
                 self.replay = None;
                 Ok(Next::Nothing)
             }
-            Played::Nothing | Played::Torn => self.read_on(durable),
+            Recent::Nothing | Recent::Dropped => self.read_journal(durable),
         }
     }
 
     /// Continues to read in the journal.
-    fn read_on(&mut self, durable: Sequence) -> Result<Next, ReplayError> {
+    fn read_journal(&mut self, durable: Sequence) -> Result<Next, ReplayError> {
         if durable.0 <= self.at {
             // What was dropped from the tape becomes durable in a moment.
             return Ok(Next::Nothing);
         }
         if self.replay.is_none() {
-            self.go_back(self.at)?;
+            self.rewind(self.at)?;
         }
         if let Some(replay) = self.replay.take() {
-            self.replay = Some(self.past.replay(replay.engine, durable)?);
+            self.replay = Some(self.journal_replay.replay(replay.engine, durable)?);
         }
-        Ok(Next::Working)
+        Ok(Next::More)
     }
 }
 
 /// Returns the wording for the markets of an engine.
-fn known(history: History, engine: &Engine) -> Wording {
-    Wording::new(history, engine.markets().map(|book| *book.head()))
+fn wording_of(history: History, engine: &Engine) -> EntryEncoder {
+    EntryEncoder::new(history, engine.markets().map(|book| *book.head()))
 }
 
-/// Replays some more commands, without their events up to `quiet`. Returns `None` if none are left.
-fn replay_some(replay: &mut Replay, at: &mut u64, quiet: u64) -> Result<Option<Next>, ReplayError> {
+/// Replays some more commands, without their events up to `skip_through`. Returns `None` if none are left.
+fn replay_some(
+    replay: &mut Replay,
+    at: &mut u64,
+    skip_through: u64,
+) -> Result<Option<Next>, ReplayError> {
     let stop =
         |is_enough| if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let before = replay.engine.last_sequence();
-    let (events, most) = STEP;
-    let last = before.0.saturating_add(most);
-    if *at < quiet {
+    let (events, commands) = STEP;
+    let last = before.0.saturating_add(commands);
+    if *at < skip_through {
         replay.run::<_, ReplayError>(&mut (), |_, command, ()| {
             *at = command.sequence.0;
-            Ok(stop(*at >= last.min(quiet)))
+            Ok(stop(*at >= last.min(skip_through)))
         })?;
-        return Ok((replay.engine.last_sequence() > before).then_some(Next::Working));
+        return Ok((replay.engine.last_sequence() > before).then_some(Next::More));
     }
     let mut groups = Groups::default();
     replay.run::<_, ReplayError>(&mut groups, |_, command, groups| {
         Ok(stop(groups.events() >= events || command.sequence.0 >= last))
     })?;
-    Ok(groups.ends().is_some().then_some(Next::Groups(groups)))
+    Ok(groups.first_and_last().is_some().then_some(Next::Groups(groups)))
 }
 
 impl Cursor {
@@ -208,15 +212,15 @@ impl Cursor {
 
     /// Adds the entries of the groups after `at`, and moves `at` past each consumed group. Returns
     /// `true` if all groups are consumed.
-    fn tell(&mut self, wording: &mut Wording, at: &mut u64, into: &mut Entries) -> bool {
+    fn add(&mut self, wording: &mut EntryEncoder, at: &mut u64, into: &mut Entries) -> bool {
         while let Some((header, events)) = self.groups.at(self.group) {
             if header.sequence.0 > *at {
                 let rest = events.get(self.event..).unwrap_or_default();
                 for event in rest {
-                    if into.len() >= FULL {
+                    if into.len() >= ENTRIES_MAX {
                         return false;
                     }
-                    wording.tell(header, event, &mut self.numbers, into);
+                    wording.add(header, event, &mut self.numbers, into);
                     self.event += 1;
                 }
                 *at = header.sequence.0;

@@ -74,9 +74,9 @@ pub enum RedisState {
 
 /// The status that the threads of Redis report.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<RedisStatus>);
+pub(crate) struct SharedRedisStatus(Mutex<RedisStatus>);
 
-impl Board {
+impl SharedRedisStatus {
     /// Returns the status, if everything up to this command is durable.
     pub(crate) fn read(&self, durable: Sequence) -> RedisStatus {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -86,7 +86,7 @@ impl Board {
         status
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut RedisStatus)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn update(&self, update: impl FnOnce(&mut RedisStatus)) {
+        update(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

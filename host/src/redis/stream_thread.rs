@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use pricetime_engine::Sequence;
 use pricetime_redis::stream::{
-    Barred, Because, Bounds, Entries, Entry, EntryId, Plan, Publish, Stream, StreamError,
+    Bounds, Entries, Entry, EntryId, MarkerCause, Plan, PlanError, Publish, Stream, StreamError,
     StreamWriter, plan,
 };
 use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
-use super::image_thread::WAIT;
-use super::seldom::Seldom;
+use super::image_thread::BACKOFF;
+use super::log_limiter::LogLimiter;
 use super::source::Source;
-use super::{EventsStatus, RedisState, UNHELD};
+use super::{EventsStatus, LEASE_POLL, RedisState};
 use crate::journal_replay::ReplayError;
 use crate::status::Shared;
 
 /// How often the thread checks that the streams are as it left them, and stores their position.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why nothing can be published, for now or at all.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ enum Failure {
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error("nothing is published in {key}: {why}")]
-    Barred { key: String, why: Barred },
+    PlanError { key: String, why: PlanError },
     #[error("cannot replay the journal: {0}")]
     JournalReplay(#[from] ReplayError),
 }
@@ -48,7 +48,7 @@ struct Batch {
 
 /// How far the streams go, as far as is known.
 #[derive(Clone, Copy)]
-struct Known {
+struct KnownPosition {
     ends: [EntryId; 3],
     through: u64,
 }
@@ -61,20 +61,20 @@ pub(crate) struct StreamThread {
     history: String,
     publish: Publish,
     /// No command above this one can have been published in this history.
-    told_max: u64,
+    published_max: u64,
     /// The position at which each stream resumes. `None` if the streams have to be read first.
     plans: Option<[Plan; 3]>,
-    known: Option<Known>,
+    known_position: Option<KnownPosition>,
     batch: Option<Batch>,
     /// The last entry that was sent to the channels of each stream.
-    told: [EntryId; 3],
-    looked: Instant,
+    sent: [EntryId; 3],
+    last_check: Instant,
     fenced: bool,
     alerts: Alerts,
     /// Limits how often new markers are logged.
-    markers: Seldom,
+    markers: LogLimiter,
     wait: Duration,
-    well: bool,
+    healthy: bool,
     /// Whether there was nothing more to do.
     idle: bool,
 }
@@ -96,36 +96,36 @@ impl StreamThread {
         // It is unknown which messages an earlier process sent, so the channels get only events from
         // after the start. No message is sent twice.
         let opened = source.at();
-        let told = [EntryId { sequence: opened, number: u64::MAX }; 3];
+        let sent = [EntryId { sequence: opened, number: u64::MAX }; 3];
         shared.set_published(Some(Sequence(0)));
-        shared.redis.change(|status| status.events = Some(EventsStatus::default()));
+        shared.redis.update(|status| status.events = Some(EventsStatus::default()));
         Self {
             writer,
             source,
             shared,
             history,
             publish,
-            told_max: opened,
+            published_max: opened,
             plans: None,
-            known: None,
+            known_position: None,
             batch: None,
-            told,
-            looked: Instant::now(),
+            sent,
+            last_check: Instant::now(),
             fenced: false,
             alerts: Alerts::default(),
-            markers: Seldom::default(),
-            wait: WAIT.0,
-            well: true,
+            markers: LogLimiter::default(),
+            wait: BACKOFF.0,
+            healthy: true,
             idle: false,
         }
     }
 
     /// Runs until the publisher has ended, and then a little longer if something is left to publish.
     pub(crate) fn run(mut self) {
-        let mut patience = Duration::ZERO;
+        let mut timeout = Duration::ZERO;
         loop {
-            match self.source.tape.woken.recv_timeout(patience) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => patience = self.work(),
+            match self.source.recent_groups.woken.recv_timeout(timeout) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => timeout = self.work(),
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             }
         }
@@ -136,12 +136,12 @@ impl StreamThread {
             let wait = self.work();
             if self.idle {
                 // Nothing more will come. Storing the position spares the next start a replay.
-                let all = self.say_how_far(Sequence(self.source.at()));
+                let all = self.store_positions(Sequence(self.source.at()));
                 if all.is_ok() || self.shared.is_over() {
                     return;
                 }
             }
-            if !self.shared.may_release() || self.shared.is_over_in(wait) {
+            if !self.shared.may_publish() || self.shared.is_over_in(wait) {
                 break;
             }
             std::thread::sleep(wait);
@@ -154,30 +154,34 @@ impl StreamThread {
 
     /// Publishes one batch. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
-        if !self.shared.may_release() {
+        if !self.shared.may_publish() {
             self.idle = false;
-            return UNHELD;
+            return LEASE_POLL;
         }
         if self.fenced {
             // Another writer has the streams. The channels still get alerts.
-            self.alerts.look(self.shared.status());
-            self.tell(&Entries::default());
-            return LOOK;
+            self.alerts.observe(self.shared.status());
+            self.send_messages(&Entries::default());
+            return CHECK_INTERVAL;
         }
         let step = self.step();
         self.idle = matches!(step, Ok(true));
         let wait = match step {
             Ok(idle) => {
-                self.say_well();
-                if idle { LOOK.saturating_sub(self.looked.elapsed()) } else { Duration::ZERO }
+                self.report_healthy();
+                if idle {
+                    CHECK_INTERVAL.saturating_sub(self.last_check.elapsed())
+                } else {
+                    Duration::ZERO
+                }
             }
             Err(failure) => {
                 self.plans = None;
-                self.say_failed(&failure)
+                self.report_failure(&failure)
             }
         };
-        self.alerts.look(self.shared.status());
-        self.say_behind();
+        self.alerts.observe(self.shared.status());
+        self.report_behind();
         wait
     }
 
@@ -192,7 +196,7 @@ impl StreamThread {
             None => {
                 let mut entries = Entries::default();
                 let filled = self.source.fill(&mut entries);
-                let last = filled.inspect_err(|_| self.known = None)?;
+                let last = filled.inspect_err(|_| self.known_position = None)?;
                 Batch { entries, through: self.source.at(), last }
             }
         };
@@ -201,7 +205,7 @@ impl StreamThread {
             self.batch = Some(batch);
             return Err(error.into());
         }
-        self.tell(&batch.entries);
+        self.send_messages(&batch.entries);
         self.shared.set_published(Some(self.writer.published()));
         Ok(batch.last)
     }
@@ -210,40 +214,40 @@ impl StreamThread {
     fn attach(&mut self) -> Result<[Plan; 3], Failure> {
         let bounds = Bounds {
             oldest: self.source.oldest()?.0,
-            told_max: self.told_max,
+            published_max: self.published_max,
             durable: self.shared.durable().0,
             keep: self.publish.keep,
         };
         let mut plans = Vec::with_capacity(Stream::ALL.len());
         for stream in Stream::ALL {
             let seen = self.writer.resume(stream)?;
-            let barred = |why| Failure::Barred { key: self.writer.key(stream).to_owned(), why };
+            let barred = |why| Failure::PlanError { key: self.writer.key(stream).to_owned(), why };
             plans.push(plan(&seen, &self.history, &bounds).map_err(barred)?);
         }
         let Ok(mut plans) = <[Plan; 3]>::try_from(plans) else {
-            return Err(ReplayError::Nothing.into());
+            return Err(ReplayError::NoSnapshot.into());
         };
-        if !self.is_as_known(&mut plans) {
+        if !self.can_continue(&mut plans) {
             self.batch = None;
-            self.known = None;
-            self.say_behind();
+            self.known_position = None;
+            self.report_behind();
             let target = plans.iter().map(|plan| plan.through).min().unwrap_or(0);
             if !self.source.is_whole() || self.source.at() != target {
-                self.source.go_back(target)?;
+                self.source.rewind(target)?;
             }
-            let begins = self.source.begins();
-            for plan in plans.iter_mut().filter(|plan| plan.through < begins) {
-                plan.through = begins;
-                plan.because = Some(Because::Gap);
+            let begins_after = self.source.begins_after();
+            for plan in plans.iter_mut().filter(|plan| plan.through < begins_after) {
+                plan.through = begins_after;
+                plan.cause = Some(MarkerCause::Gap);
             }
         }
         let marker = |plan: &Plan| plan.marker(&self.history);
         let markers = plans.each_ref().map(marker);
-        self.say_markers(&markers);
+        self.log_markers(&markers);
         for ((stream, plan), marker) in Stream::ALL.into_iter().zip(&mut plans).zip(markers) {
             if let Some(marker) = marker {
                 plan.last = marker.id;
-                plan.because = None;
+                plan.cause = None;
                 self.writer.append(stream, &[marker], Sequence(plan.through))?;
             }
         }
@@ -252,7 +256,7 @@ impl StreamThread {
 
     /// Logs which streams get a marker, in one line, at most once a minute: a server that evicts keys
     /// may delete streams all the time.
-    fn say_markers(&mut self, markers: &[Option<Entry>; 3]) {
+    fn log_markers(&mut self, markers: &[Option<Entry>; 3]) {
         let each = Stream::ALL.into_iter().zip(markers).filter_map(|(stream, marker)| {
             let (key, marker) = (self.writer.key(stream), marker.as_ref()?);
             let reason = marker.field("reason").unwrap_or_default();
@@ -267,32 +271,32 @@ impl StreamThread {
 
     /// Returns `true` if the streams hold everything that was published, so that the source can
     /// continue.
-    fn is_as_known(&self, plans: &mut [Plan; 3]) -> bool {
-        let Some(known) = self.known else { return false };
-        let there = plans
+    fn can_continue(&self, plans: &mut [Plan; 3]) -> bool {
+        let Some(known_position) = self.known_position else { return false };
+        let is_complete = plans
             .iter()
-            .zip(known.ends)
-            .all(|(plan, end)| plan.because.is_none() && plan.last >= end);
-        if there {
+            .zip(known_position.ends)
+            .all(|(plan, end)| plan.cause.is_none() && plan.last >= end);
+        if is_complete {
             for plan in plans {
-                plan.through = plan.through.max(known.through);
+                plan.through = plan.through.max(known_position.through);
             }
         }
-        there
+        is_complete
     }
 
     fn append(&mut self, mut plans: [Plan; 3], batch: &Batch) -> Result<(), StreamError> {
-        let due = self.looked.elapsed() >= LOOK;
+        let due = self.last_check.elapsed() >= CHECK_INTERVAL;
         let mut published = 0;
         for (stream, plan) in Stream::ALL.into_iter().zip(&mut plans) {
             let all = batch.entries.of(stream);
             let from = all.partition_point(|entry| !plan.lacks(entry.id));
             let fresh = all.get(from..).unwrap_or_default();
             if let Some(last) = fresh.last() {
-                self.told_max = self.told_max.max(last.id.sequence);
+                self.published_max = self.published_max.max(last.id.sequence);
             }
             if due || !fresh.is_empty() {
-                self.told_max = self.told_max.max(batch.through);
+                self.published_max = self.published_max.max(batch.through);
                 self.writer.append(stream, fresh, Sequence(batch.through))?;
             }
             plan.last = fresh.last().map_or(plan.last, |entry| entry.id);
@@ -300,40 +304,40 @@ impl StreamThread {
             published += fresh.len() as u64;
         }
         if due {
-            self.looked = Instant::now();
+            self.last_check = Instant::now();
         }
         metrics::counter!("pricetime_redis_events_published_total").increment(published);
         let [trades, orders, epochs] = &plans;
         let ends = [trades.last, orders.last, epochs.last];
-        self.known = Some(Known { ends, through: batch.through });
+        self.known_position = Some(KnownPosition { ends, through: batch.through });
         self.plans = Some(plans);
         Ok(())
     }
 
     /// Stores in every stream how far it goes.
-    fn say_how_far(&mut self, through: Sequence) -> Result<(), StreamError> {
+    fn store_positions(&mut self, through: Sequence) -> Result<(), StreamError> {
         Stream::ALL.into_iter().try_for_each(|stream| self.writer.append(stream, &[], through))
     }
 
     /// Sends the new entries and the alerts to the channels. A message that cannot be sent now is
     /// dropped: the streams hold the events.
-    fn tell(&mut self, entries: &Entries) {
+    fn send_messages(&mut self, entries: &Entries) {
         if !self.publish.channels {
             return;
         }
         let names = self.writer.names().clone();
         let mut messages = Vec::new();
-        for (stream, told) in Stream::ALL.into_iter().zip(&mut self.told) {
+        for (stream, sent) in Stream::ALL.into_iter().zip(&mut self.sent) {
             let all = entries.of(stream);
-            for entry in all.iter().filter(|entry| entry.id > *told) {
+            for entry in all.iter().filter(|entry| entry.id > *sent) {
                 let text = entry.message();
                 let channels = names.channels(stream, entry).into_iter();
                 messages.extend(channels.map(|channel| (channel, text.clone())));
             }
-            *told = all.last().map_or(*told, |entry| entry.id.max(*told));
+            *sent = all.last().map_or(*sent, |entry| entry.id.max(*sent));
         }
         messages.extend(self.alerts.take(&names.alerts()));
-        if let Err(error) = self.writer.tell(&messages) {
+        if let Err(error) = self.writer.send_messages(&messages) {
             self.count_error();
             warn!("Redis: {} messages were not sent to channels: {error}", messages.len());
         }
@@ -344,22 +348,22 @@ impl StreamThread {
     }
 
     fn behind(&self) -> u64 {
-        let through = self.known.map_or(0, |known| known.through);
+        let through = self.known_position.map_or(0, |known_position| known_position.through);
         self.shared.durable().0.saturating_sub(through)
     }
 
-    fn say_behind(&self) {
-        let through = self.known.map_or(0, |known| known.through);
-        self.shared.redis.change(|status| {
+    fn report_behind(&self) {
+        let through = self.known_position.map_or(0, |known_position| known_position.through);
+        self.shared.redis.update(|status| {
             status.events.get_or_insert_default().through = Sequence(through);
         });
         metrics::gauge!("pricetime_redis_events_behind").set(super::measure::gauge(self.behind()));
     }
 
-    fn say_well(&mut self) {
-        self.wait = WAIT.0;
+    fn report_healthy(&mut self) {
+        self.wait = BACKOFF.0;
         let mut before = RedisState::Connected;
-        self.shared.redis.change(|status| {
+        self.shared.redis.update(|status| {
             let events = status.events.get_or_insert_default();
             before = std::mem::replace(&mut events.state, RedisState::Connected);
         });
@@ -368,20 +372,20 @@ impl StreamThread {
             RedisState::Unknown => info!("Redis: events are published"),
             RedisState::Degraded { .. } => {
                 info!("Redis: events are published again");
-                self.alerts.say("events_well", "events are published again");
+                self.alerts.queue("events_well", "events are published again");
             }
         }
-        self.well = true;
+        self.healthy = true;
     }
 
     /// Reports a failure. Returns how long to wait before the next attempt.
-    fn say_failed(&mut self, failure: &Failure) -> Duration {
+    fn report_failure(&mut self, failure: &Failure) -> Duration {
         if let Failure::Stream(StreamError::Moved { .. }) = failure {
-            return WAIT.0 / 10;
+            return BACKOFF.0 / 10;
         }
         self.count_error();
         let (why, now) = (failure.to_string(), Instant::now());
-        self.shared.redis.change(|status| {
+        self.shared.redis.update(|status| {
             let events = status.events.get_or_insert_default();
             match &mut events.state {
                 RedisState::Degraded { why: old, .. } => old.clone_from(&why),
@@ -390,11 +394,11 @@ impl StreamThread {
                 }
             }
         });
-        let first = std::mem::replace(&mut self.well, false);
+        let first = std::mem::replace(&mut self.healthy, false);
         match failure {
             Failure::Stream(StreamError::Fenced { .. }) => {
                 error!("Redis: {why}");
-                self.alerts.say("events_fenced", &why);
+                self.alerts.queue("events_fenced", &why);
                 self.fenced = true;
                 self.shared.set_published(None);
             }
@@ -404,12 +408,12 @@ impl StreamThread {
                      again"
                 );
             }
-            Failure::Stream(_) | Failure::Barred { .. } | Failure::JournalReplay(_) if first => {
+            Failure::Stream(_) | Failure::PlanError { .. } | Failure::JournalReplay(_) if first => {
                 error!("Redis: events are not published: {why}");
             }
-            Failure::Stream(_) | Failure::Barred { .. } | Failure::JournalReplay(_) => {}
+            Failure::Stream(_) | Failure::PlanError { .. } | Failure::JournalReplay(_) => {}
         }
-        let longest = (self.wait * 2).min(WAIT.1);
+        let longest = (self.wait * 2).min(BACKOFF.1);
         let jitter = 0.5 + fastrand::f64() / 2.0;
         std::mem::replace(&mut self.wait, longest).mul_f64(jitter)
     }

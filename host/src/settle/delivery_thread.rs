@@ -3,7 +3,7 @@
 //! It has its own handle on the ledger, so that a slow outlet does not delay settlement. The receipt is
 //! on disk before the position moves, and the position is on disk before the next notice is taken.
 
-mod round;
+mod delivery_state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,12 +17,12 @@ use pricetime_settlement::ledger::{Ledger, LedgerError, Notice};
 use tracing::{error, info, warn};
 
 use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
-use super::receipts::{Done, Mark, Receipts};
+use super::receipts::{Done, Position, Receipts};
 use super::store::{OperatorRequest, OperatorRequests};
-use super::{LOOK, OpenLedger, WITHOUT_LOCK};
+use super::{CHECK_INTERVAL, LEASE_POLL, OpenLedger};
 use crate::status::Shared;
-use crate::threads::Outward;
-use round::{Round, Trouble, backoff, stands};
+use crate::threads::ServerThread;
+use delivery_state::{DeliveryError, DeliveryState, backoff, needs_operator};
 
 /// How many notices of a market are read and delivered before the next market is served.
 const NOTICES_MAX: usize = 16;
@@ -46,7 +46,7 @@ pub(super) struct Wakeup {
 
 impl Wakeup {
     /// Wakes the delivery thread: an outbox may have a new notice.
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         // A thread that is already awake need not be woken.
         let _ = self.wake.try_send(());
     }
@@ -64,13 +64,13 @@ pub(crate) struct DeliveryThread {
     opener: Opener,
     ledger: Option<Box<dyn Ledger>>,
     receipts: Receipts,
-    orders: OperatorRequests,
-    rounds: BTreeMap<MarketId, Round>,
+    requests: OperatorRequests,
+    delivery_states: BTreeMap<MarketId, DeliveryState>,
     wake: Receiver<()>,
     deliveries: Deliveries,
-    begun: Instant,
+    started: Instant,
     /// The error of a ledger or a disk that was logged last.
-    said: Option<String>,
+    logged: Option<String>,
     shared: Arc<Shared>,
 }
 
@@ -81,7 +81,7 @@ impl DeliveryThread {
         folder: &Path,
         shared: &Arc<Shared>,
     ) -> (Self, Wakeup) {
-        let (wake, waking) = bounded(1);
+        let (wake, woken) = bounded(1);
         let deliveries = Deliveries::default();
         let wakeup = Wakeup { wake, deliveries: Arc::clone(&deliveries) };
         let delivery_thread = Self {
@@ -89,28 +89,28 @@ impl DeliveryThread {
             opener,
             ledger: None,
             receipts: Receipts::of(&folder.join(super::store::FOLDER)),
-            orders: OperatorRequests::of(folder),
-            rounds: BTreeMap::new(),
-            wake: waking,
+            requests: OperatorRequests::of(folder),
+            delivery_states: BTreeMap::new(),
+            wake: woken,
             deliveries,
-            begun: Instant::now(),
-            said: None,
+            started: Instant::now(),
+            logged: None,
             shared: Arc::clone(shared),
         };
         (delivery_thread, wakeup)
     }
 
     /// Starts the thread.
-    pub(crate) fn spawn(self) -> std::io::Result<Outward> {
-        let left = "a delivery is still in progress; the next start repeats it";
-        Outward::spawn("delivery", left, move || self.run())
+    pub(crate) fn spawn(self) -> std::io::Result<ServerThread> {
+        let pending = "a delivery is still in progress; the next start repeats it";
+        ServerThread::spawn("delivery", pending, move || self.run())
     }
 
     /// Runs until the settlement thread has ended, and then once more.
     fn run(mut self) {
-        let mut patience = Duration::ZERO;
+        let mut timeout = Duration::ZERO;
         loop {
-            let ends = match self.wake.recv_timeout(patience) {
+            let ends = match self.wake.recv_timeout(timeout) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
@@ -118,8 +118,8 @@ impl DeliveryThread {
             if self.is_over() {
                 return;
             }
-            patience = self.work();
-            if ends && (self.is_over() || !patience.is_zero()) {
+            timeout = self.work();
+            if ends && (self.is_over() || !timeout.is_zero()) {
                 return;
             }
         }
@@ -131,43 +131,50 @@ impl DeliveryThread {
 
     /// Delivers what is due. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
-        if !self.shared.may_release() {
-            return WITHOUT_LOCK;
+        if !self.shared.may_publish() {
+            return LEASE_POLL;
         }
-        let (mut wait, mut troubles) = (LOOK, Vec::new());
-        if let Err(trouble) = self.visit(&mut wait, &mut troubles) {
-            if !trouble.is_of_one() {
+        let (mut wait, mut troubles) = (CHECK_INTERVAL, Vec::new());
+        if let Err(trouble) = self.serve_all(&mut wait, &mut troubles) {
+            if !trouble.is_of_one_market() {
                 // Some ledgers must be opened again after a failure. It may be another ledger then.
                 self.ledger = None;
-                self.rounds.values_mut().for_each(|round| round.fits = false);
+                self.delivery_states
+                    .values_mut()
+                    .for_each(|delivery_state| delivery_state.is_checked = false);
             }
             troubles.push(trouble.to_string());
         }
-        self.say();
+        self.report_status();
         let why = troubles.join("; ");
-        if !why.is_empty() && self.said.as_ref() != Some(&why) {
+        if !why.is_empty() && self.logged.as_ref() != Some(&why) {
             warn!("settlement: delivery waits: {why}");
         }
-        self.said = (!why.is_empty()).then_some(why);
+        self.logged = (!why.is_empty()).then_some(why);
         wait
     }
 
     /// Carries out the operators' requests and serves each market. An error of one market does not hold
     /// up the others.
-    fn visit(&mut self, wait: &mut Duration, troubles: &mut Vec<String>) -> Result<(), Trouble> {
-        let mut bear = |trouble: Trouble| match trouble.is_of_one() {
+    fn serve_all(
+        &mut self,
+        wait: &mut Duration,
+        troubles: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
+        let mut collect_trouble = |trouble: DeliveryError| match trouble.is_of_one_market() {
             true => {
                 troubles.push(trouble.to_string());
                 Ok(())
             }
             false => Err(trouble),
         };
-        let unread = |why| Trouble::Disk(String::from("cannot read the operator's orders"), why);
-        for (market, order) in self.orders.left().map_err(unread)? {
+        let unreadable =
+            |why| DeliveryError::Disk(String::from("cannot read the operator's orders"), why);
+        for (market, request) in self.requests.pending().map_err(unreadable)? {
             if self.is_over() {
                 return Ok(());
             }
-            self.obey(market, order).or_else(&mut bear)?;
+            self.handle_request(market, request).or_else(&mut collect_trouble)?;
         }
         for market in self.ledger()?.markets()? {
             if self.is_over() {
@@ -175,7 +182,7 @@ impl DeliveryThread {
             }
             match self.serve(market) {
                 Ok(longest) => *wait = longest.min(*wait),
-                Err(trouble) => bear(trouble)?,
+                Err(trouble) => collect_trouble(trouble)?,
             }
         }
         Ok(())
@@ -189,38 +196,44 @@ impl DeliveryThread {
     }
 
     /// Returns what is known of a market. Reads its position from disk if the market is new here.
-    fn sit(&mut self, market: MarketId) -> Result<&mut Round, Trouble> {
-        if !self.rounds.contains_key(&market) {
-            let mark = self.receipts.mark(market);
-            let unread = |why| {
-                Trouble::Disk(format!("cannot read the delivery position of market {market}"), why)
+    fn state_of(&mut self, market: MarketId) -> Result<&mut DeliveryState, DeliveryError> {
+        if !self.delivery_states.contains_key(&market) {
+            let position = self.receipts.position(market);
+            let unreadable = |why| {
+                DeliveryError::Disk(
+                    format!("cannot read the delivery position of market {market}"),
+                    why,
+                )
             };
-            let round = Round { mark: mark.map_err(unread)?, ..Round::default() };
-            self.rounds.insert(market, round);
+            let delivery_state = DeliveryState {
+                position: position.map_err(unreadable)?,
+                ..DeliveryState::default()
+            };
+            self.delivery_states.insert(market, delivery_state);
         }
-        Ok(self.rounds.entry(market).or_default())
+        Ok(self.delivery_states.entry(market).or_default())
     }
 
     /// Checks whether the number up to which a market was delivered belongs to this ledger. In another
     /// ledger, or in one that was restored to an earlier state, the numbers start again.
-    fn fit(&mut self, market: MarketId) -> Result<(), Trouble> {
-        let round = self.sit(market)?;
-        if round.fits {
+    fn check_position(&mut self, market: MarketId) -> Result<(), DeliveryError> {
+        let delivery_state = self.state_of(market)?;
+        if delivery_state.is_checked {
             return Ok(());
         }
-        round.waiting.clear();
-        let known = match round.mark.batch {
+        delivery_state.waiting.clear();
+        let known = match delivery_state.position.batch {
             Some(batch) => self.ledger()?.outcome(market, BatchId(batch))?.is_some(),
             None => true,
         };
-        let round = self.sit(market)?;
-        round.fits = true;
-        round.anew |= !known;
+        let delivery_state = self.state_of(market)?;
+        delivery_state.is_checked = true;
+        delivery_state.may_repeat |= !known;
         if !known {
-            (round.unkept, round.noted) = (None, None);
+            (delivery_state.unsaved, delivery_state.saved_receipt) = (None, None);
         }
-        if !known && round.mark.number > 0 {
-            (round.mark.number, round.mark.refused) = (0, None);
+        if !known && delivery_state.position.number > 0 {
+            (delivery_state.position.number, delivery_state.position.refused) = (0, None);
             warn!(
                 market = market.0,
                 "delivery: this ledger does not know the last delivered batch: delivery continues \
@@ -231,78 +244,85 @@ impl DeliveryThread {
     }
 
     /// Delivers a market's notices, in order. Returns how long there is nothing to do.
-    fn serve(&mut self, market: MarketId) -> Result<Duration, Trouble> {
-        let now = self.begun.elapsed();
-        self.fit(market)?;
-        let round = self.sit(market)?;
-        let after = round.mark.number;
-        if round.until > now {
-            return Ok(round.until.saturating_sub(now));
+    fn serve(&mut self, market: MarketId) -> Result<Duration, DeliveryError> {
+        let now = self.started.elapsed();
+        self.check_position(market)?;
+        let delivery_state = self.state_of(market)?;
+        let after = delivery_state.position.number;
+        if delivery_state.until > now {
+            return Ok(delivery_state.until.saturating_sub(now));
         }
-        if round.waiting.is_empty() {
+        if delivery_state.waiting.is_empty() {
             let read = self.ledger()?.outbox(market, after, NOTICES_MAX)?;
-            self.sit(market)?.waiting = read.into();
+            self.state_of(market)?.waiting = read.into();
         }
         while !self.is_over() {
-            if !self.shared.may_release() {
-                return Ok(WITHOUT_LOCK);
+            if !self.shared.may_publish() {
+                return Ok(LEASE_POLL);
             }
             let limit = self.delivery.refusals_max;
-            let round = self.sit(market)?;
-            let Some((number, notice)) = round.waiting.front().cloned() else {
-                return Ok(if after < round.mark.number { Duration::ZERO } else { LOOK });
+            let delivery_state = self.state_of(market)?;
+            let Some((number, notice)) = delivery_state.waiting.front().cloned() else {
+                return Ok(if after < delivery_state.position.number {
+                    Duration::ZERO
+                } else {
+                    CHECK_INTERVAL
+                });
             };
-            if round.anew && round.mark.has_had(&notice) {
+            if delivery_state.may_repeat && delivery_state.position.covers(&notice) {
                 // It was delivered already, from another ledger.
-                let epoch = round.mark.epoch;
-                round.mark = Mark { epoch, ..Mark::behind((number, &notice)) };
-                round.waiting.pop_front();
+                let epoch = delivery_state.position.epoch;
+                delivery_state.position =
+                    Position { epoch, ..Position::after_notice((number, &notice)) };
+                delivery_state.waiting.pop_front();
                 continue;
             }
-            if let Some((_, tries, why)) = stands(&round.mark, number, limit) {
+            if let Some((_, tries, why)) = needs_operator(&delivery_state.position, number, limit) {
                 let epoch = notice.outcome.epoch;
-                round.trouble = Some(Undelivered { epoch, refusals: tries, stands: true, why });
-                return Ok(LOOK);
+                delivery_state.trouble =
+                    Some(Undelivered { epoch, refusals: tries, needs_operator: true, why });
+                return Ok(CHECK_INTERVAL);
             }
-            let unkept = round.unkept.take().filter(|(of, _)| *of == number);
-            let came = match unkept {
+            let unsaved = delivery_state.unsaved.take().filter(|(of, _)| *of == number);
+            let result = match unsaved {
                 Some((_, receipt)) => Ok(receipt),
                 None => self.delivery.outlet.deliver(&notice),
             };
             if self.is_over() {
                 break;
             }
-            match came {
+            match result {
                 Ok(receipt) => {
-                    let passed = self.pass((number, &notice), &Done::Delivered(&receipt));
-                    if passed.is_err() {
-                        self.sit(market)?.unkept = Some((number, receipt));
+                    let completed = self.complete((number, &notice), &Done::Delivered(&receipt));
+                    if completed.is_err() {
+                        self.state_of(market)?.unsaved = Some((number, receipt));
                     }
-                    passed?;
+                    completed?;
                 }
                 Err(why) => return self.fail(market, (number, notice.outcome.epoch), why),
             }
         }
-        Ok(LOOK)
+        Ok(CHECK_INTERVAL)
     }
 
     /// Records that a notice is done with, and moves the position past it.
-    fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), Trouble> {
+    fn complete(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), DeliveryError> {
         let (number, market) = (at.0, at.1.batch.market);
-        let mark = Mark::behind(at);
-        let unkept =
-            |why| Trouble::Disk(format!("cannot store the receipt of market {market}"), why);
-        if self.sit(market)?.noted != Some(number) {
-            self.receipts.add(at, done).map_err(unkept)?;
-            self.sit(market)?.noted = Some(number);
+        let position = Position::after_notice(at);
+        let unsaved =
+            |why| DeliveryError::Disk(format!("cannot store the receipt of market {market}"), why);
+        if self.state_of(market)?.saved_receipt != Some(number) {
+            self.receipts.add(at, done).map_err(unsaved)?;
+            self.state_of(market)?.saved_receipt = Some(number);
         }
-        self.receipts.keep(market, &mark).map_err(unkept)?;
-        let round = self.sit(market)?;
-        round.noted = None;
-        round.mark = mark;
-        round.anew = false;
-        round.waiting.pop_front();
-        (round.failures, round.until, round.trouble) = (0, Duration::ZERO, None);
+        self.receipts.save(market, &position).map_err(unsaved)?;
+        let delivery_state = self.state_of(market)?;
+        delivery_state.saved_receipt = None;
+        delivery_state.position = position;
+        delivery_state.may_repeat = false;
+        delivery_state.waiting.pop_front();
+        (delivery_state.failures, delivery_state.until, delivery_state.trouble) =
+            (0, Duration::ZERO, None);
         if self.delivery.forget {
             self.ledger()?.forget(market, number)?;
         }
@@ -314,57 +334,61 @@ impl DeliveryThread {
         &mut self,
         market: MarketId,
         (number, epoch): (u64, EpochNumber),
-        came: NotDelivered,
-    ) -> Result<Duration, Trouble> {
-        let now = self.begun.elapsed();
+        result: NotDelivered,
+    ) -> Result<Duration, DeliveryError> {
+        let now = self.started.elapsed();
         let (least, most) = (self.delivery.backoff_min, self.delivery.backoff_max);
         let limit = self.delivery.refusals_max;
-        let round = self.sit(market)?;
-        round.failures = round.failures.saturating_add(1);
-        let wait = backoff(least, most, round.failures);
-        round.until = now.saturating_add(wait);
-        let before = round.mark.refused.as_ref().filter(|(of, ..)| *of == number);
+        let delivery_state = self.state_of(market)?;
+        delivery_state.failures = delivery_state.failures.saturating_add(1);
+        let wait = backoff(least, most, delivery_state.failures);
+        delivery_state.until = now.saturating_add(wait);
+        let before = delivery_state.position.refused.as_ref().filter(|(of, ..)| *of == number);
         let mut refusals = before.map_or(0, |(_, tries, _)| *tries);
-        let (why, refused) = match came {
+        let (why, refused) = match result {
             NotDelivered::Later(why) => (why, false),
             NotDelivered::Refused(why) => (why, true),
         };
         if refused {
             refusals = refusals.saturating_add(1);
-            round.mark.refused = Some((number, refusals, why.clone()));
+            delivery_state.position.refused = Some((number, refusals, why.clone()));
         }
-        let stands = refused && refusals >= limit;
-        if stands {
+        let needs_operator = refused && refusals >= limit;
+        if needs_operator {
             error!(
                 market = market.0,
                 epoch = epoch.0,
                 tries = refusals,
                 "delivery is refused: {why}"
             );
-        } else if round.failures == 1 {
+        } else if delivery_state.failures == 1 {
             warn!(market = market.0, epoch = epoch.0, "delivery waits: {why}");
         }
-        round.trouble = Some(Undelivered { epoch, refusals, stands, why });
-        let mark = round.mark.clone();
+        delivery_state.trouble = Some(Undelivered { epoch, refusals, needs_operator, why });
+        let position = delivery_state.position.clone();
         if refused {
-            self.keep(market, &mark)?;
+            self.save(market, &position)?;
         }
         Ok(wait)
     }
 
     /// Carries out a request of an operator.
-    fn obey(&mut self, market: MarketId, order: OperatorRequest) -> Result<(), Trouble> {
-        match order {
+    fn handle_request(
+        &mut self,
+        market: MarketId,
+        request: OperatorRequest,
+    ) -> Result<(), DeliveryError> {
+        match request {
             OperatorRequest::Hold
             | OperatorRequest::Resume
             | OperatorRequest::Retry
             | OperatorRequest::Drop(_) => return Ok(()),
             OperatorRequest::DeliverRetry => {
-                let round = self.sit(market)?;
-                (round.failures, round.until) = (0, Duration::ZERO);
-                if round.mark.refused.take().is_some() {
-                    let mark = round.mark.clone();
-                    self.keep(market, &mark)?;
+                let delivery_state = self.state_of(market)?;
+                (delivery_state.failures, delivery_state.until) = (0, Duration::ZERO);
+                if delivery_state.position.refused.take().is_some() {
+                    let position = delivery_state.position.clone();
+                    self.save(market, &position)?;
                 }
             }
             OperatorRequest::DeliverSkip(epoch) => {
@@ -374,28 +398,31 @@ impl DeliveryThread {
             }
         }
         // If the removal fails, the request is carried out again. None of them does harm twice.
-        let _ = self.orders.remove(market, order);
+        let _ = self.requests.remove(market, request);
         Ok(())
     }
 
-    fn keep(&self, market: MarketId, mark: &Mark) -> Result<(), Trouble> {
-        let kept = self.receipts.keep(market, mark);
-        kept.map_err(|why| {
-            Trouble::Disk(format!("cannot store the delivery position of market {market}"), why)
+    fn save(&self, market: MarketId, position: &Position) -> Result<(), DeliveryError> {
+        let saved = self.receipts.save(market, position);
+        saved.map_err(|why| {
+            DeliveryError::Disk(
+                format!("cannot store the delivery position of market {market}"),
+                why,
+            )
         })
     }
 
     /// Skips an epoch that could not be delivered. Returns `false` if that is not decided yet: an epoch
     /// that was not tried since the start is tried first.
-    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<bool, Trouble> {
-        self.fit(market)?;
-        let after = self.sit(market)?.mark.number;
+    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<bool, DeliveryError> {
+        self.check_position(market)?;
+        let after = self.state_of(market)?.position.number;
         let read = self.ledger()?.outbox(market, after, 1)?;
         if self.is_over() {
             return Ok(false);
         }
-        let round = self.sit(market)?;
-        let why = match (&round.trouble, &round.mark.refused) {
+        let delivery_state = self.state_of(market)?;
+        let why = match (&delivery_state.trouble, &delivery_state.position.refused) {
             (Some(trouble), _) => Some(trouble.why.clone()),
             (None, Some((_, _, why))) => Some(why.clone()),
             (None, None) => None,
@@ -412,19 +439,20 @@ impl DeliveryThread {
             );
             return Ok(true);
         };
-        round.waiting.clear();
-        self.pass((*number, notice), &Done::Skipped(&why))?;
+        delivery_state.waiting.clear();
+        self.complete((*number, notice), &Done::Skipped(&why))?;
         info!(market = market.0, epoch = epoch.0, "delivery: epoch skipped by an operator");
         Ok(true)
     }
 
     /// Publishes the delivery status of every market.
-    fn say(&self) {
-        let of = |(market, round): (&MarketId, &Round)| {
-            let (delivered, trouble) = (round.mark.delivered(), round.trouble.clone());
+    fn report_status(&self) {
+        let of = |(market, delivery_state): (&MarketId, &DeliveryState)| {
+            let (delivered, trouble) =
+                (delivery_state.position.delivered(), delivery_state.trouble.clone());
             (*market, MarketDelivery { delivered, trouble })
         };
         *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner) =
-            self.rounds.iter().map(of).collect();
+            self.delivery_states.iter().map(of).collect();
     }
 }

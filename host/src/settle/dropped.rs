@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_journal::History;
 use pricetime_journal::private;
-use pricetime_settlement::{Dropping, Drops};
+use pricetime_settlement::{DropState, Drops};
 use serde::{Deserialize, Serialize};
 
 use super::store::FOLDER;
@@ -55,8 +55,8 @@ impl Dropped {
         let lines = self.lines(market)?.into_iter().filter(|line| line.history == history);
         let of = |line: Line| {
             let state = match line.state {
-                State::Wanted => Dropping::Wanted,
-                State::Dropped => Dropping::Done,
+                State::Wanted => DropState::Wanted,
+                State::Dropped => DropState::Done,
             };
             (EpochNumber(line.epoch), state)
         };
@@ -64,14 +64,14 @@ impl Dropped {
     }
 
     /// Replaces the dropped epochs of a market in a history. When this returns, they are on disk.
-    pub(super) fn keep(&self, market: MarketId, history: History, drops: &Drops) -> io::Result<()> {
+    pub(super) fn save(&self, market: MarketId, history: History, drops: &Drops) -> io::Result<()> {
         let history = history.to_string();
         let mut lines = self.lines(market)?;
         lines.retain(|line| line.history != history);
         lines.extend(drops.iter().map(|(epoch, state)| {
             let state = match state {
-                Dropping::Wanted => State::Wanted,
-                Dropping::Done => State::Dropped,
+                DropState::Wanted => State::Wanted,
+                DropState::Done => State::Dropped,
             };
             Line { history: history.clone(), epoch: epoch.0, state }
         }));
@@ -94,14 +94,14 @@ impl Dropped {
         let path = self.path(market);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            text => text.map_err(|why| unread(&path, market, why.kind(), &why))?,
+            text => text.map_err(|why| unreadable(&path, market, why.kind(), &why))?,
         };
-        let bad = |why| unread(&path, market, io::ErrorKind::InvalidData, &why);
+        let bad = |why| unreadable(&path, market, io::ErrorKind::InvalidData, &why);
         serde_json::from_slice(&text).map_err(bad)
     }
 }
 
-fn unread(
+fn unreadable(
     path: &Path,
     market: MarketId,
     kind: io::ErrorKind,
@@ -127,15 +127,15 @@ mod tests {
         let dropped = Dropped::of(folder.path());
         let (market, old, new) = (MarketId(7), History(1), History(2));
         assert_eq!(dropped.read(market, old).expect("no file"), Drops::new());
-        let first = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
-        let second = Drops::from([(EpochNumber(9), Dropping::Done)]);
-        dropped.keep(market, old, &first).expect("a disk");
-        dropped.keep(market, new, &second).expect("a disk");
+        let first = Drops::from([(EpochNumber(4), DropState::Wanted)]);
+        let second = Drops::from([(EpochNumber(9), DropState::Done)]);
+        dropped.save(market, old, &first).expect("a disk");
+        dropped.save(market, new, &second).expect("a disk");
         assert_eq!(dropped.read(market, old).expect("a file"), first);
         assert_eq!(dropped.read(market, new).expect("a file"), second);
         fs::write(dropped.path(market), "[{").expect("a disk");
         let why = dropped.read(market, new).expect_err("no JSON").to_string();
         assert!(why.contains("dropped-7.json cannot be read"), "{why}");
-        assert!(dropped.keep(market, new, &second).is_err(), "the file is not overwritten");
+        assert!(dropped.save(market, new, &second).is_err(), "the file is not overwritten");
     }
 }

@@ -8,38 +8,38 @@ use pricetime_settlement::Locked;
 use super::SettlementLock;
 
 /// The expiry of a lock that is not needed.
-const EVER: Duration = Duration::MAX;
+const NEVER_EXPIRES: Duration = Duration::MAX;
 
 /// Takes locks and releases them.
 #[derive(Debug)]
 pub(super) struct Locks {
-    kept: Option<kept::Kept>,
+    redlocks: Option<redlocks::Redlocks>,
 }
 
 impl Locks {
     pub(super) fn new(lock: Option<SettlementLock>) -> Self {
-        Self { kept: lock.map(kept::Kept::new) }
+        Self { redlocks: lock.map(redlocks::Redlocks::new) }
     }
 
     /// Takes the lock of a market, or extends it.
     pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
-        if let Some(kept) = &mut self.kept {
-            return kept.take(now, market);
+        if let Some(redlocks) = &mut self.redlocks {
+            return redlocks.take(now, market);
         }
         let _ = (now, market);
-        Locked::Until(EVER)
+        Locked::Until(NEVER_EXPIRES)
     }
 
     /// Releases the lock of a market.
-    pub(super) fn give_back(&mut self, market: MarketId) {
-        if let Some(kept) = &mut self.kept {
-            kept.give_back(market);
+    pub(super) fn release(&mut self, market: MarketId) {
+        if let Some(redlocks) = &mut self.redlocks {
+            redlocks.release(market);
         }
         let _ = market;
     }
 }
 
-mod kept {
+mod redlocks {
     use std::collections::BTreeMap;
 
     use pricetime_redis::redlock::{Held, Redlock, RedlockError};
@@ -48,36 +48,36 @@ mod kept {
     use super::{Duration, Locked, MarketId, SettlementLock};
 
     /// The name of what is locked.
-    const WHAT: &str = "settlement_processing";
+    const LOCK_PURPOSE: &str = "settlement_processing";
 
     #[derive(Debug)]
-    pub(super) struct Kept {
+    pub(super) struct Redlocks {
         lock: SettlementLock,
         /// The connection to the nodes, once enough of them have answered.
         nodes: Option<Redlock>,
         held: BTreeMap<MarketId, Held>,
         /// The error that was logged last.
-        said: Option<String>,
+        logged: Option<String>,
     }
 
-    impl Kept {
+    impl Redlocks {
         pub(super) const fn new(lock: SettlementLock) -> Self {
-            Self { lock, nodes: None, held: BTreeMap::new(), said: None }
+            Self { lock, nodes: None, held: BTreeMap::new(), logged: None }
         }
 
         pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
-            let took = self.try_take(market);
-            match took {
+            let result = self.try_take(market);
+            match result {
                 Ok(left) => {
-                    self.said = None;
+                    self.logged = None;
                     Locked::Until(now.saturating_add(left))
                 }
                 Err(RedlockError::Taken { .. }) => Locked::Elsewhere,
                 Err(error) => {
                     let text = error.to_string();
-                    if self.said.as_ref() != Some(&text) {
+                    if self.logged.as_ref() != Some(&text) {
                         warn!("settlement: {text}");
-                        self.said = Some(text);
+                        self.logged = Some(text);
                     }
                     Locked::Unreachable
                 }
@@ -96,13 +96,14 @@ mod kept {
                 none @ None => none.insert(Redlock::open(&self.lock.nodes)?),
             };
             let names = self.lock.nodes.first().map(|node| node.names.clone()).unwrap_or_default();
-            let held = nodes.try_lock(&names.lock(WHAT, &market.to_string()), self.lock.ttl)?;
+            let held =
+                nodes.try_lock(&names.lock(LOCK_PURPOSE, &market.to_string()), self.lock.ttl)?;
             let left = held.remaining();
             self.held.insert(market, held);
             Ok(left)
         }
 
-        pub(super) fn give_back(&mut self, market: MarketId) {
+        pub(super) fn release(&mut self, market: MarketId) {
             if let Some(held) = self.held.remove(&market) {
                 // If the release fails, the lock expires.
                 let _ = held.release();

@@ -19,7 +19,7 @@ pub(super) struct MarketSettler {
 }
 
 impl MarketSettler {
-    pub(super) fn hear(&mut self, news: News) {
+    pub(super) fn receive(&mut self, news: News) {
         if let Some(closed) = news.closed {
             self.settler.closed(closed);
         }
@@ -28,12 +28,12 @@ impl MarketSettler {
 
     /// Resumes the market at an operator's request.
     pub(super) fn resume(&mut self, market: MarketId, history: History, store: &Store) {
-        if self.settler.is_unread() {
+        if self.settler.has_drops_error() {
             let drops = store.dropped.read(market, history).map_err(|why| why.to_string());
             if let Err(why) = &drops {
                 error!(market = market.0, "settlement is still halted: {why}");
             }
-            self.settler.learn_drops(drops);
+            self.settler.set_drops(drops);
         }
         self.settler.resume();
     }
@@ -53,15 +53,15 @@ impl MarketSettler {
 
     /// Drops this epoch at an operator's request. Returns `true` if the request must stay, because it is
     /// not carried out yet.
-    pub(super) fn give_up(&mut self, market: MarketId, epoch: EpochNumber) -> bool {
+    pub(super) fn drop_epoch(&mut self, market: MarketId, epoch: EpochNumber) -> bool {
         if self.dropping == Some(epoch) {
             // If the ledger has refused the drop too, the operator has to ask again.
-            let stays = self.settler.gives_up(epoch);
+            let stays = self.settler.is_dropping(epoch);
             self.dropping = self.dropping.filter(|_| stays);
             return stays;
         }
         // After a restart, a drop that was begun continues.
-        if self.settler.gives_up(epoch) {
+        if self.settler.is_dropping(epoch) {
             self.dropping = Some(epoch);
             return true;
         }
@@ -70,7 +70,7 @@ impl MarketSettler {
             info!(market, epoch = number, "settlement: this epoch is already dropped");
             return false;
         }
-        let begins = self.settler.give_up(epoch);
+        let begins = self.settler.drop_epoch(epoch);
         if begins {
             self.dropping = Some(epoch);
             warn!(market, epoch = number, "settlement: an operator drops this epoch");

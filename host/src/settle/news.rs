@@ -24,21 +24,21 @@ pub(crate) struct News {
 
 /// What is queued for a market.
 #[derive(Debug)]
-struct Waiting {
+struct MarketEntry {
     /// Whole batches, and after them the last epoch that has closed.
     closed: VecDeque<Closed>,
     next: Option<Sequence>,
 }
 
 #[derive(Debug, Default)]
-struct All {
-    markets: BTreeMap<MarketId, Waiting>,
+struct Queue {
+    markets: BTreeMap<MarketId, MarketEntry>,
     batches: usize,
 }
 
-impl All {
+impl Queue {
     fn add(&mut self, News { market, closed, next }: News) {
-        let none = || Waiting { closed: VecDeque::new(), next };
+        let none = || MarketEntry { closed: VecDeque::new(), next };
         let waiting = self.markets.entry(market).or_insert_with(none);
         waiting.next = next;
         let closed = match closed {
@@ -58,7 +58,7 @@ impl All {
 
     fn take(&mut self) -> Vec<News> {
         let mut all = Vec::new();
-        for (market, Waiting { closed, next }) in std::mem::take(self).markets {
+        for (market, MarketEntry { closed, next }) in std::mem::take(self).markets {
             if closed.is_empty() {
                 all.push(News { market, closed: None, next });
             }
@@ -71,26 +71,26 @@ impl All {
 /// The publisher's end.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    all: Arc<Mutex<All>>,
+    all: Arc<Mutex<Queue>>,
     wake: Sender<()>,
 }
 
 /// The settlement thread's end.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    all: Arc<Mutex<All>>,
+    all: Arc<Mutex<Queue>>,
     wake: Receiver<()>,
 }
 
 /// Creates both ends.
 pub(crate) fn news() -> (Outgoing, Incoming) {
-    let (wake, waking) = bounded(1);
-    let all = Arc::<Mutex<All>>::default();
-    (Outgoing { all: Arc::clone(&all), wake }, Incoming { all, wake: waking })
+    let (wake, woken) = bounded(1);
+    let all = Arc::<Mutex<Queue>>::default();
+    (Outgoing { all: Arc::clone(&all), wake }, Incoming { all, wake: woken })
 }
 
 impl Outgoing {
-    pub(crate) fn tell(&self, news: News) {
+    pub(crate) fn send(&self, news: News) {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).add(news);
         // A thread that is already awake takes this too. One that has ended has logged why.
         let _ = self.wake.try_send(());
@@ -98,9 +98,9 @@ impl Outgoing {
 }
 
 impl Incoming {
-    /// Waits for news, up to `patience`, and takes all of it. Returns `None` if nothing more will come.
-    pub(crate) fn wait(&self, patience: Duration) -> Option<Vec<News>> {
-        let waited = self.wake.recv_timeout(patience);
+    /// Waits for news, up to `timeout`, and takes all of it. Returns `None` if nothing more will come.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Vec<News>> {
+        let waited = self.wake.recv_timeout(timeout);
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).take();
         let is_over = waited == Err(RecvTimeoutError::Disconnected) && all.is_empty();
         (!is_over).then_some(all)
@@ -137,11 +137,11 @@ mod tests {
             for market in 1..=3 {
                 let (market, closed) = (MarketId(market), Closed::Whole(batch(market, epoch)));
                 let next = Some(Sequence(epoch));
-                outgoing.tell(News { market, closed: Some(closed), next });
+                outgoing.send(News { market, closed: Some(closed), next });
             }
         }
-        outgoing.tell(News { market: MarketId(4), closed: None, next: Some(Sequence(7)) });
-        outgoing.tell(News { market: MarketId(2), closed: None, next: None });
+        outgoing.send(News { market: MarketId(4), closed: None, next: Some(Sequence(7)) });
+        outgoing.send(News { market: MarketId(2), closed: None, next: None });
         drop(outgoing);
         let all = incoming.wait(Duration::ZERO).expect("news");
         assert_eq!(all.len(), BATCHES_MAX + 3 + 1, "batches, last epochs, and a new market");

@@ -26,7 +26,7 @@ pub use web::WebOutlet;
 
 /// How much of an external system's answer is kept.
 #[cfg(feature = "outlets")]
-const SAID_MAX: usize = 64 << 10;
+const ANSWER_MAX: usize = 64 << 10;
 /// The longest timeout. A longer one could overflow when it is added to a clock.
 #[cfg(feature = "outlets")]
 const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
@@ -113,20 +113,20 @@ pub struct Undelivered {
     /// How often it was refused.
     pub refusals: u32,
     /// Whether an operator has to decide about it.
-    pub stands: bool,
+    pub needs_operator: bool,
     /// The error.
     pub why: String,
 }
 
 /// Returns the beginning of an answer, as text.
 #[cfg(feature = "outlets")]
-fn bounded(said: &[u8]) -> String {
-    let said = said.get(..SAID_MAX).unwrap_or(said);
-    String::from_utf8_lossy(said).trim().to_owned()
+fn truncated(answer: &[u8]) -> String {
+    let answer = answer.get(..ANSWER_MAX).unwrap_or(answer);
+    String::from_utf8_lossy(answer).trim().to_owned()
 }
 
 /// The receipt for a drop, for outlets that deliver only batches.
 #[cfg(feature = "outlets")]
-fn dropped() -> Receipt {
+fn drop_receipt() -> Receipt {
     Receipt(String::from("given up in the ledger, so nothing was delivered"))
 }

@@ -21,7 +21,7 @@ use super::outlet::Receipt;
 
 /// How far the delivery of a market has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct Position {
     /// The number of the last notice that is delivered or skipped.
     pub(super) number: u64,
     /// The epoch of that notice.
@@ -38,9 +38,9 @@ pub(super) struct Mark {
     pub(super) refused: Option<(u64, u32, String)>,
 }
 
-impl Mark {
+impl Position {
     /// Returns the position after this notice.
-    pub(super) fn behind((number, notice): (u64, &Notice)) -> Self {
+    pub(super) fn after_notice((number, notice): (u64, &Notice)) -> Self {
         Self {
             number,
             epoch: Some(notice.outcome.epoch.0),
@@ -51,7 +51,7 @@ impl Mark {
     }
 
     /// Returns `true` if this notice is of an epoch that was done with under another number.
-    pub(super) fn has_had(&self, notice: &Notice) -> bool {
+    pub(super) fn covers(&self, notice: &Notice) -> bool {
         self.history.as_ref().is_some_and(|it| *it == notice.batch.history.to_string())
             && self.epoch.is_some_and(|last| notice.outcome.epoch.0 <= last)
     }
@@ -95,10 +95,10 @@ impl Receipts {
     }
 
     /// Returns how far a market has come. Without a file it begins at the first notice.
-    pub(super) fn mark(&self, market: MarketId) -> io::Result<Mark> {
+    pub(super) fn position(&self, market: MarketId) -> io::Result<Position> {
         let path = self.0.join(format!("delivered-{market}.json"));
         let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Mark::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Position::default()),
             text => text?,
         };
         serde_json::from_slice(&text).map_err(|why| {
@@ -112,11 +112,11 @@ impl Receipts {
     }
 
     /// Moves the position.
-    pub(super) fn keep(&self, market: MarketId, mark: &Mark) -> io::Result<()> {
+    pub(super) fn save(&self, market: MarketId, position: &Position) -> io::Result<()> {
         let name = format!("delivered-{market}.json");
         let unfinished = self.0.join(format!("{name}.tmp"));
         let mut file = private::create(&unfinished)?;
-        file.write_all(&serde_json::to_vec(mark)?)?;
+        file.write_all(&serde_json::to_vec(position)?)?;
         file.sync_all()?;
         fs::rename(unfinished, self.0.join(name))?;
         File::open(&self.0)?.sync_all()

@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 use super::MarketSettlement;
 
 /// Returns `true` if the settlement may continue without an operator.
-pub(super) fn can_go_on(standing: &Standing) -> bool {
+pub(super) fn can_continue(standing: &Standing) -> bool {
     match standing {
         Standing::Starting
         | Standing::Idle
@@ -20,7 +20,7 @@ pub(super) fn can_go_on(standing: &Standing) -> bool {
 }
 
 /// Logs what is new.
-pub(super) fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
+pub(super) fn log_changes(before: &[MarketSettlement], now: &[MarketSettlement]) {
     for it in now {
         let market = it.market.0;
         let old = before.iter().find(|old| old.market == it.market);

@@ -5,12 +5,12 @@
 //! settlement/market-7.json     market 7: its highest token, the ledger's refusals, its last settled epoch
 //! settlement/floor             a sequence: every epoch that closed up to it is settled
 //! settlement/status.json       the status of each market, for `pricetime settle status`
-//! settlement/orders/7.hold     hold market 7, for as long as this file exists
-//! settlement/orders/7.resume   continue after a hold or a halt; removed when done, like all below
-//! settlement/orders/7.retry    do now what is waiting
-//! settlement/orders/7.drop-42  drop epoch 42
-//! settlement/orders/7.deliver-retry    deliver now what is waiting or was refused
-//! settlement/orders/7.deliver-skip-42  do not deliver epoch 42
+//! settlement/requests/7.hold     hold market 7, for as long as this file exists
+//! settlement/requests/7.resume   continue after a hold or a halt; removed when done, like all below
+//! settlement/requests/7.retry    do now what is waiting
+//! settlement/requests/7.drop-42  drop epoch 42
+//! settlement/requests/7.deliver-retry    deliver now what is waiting or was refused
+//! settlement/requests/7.deliver-skip-42  do not deliver epoch 42
 //! ```
 //!
 //! Losing one of the first three files costs work, never money. What must not be lost is in `dropped`.
@@ -24,7 +24,7 @@ use pricetime_engine::{EpochNumber, MarketId, Sequence};
 use pricetime_journal::History;
 use pricetime_journal::private;
 use pricetime_settlement::ledger::Token;
-use pricetime_settlement::{Kept, PutBack, Refusals, Standing};
+use pricetime_settlement::{Checkpoint, PutBack, Refusals, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::{Dropped, MarketDelivery, MarketSettlement};
@@ -64,47 +64,47 @@ impl OperatorRequests {
     ///
     /// # Errors
     /// Returns an error if the request cannot be written.
-    pub fn leave(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
+    pub fn add(&self, market: MarketId, request: OperatorRequest) -> io::Result<()> {
         create_folders(&self.0)?;
-        if order == OperatorRequest::Resume {
+        if request == OperatorRequest::Resume {
             self.remove(market, OperatorRequest::Hold)?;
         }
-        if order == OperatorRequest::Hold {
+        if request == OperatorRequest::Hold {
             self.remove(market, OperatorRequest::Resume)?;
         }
-        private::write(&self.0.join(name(market, order)), b"")
+        private::write(&self.0.join(name(market, request)), b"")
     }
 
     /// Returns the requests that were left.
     ///
     /// # Errors
     /// Returns an error if the folder cannot be read.
-    pub fn left(&self) -> io::Result<BTreeSet<(MarketId, OperatorRequest)>> {
-        let mut orders = BTreeSet::new();
+    pub fn pending(&self) -> io::Result<BTreeSet<(MarketId, OperatorRequest)>> {
+        let mut requests = BTreeSet::new();
         let files = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(orders),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(requests),
             files => files?,
         };
         for file in files {
-            orders.extend(file?.file_name().to_str().and_then(parse));
+            requests.extend(file?.file_name().to_str().and_then(parse));
         }
-        Ok(orders)
+        Ok(requests)
     }
 
     /// Removes a request. It is no error if there is none.
     ///
     /// # Errors
     /// Returns an error if the file cannot be removed.
-    pub fn remove(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
-        match fs::remove_file(self.0.join(name(market, order))) {
+    pub fn remove(&self, market: MarketId, request: OperatorRequest) -> io::Result<()> {
+        match fs::remove_file(self.0.join(name(market, request))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-fn name(market: MarketId, order: OperatorRequest) -> String {
-    match order {
+fn name(market: MarketId, request: OperatorRequest) -> String {
+    match request {
         OperatorRequest::Hold => format!("{market}.hold"),
         OperatorRequest::Resume => format!("{market}.resume"),
         OperatorRequest::Retry => format!("{market}.retry"),
@@ -115,8 +115,8 @@ fn name(market: MarketId, order: OperatorRequest) -> String {
 }
 
 fn parse(name: &str) -> Option<(MarketId, OperatorRequest)> {
-    let (market, order) = name.split_once('.')?;
-    let order = match order {
+    let (market, request) = name.split_once('.')?;
+    let request = match request {
         "hold" => OperatorRequest::Hold,
         "resume" => OperatorRequest::Resume,
         "retry" => OperatorRequest::Retry,
@@ -126,12 +126,12 @@ fn parse(name: &str) -> Option<(MarketId, OperatorRequest)> {
             None => OperatorRequest::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
         },
     };
-    Some((MarketId(market.parse().ok()?), order))
+    Some((MarketId(market.parse().ok()?), request))
 }
 
 /// What is kept of a market.
 #[derive(Default, Serialize, Deserialize)]
-struct Note {
+struct MarketNote {
     floor: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<(u64, u32, String)>,
@@ -152,14 +152,14 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<Back>,
+    put_back: Option<PutBackLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delivery: Option<Told<'a>>,
+    delivery: Option<DeliveryLine<'a>>,
 }
 
 /// How far a ledger was put back.
 #[derive(Serialize)]
-struct Back {
+struct PutBackLine {
     knew: u64,
     stood: u64,
     dropped: Vec<u64>,
@@ -167,7 +167,7 @@ struct Back {
 
 /// The delivery status of a market.
 #[derive(Serialize)]
-struct Told<'a> {
+struct DeliveryLine<'a> {
     delivered: Option<u64>,
     standing: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,32 +180,37 @@ struct Told<'a> {
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
-    pub(super) orders: OperatorRequests,
+    pub(super) requests: OperatorRequests,
     pub(super) dropped: Dropped,
 }
 
 impl Store {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let orders = OperatorRequests::of(folder);
-        create_folders(&orders.0)?;
-        Ok(Self { folder: folder.join(FOLDER), orders, dropped: Dropped::of(folder) })
+        let requests = OperatorRequests::of(folder);
+        create_folders(&requests.0)?;
+        Ok(Self { folder: folder.join(FOLDER), requests, dropped: Dropped::of(folder) })
     }
 
     /// Returns what was kept of a market, or the default if it cannot be read.
-    pub(super) fn kept(&self, market: MarketId, history: History) -> Kept {
+    pub(super) fn stored(&self, market: MarketId, history: History) -> Checkpoint {
         let text = fs::read(self.folder.join(format!("market-{market}.json")));
-        let note: Note =
+        let note: MarketNote =
             text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let refusal = |(epoch, tries, why)| Refusals { epoch: EpochNumber(epoch), tries, why };
         let of = note.settled.filter(|(of, _)| *of == history.to_string());
         let settled = EpochNumber(of.map_or(0, |(_, epoch)| epoch));
-        Kept { floor: Token(note.floor), refusals: note.refused.map(refusal), settled }
+        Checkpoint { floor: Token(note.floor), refusals: note.refused.map(refusal), settled }
     }
 
-    pub(super) fn keep(&self, market: MarketId, history: History, kept: &Kept) -> io::Result<()> {
-        let refused = kept.refusals.as_ref().map(|it| (it.epoch.0, it.tries, it.why.clone()));
-        let settled = Some((history.to_string(), kept.settled.0));
-        let note = Note { floor: kept.floor.0, refused, settled };
+    pub(super) fn save(
+        &self,
+        market: MarketId,
+        history: History,
+        stored: &Checkpoint,
+    ) -> io::Result<()> {
+        let refused = stored.refusals.as_ref().map(|it| (it.epoch.0, it.tries, it.why.clone()));
+        let settled = Some((history.to_string(), stored.settled.0));
+        let note = MarketNote { floor: stored.floor.0, refused, settled };
         self.write(&format!("market-{market}.json"), &serde_json::to_vec(&note)?)
     }
 
@@ -214,11 +219,11 @@ impl Store {
         Sequence(text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
     }
 
-    pub(super) fn keep_floor(&self, floor: Sequence) -> io::Result<()> {
+    pub(super) fn save_floor(&self, floor: Sequence) -> io::Result<()> {
         self.write("floor", format!("{floor}\n").as_bytes())
     }
 
-    pub(super) fn say(&self, markets: &[MarketSettlement]) -> io::Result<()> {
+    pub(super) fn report_status(&self, markets: &[MarketSettlement]) -> io::Result<()> {
         let lines: Vec<Line<'_>> = markets.iter().map(line).collect();
         self.write("status.json", &serde_json::to_vec(&lines)?)
     }
@@ -232,9 +237,9 @@ impl Store {
 }
 
 /// Creates the folder of requests and its parent.
-fn create_folders(orders: &Path) -> io::Result<()> {
-    orders.parent().map_or(Ok(()), private::create_folder)?;
-    private::create_folder(orders)
+fn create_folders(requests: &Path) -> io::Result<()> {
+    requests.parent().map_or(Ok(()), private::create_folder)?;
+    private::create_folder(requests)
 }
 
 fn line(it: &MarketSettlement) -> Line<'_> {
@@ -253,24 +258,24 @@ fn line(it: &MarketSettlement) -> Line<'_> {
     };
     let settled = it.settled.map(|epoch| epoch.0);
     let delivery = it.delivery.as_ref().map(delivery);
-    let put_back = it.put_back.as_ref().map(back);
+    let put_back = it.put_back.as_ref().map(put_back_line);
     let (market, closed) = (it.market.0, it.closed.0);
     Line { market, closed, settled, standing, epoch, why, put_back, delivery }
 }
 
-fn back(it: &PutBack) -> Back {
+fn put_back_line(it: &PutBack) -> PutBackLine {
     let dropped = it.dropped.iter().map(|epoch| epoch.0).collect();
-    Back { knew: it.knew.0, stood: it.stood.0, dropped }
+    PutBackLine { knew: it.knew.0, stood: it.stood.0, dropped }
 }
 
-fn delivery(it: &MarketDelivery) -> Told<'_> {
+fn delivery(it: &MarketDelivery) -> DeliveryLine<'_> {
     let trouble = it.trouble.as_ref();
     let standing = match trouble {
         None => "well",
-        Some(trouble) if trouble.stands => "refused",
+        Some(trouble) if trouble.needs_operator => "refused",
         Some(_) => "retry",
     };
-    Told {
+    DeliveryLine {
         delivered: it.delivered.map(|epoch| epoch.0),
         standing,
         epoch: trouble.map(|it| it.epoch.0),
@@ -286,7 +291,7 @@ mod tests {
     fn operator_requests_are_read_as_they_were_stored() {
         let (drop, skip) =
             (OperatorRequest::Drop(EpochNumber(42)), OperatorRequest::DeliverSkip(EpochNumber(42)));
-        for order in [
+        for request in [
             OperatorRequest::Hold,
             OperatorRequest::Resume,
             OperatorRequest::Retry,
@@ -294,7 +299,7 @@ mod tests {
             OperatorRequest::DeliverRetry,
             skip,
         ] {
-            assert_eq!(parse(&name(MarketId(7), order)), Some((MarketId(7), order)));
+            assert_eq!(parse(&name(MarketId(7), request)), Some((MarketId(7), request)));
         }
         assert_eq!(parse("7.drop-x"), None);
         assert_eq!(parse("x.hold"), None);

@@ -24,7 +24,7 @@ pub const FORMAT: u16 = 1;
 
 /// The reason a file counts as written by a newer version of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Newer {
+pub enum NewerVersion {
     /// The format is newer.
     #[error("format {found}; this version reads format {ours}")]
     Format {
@@ -43,7 +43,7 @@ pub enum Newer {
     },
 }
 
-impl Newer {
+impl NewerVersion {
     /// Returns `None` unless this version of the rules is newer than ours.
     #[must_use]
     pub fn rules(found: u32) -> Option<Self> {
@@ -84,7 +84,7 @@ pub enum CodecError {
     Checksum,
     /// The bytes end within a value.
     #[error("the bytes end within a value")]
-    Cut,
+    Truncated,
     /// Bytes follow the last value.
     #[error("{left} bytes follow the last value")]
     Trailing {
@@ -118,15 +118,17 @@ pub enum CodecError {
 impl CodecError {
     /// Returns the newer format if a newer version of the program wrote the bytes.
     #[must_use]
-    pub const fn newer(&self) -> Option<Newer> {
+    pub const fn newer(&self) -> Option<NewerVersion> {
         match *self {
-            Self::Format { found } if found > FORMAT => Some(Newer::Format { found, ours: FORMAT }),
+            Self::Format { found } if found > FORMAT => {
+                Some(NewerVersion::Format { found, ours: FORMAT })
+            }
             Self::Format { .. }
             | Self::Magic
             | Self::Kind { .. }
             | Self::Length { .. }
             | Self::Checksum
-            | Self::Cut
+            | Self::Truncated
             | Self::Trailing { .. }
             | Self::Variant { .. }
             | Self::Symbol

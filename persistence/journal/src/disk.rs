@@ -24,7 +24,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
     /// Denies everyone but the owner access to a folder. Does nothing if the folder belongs to another
     /// user.
-    fn shut(&self, _folder: &Path) -> io::Result<()> {
+    fn make_private(&self, _folder: &Path) -> io::Result<()> {
         Ok(())
     }
     /// Returns the names in a folder, sorted.
@@ -88,7 +88,7 @@ impl Disk for RealDisk {
         private::create_folder(folder)
     }
 
-    fn shut(&self, folder: &Path) -> io::Result<()> {
+    fn make_private(&self, folder: &Path) -> io::Result<()> {
         if fs::metadata(folder)?.mode() & 0o077 == 0 {
             return Ok(());
         }
@@ -204,7 +204,7 @@ impl DiskFile for RealFile {
         while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
             match self.file.read_at(rest, offset + done as u64) {
                 Ok(0) => break,
-                Ok(many) => done += many,
+                Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::codec::Newer;
+use crate::codec::NewerVersion;
 use crate::disk::{Disk, Lock, RealDisk};
 use crate::history::History;
 
@@ -32,7 +32,7 @@ const FORMAT: u16 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     New,
-    Kept,
+    Created,
 }
 
 /// An open data folder. No other process can open it while this value exists.
@@ -64,7 +64,7 @@ impl Terms {
     /// # Errors
     /// Returns an error if a file operation fails.
     pub fn keep(&self, term: u64) -> io::Result<()> {
-        keep_note(&*self.disk, &self.folder, TERM, &term.to_string())
+        write_note(&*self.disk, &self.folder, TERM, &term.to_string())
     }
 }
 
@@ -77,7 +77,7 @@ fn read_note(disk: &dyn Disk, folder: &Path, name: &str) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-fn keep_note(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Result<()> {
+fn write_note(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Result<()> {
     let unfinished = folder.join(format!("{name}.tmp"));
     let mut file = disk.create(&unfinished)?;
     file.write_at(0, format!("{text}\n").as_bytes())?;
@@ -90,10 +90,10 @@ fn keep_note(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Resu
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// A file operation failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}", path.display())]
     Io {
         /// The operation.
-        doing: &'static str,
+        operation: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The error of the system.
@@ -128,11 +128,11 @@ pub enum FolderError {
     },
     /// A newer version of the program wrote the folder.
     #[error("{} was written by a newer version ({newer}): use that version", file.display())]
-    Newer {
+    NewerVersion {
         /// The file that shows this.
         file: PathBuf,
         /// What is newer.
-        newer: Newer,
+        newer: NewerVersion,
     },
     /// The file `history` cannot be read.
     #[error("{} cannot be read as a history file: restore a copy of it", .0.display())]
@@ -142,8 +142,11 @@ pub enum FolderError {
     ),
 }
 
-pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
-    move |source| FolderError::Io { doing, path: path.to_owned(), source }
+pub(crate) fn io_error(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> FolderError {
+    move |source| FolderError::Io { operation, path: path.to_owned(), source }
 }
 
 impl Folder {
@@ -153,7 +156,7 @@ impl Folder {
     /// # Errors
     /// Returns [`FolderError::InUse`] if another process has the folder open, and
     /// [`FolderError::NotOurs`] if it holds something else. Returns [`FolderError::Damaged`] or
-    /// [`FolderError::Newer`] if the file `history` cannot be used, and [`FolderError::Io`] if a file
+    /// [`FolderError::NewerVersion`] if the file `history` cannot be used, and [`FolderError::Io`] if a file
     /// operation fails.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         Self::open_on(Arc::new(RealDisk), path, History::fresh())
@@ -187,7 +190,7 @@ impl Folder {
         };
         let folder = Self { disk, path: path.to_owned(), history, stage, _locks: locks };
         // Only now: a folder that is not ours keeps its permissions.
-        folder.disk.shut(path).map_err(io_error("change the permissions of", path))?;
+        folder.disk.make_private(path).map_err(io_error("change the permissions of", path))?;
         // The file that was just read may come from a rename that was never synced.
         folder.disk.sync_folder(path).map_err(io_error("sync", path))?;
         if stage == Stage::New {
@@ -237,8 +240,8 @@ impl Folder {
     #[must_use]
     pub fn ancestry(&self) -> Vec<String> {
         let mut ancestry = vec![self.history.to_string()];
-        let there = self.disk.list(&self.path).unwrap_or_default();
-        ancestry.extend(there.into_iter().filter(|name| name.parse::<History>().is_ok()));
+        let names = self.disk.list(&self.path).unwrap_or_default();
+        ancestry.extend(names.into_iter().filter(|name| name.parse::<History>().is_ok()));
         ancestry.extend(read_note(&*self.disk, &self.path, ORIGIN));
         ancestry
     }
@@ -247,8 +250,8 @@ impl Folder {
     ///
     /// # Errors
     /// Returns an error if a file operation fails.
-    pub fn come_from(&self, history: &str) -> Result<(), FolderError> {
-        let kept = keep_note(&*self.disk, &self.path, ORIGIN, history);
+    pub fn set_origin(&self, history: &str) -> Result<(), FolderError> {
+        let kept = write_note(&*self.disk, &self.path, ORIGIN, history);
         kept.map_err(io_error("write", &self.path.join(ORIGIN)))
     }
 
@@ -278,9 +281,9 @@ impl Folder {
 
     /// Makes this history the current one. Its journal must exist.
     pub(crate) fn keep(&mut self, history: History) -> Result<(), FolderError> {
-        write(&*self.disk, &self.path, history, Stage::Kept)?;
+        write(&*self.disk, &self.path, history, Stage::Created)?;
         self.history = history;
-        self.stage = Stage::Kept;
+        self.stage = Stage::Created;
         Ok(())
     }
 }
@@ -334,11 +337,11 @@ fn is_foreign(error: &io::Error) -> bool {
 pub(crate) fn text(history: History, stage: Stage) -> String {
     let journal = match stage {
         Stage::New => "new",
-        Stage::Kept => "kept",
+        Stage::Created => "kept",
     };
-    let said = format!("{TITLE}{FORMAT}\nhistory {history}\njournal {journal}\n");
-    let sum = crc32c::crc32c(said.as_bytes());
-    format!("{said}check {sum:08x}\n")
+    let contents = format!("{TITLE}{FORMAT}\nhistory {history}\njournal {journal}\n");
+    let sum = crc32c::crc32c(contents.as_bytes());
+    format!("{contents}check {sum:08x}\n")
 }
 
 fn write(
@@ -363,28 +366,28 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), Fol
     let read = file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
     let found = bytes.get(..read).unwrap_or_default();
     let parsed = || {
-        let said = core::str::from_utf8(found).ok()?;
-        let line = said.lines().find_map(|line| line.strip_prefix("history "))?;
+        let contents = core::str::from_utf8(found).ok()?;
+        let line = contents.lines().find_map(|line| line.strip_prefix("history "))?;
         let history = line.parse().ok()?;
         // Only a text that is exactly what we would write is accepted.
-        let stages = [Stage::New, Stage::Kept];
-        let stage = stages.into_iter().find(|stage| text(history, *stage) == said)?;
+        let stages = [Stage::New, Stage::Created];
+        let stage = stages.into_iter().find(|stage| text(history, *stage) == contents)?;
         Some((history, stage))
     };
     parsed().ok_or_else(|| match newer(found) {
-        Some(newer) => FolderError::Newer { file: path.to_owned(), newer },
+        Some(newer) => FolderError::NewerVersion { file: path.to_owned(), newer },
         None => FolderError::Damaged(path.to_owned()),
     })
 }
 
 /// Returns the format of a history file that a newer version wrote. Every format begins with the title
 /// and ends with the checksum of everything before it. So a damaged file is not mistaken for a newer one.
-fn newer(found: &[u8]) -> Option<Newer> {
-    let said = core::str::from_utf8(found).ok()?;
-    let found = said.strip_prefix(TITLE)?.lines().next()?.parse().ok()?;
-    let (checked, sum) = said.trim_end().rsplit_once("check ")?;
+fn newer(found: &[u8]) -> Option<NewerVersion> {
+    let contents = core::str::from_utf8(found).ok()?;
+    let found = contents.strip_prefix(TITLE)?.lines().next()?.parse().ok()?;
+    let (checked, sum) = contents.trim_end().rsplit_once("check ")?;
     let is_whole = sum == format!("{:08x}", crc32c::crc32c(checked.as_bytes()));
-    (is_whole && found > FORMAT).then_some(Newer::Format { found, ours: FORMAT })
+    (is_whole && found > FORMAT).then_some(NewerVersion::Format { found, ours: FORMAT })
 }
 
 #[cfg(test)]
@@ -403,6 +406,6 @@ mod tests {
             )
         };
         assert_eq!(text(history, Stage::New), golden("new", "7fae895f"));
-        assert_eq!(text(history, Stage::Kept), golden("kept", "d1f0c06f"));
+        assert_eq!(text(history, Stage::Created), golden("kept", "d1f0c06f"));
     }
 }

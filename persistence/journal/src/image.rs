@@ -22,7 +22,7 @@ use pricetime_engine::{
 };
 
 pub use changes::Changes;
-pub use frozen::{AccountOrders, Frozen, FrozenBook};
+pub use frozen::{AccountOrders, FrozenBook, FrozenImage};
 pub use market::MarketImage;
 pub use state::{MarketState, Orders};
 
@@ -122,15 +122,18 @@ impl Image {
     /// the returned state exists, an order that changes is copied first, together with the orders in its
     /// page.
     #[must_use]
-    pub fn freeze(&self) -> Frozen {
-        let numbers = EngineSnapshot {
+    pub fn freeze(&self) -> FrozenImage {
+        let without_markets = EngineSnapshot {
             rules_version: rules::VERSION,
             last_sequence: self.last_sequence,
             last_timestamp: self.last_timestamp,
             last_market: self.last_market,
             markets: Vec::new(),
         };
-        Frozen { numbers, markets: self.markets.values().map(MarketImage::freeze).collect() }
+        FrozenImage {
+            without_markets,
+            markets: self.markets.values().map(MarketImage::freeze).collect(),
+        }
     }
 
     /// Returns the digest of the whole state, which equals the engine's. The time grows with the number
@@ -150,7 +153,7 @@ impl Sink for Image {
             self.last_sequence = header.sequence;
             self.last_timestamp = header.timestamp;
             if let Some(market) = self.markets.get_mut(&header.market) {
-                market.pass(header.sequence);
+                market.record_sequence(header.sequence);
             }
         }
     }

@@ -35,8 +35,8 @@ mod reader;
 mod record;
 mod scan;
 mod segment;
-mod sight;
 mod spare;
+mod state;
 mod writer;
 
 use std::io;
@@ -45,14 +45,14 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::Sequence;
 
 use crate::History;
-use crate::codec::{CodecError, Newer};
+use crate::codec::{CodecError, NewerVersion};
 
 pub use cut::CutSegment;
 pub(crate) use cut::cut;
 pub use reader::{Commands, JournalReader};
-pub(crate) use segment::begins;
-pub use sight::{JournalSight, SegmentCheck, SegmentSight};
-pub(crate) use sight::{check, segments, sight};
+pub(crate) use segment::matches_header;
+pub use state::{JournalState, SegmentCheck, SegmentInfo};
+pub(crate) use state::{check, segments, state};
 pub use writer::Journal;
 
 /// The options of a journal.
@@ -101,10 +101,10 @@ pub struct Tail {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file operation failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}", path.display())]
     Io {
         /// The operation.
-        doing: &'static str,
+        operation: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The error of the system.
@@ -147,11 +147,11 @@ pub enum JournalError {
     },
     /// A newer version of the program wrote the file.
     #[error("{} was written by a newer version ({newer}): use that version", file.display())]
-    Newer {
+    NewerVersion {
         /// The file.
         file: PathBuf,
         /// What is newer.
-        newer: Newer,
+        newer: NewerVersion,
     },
     /// The commands were written under other rules, so this program would give them another meaning.
     #[error(
@@ -228,7 +228,7 @@ pub enum Damage {
     },
     /// A record is bad, and a later record or the mark states that it was durable.
     #[error("no record can be read there, but byte {offset} says that {durable} was durable")]
-    Denied {
+    DurableUnreadable {
         /// The byte at which that later record or the mark begins.
         offset: u64,
         /// The sequence that it states to be durable.
@@ -239,19 +239,19 @@ pub enum Damage {
     Unreadable,
     /// A record states that its own command or a later one was already durable.
     #[error("the record says that command {0} was durable before it was written")]
-    Claim(Sequence),
+    FalseDurable(Sequence),
     /// The file ends before the command with which the next file begins.
     #[error("the file ends there, and the next one begins with command {0}")]
-    Hole(Sequence),
+    Gap(Sequence),
     /// There are bytes other than zero after the last record.
     #[error("there is data at byte {0}, after the last record of a full file")]
-    Rest(u64),
+    TrailingData(u64),
     /// A record is intact but does not hold a command.
     #[error("the record is whole but holds no command: {0}")]
     Command(CodecError),
 }
 
 /// Adds the operation and the path to the error of a file operation.
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
-    move |source| JournalError::Io { doing, path: path.to_owned(), source }
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    move |source| JournalError::Io { operation, path: path.to_owned(), source }
 }

@@ -12,26 +12,26 @@
 //! [`FolderReader`] reads a data folder without a lock and without writing, even while another process
 //! has it open.
 //!
-//! Nothing here reads a clock. The only thread is the one that [`Recovery::open_beside`] starts and
+//! Nothing here reads a clock. The only thread is the one that [`Recovery::open_with`] starts and
 //! joins. The files of a data folder are accessed only through [`Disk`], so that a test can use a disk
 //! that fails as real ones do.
 
 pub mod codec;
 pub mod echo;
-#[cfg(feature = "tls")]
-pub mod encrypt;
 mod history;
 pub mod image;
 mod index_key;
 pub mod lines;
 pub mod private;
 pub mod random;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 mod disk;
 mod folder;
+mod folder_reader;
 mod journal;
 mod local;
-mod look;
 mod recovery;
 mod rename;
 mod replay;
@@ -41,12 +41,12 @@ pub use index_key::keyed_engine;
 
 pub use disk::{Disk, DiskFile, Lock, RealDisk};
 pub use folder::{Folder, FolderError, Terms};
+pub use folder_reader::{ArchiveError, BadFile, FolderReader, Packed, check_archive, unpack};
 pub use journal::{
-    Commands, CutSegment, Journal, JournalError, JournalOptions, JournalReader, JournalSight,
-    Position, SegmentCheck, SegmentSight, Tail,
+    Commands, CutSegment, Journal, JournalError, JournalOptions, JournalReader, JournalState,
+    Position, SegmentCheck, SegmentInfo, Tail,
 };
-pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
-pub use look::{ArchiveError, BadFile, FolderReader, Packed, check_archive, unpack};
+pub use local::{LoadedSnapshot, LocalSnapshots, NewestSnapshot, SnapshotError};
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};
 pub use rename::rename_new;
 pub use replay::Replay;

@@ -7,7 +7,7 @@ pub const LINE_MAX: usize = 1 << 20;
 
 /// The result of [`next_line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextLine {
     /// A line.
     Line,
     /// A line that is longer than [`LINE_MAX`]. It was skipped.
@@ -20,23 +20,23 @@ pub enum Next {
 ///
 /// # Errors
 /// Returns the error of the reader.
-pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<NextLine> {
     line.clear();
     let most = LINE_MAX as u64 + 1;
     if from.by_ref().take(most).read_until(b'\n', line)? == 0 {
-        return Ok(Next::End);
+        return Ok(NextLine::End);
     }
     if line.ends_with(b"\n") || line.len() <= LINE_MAX {
-        return Ok(Next::Line);
+        return Ok(NextLine::Line);
     }
     line.clear();
     loop {
-        let there = from.fill_buf()?;
-        let end = there.iter().position(|byte| *byte == b'\n');
-        let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
+        let buffered = from.fill_buf()?;
+        let end = buffered.iter().position(|byte| *byte == b'\n');
+        let (used, done) = end.map_or((buffered.len(), buffered.is_empty()), |end| (end + 1, true));
         from.consume(used);
         if done {
-            return Ok(Next::Long);
+            return Ok(NextLine::Long);
         }
     }
 }
@@ -65,13 +65,13 @@ mod tests {
             assert!(line.capacity() <= 2 * (LINE_MAX + 1), "{} bytes are kept", line.capacity());
             (next, line.len())
         };
-        assert_eq!(next(), (Next::Line, 2));
-        assert_eq!(next(), (Next::Line, LINE_MAX + 1));
-        assert_eq!(next(), (Next::Long, 0));
-        assert_eq!(next(), (Next::Line, 1));
-        assert_eq!(next(), (Next::Line, 1));
-        assert_eq!(next(), (Next::End, 0));
+        assert_eq!(next(), (NextLine::Line, 2));
+        assert_eq!(next(), (NextLine::Line, LINE_MAX + 1));
+        assert_eq!(next(), (NextLine::Long, 0));
+        assert_eq!(next(), (NextLine::Line, 1));
+        assert_eq!(next(), (NextLine::Line, 1));
+        assert_eq!(next(), (NextLine::End, 0));
         let mut endless = BufReader::new(long.as_slice());
-        assert_eq!(next_line(&mut endless, &mut Vec::new()).unwrap(), Next::Long);
+        assert_eq!(next_line(&mut endless, &mut Vec::new()).unwrap(), NextLine::Long);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use pricetime_engine::{EngineSnapshot, Sequence, rules};
 
 use crate::codec::{
-    self, CodecError, ENVELOPE_LENGTH, Head, Kind, Newer, open_envelope, seal_envelope,
+    self, CodecError, ENVELOPE_LENGTH, Head, Kind, NewerVersion, open_envelope, seal_envelope,
 };
 use crate::disk::Disk;
 use crate::history::History;
@@ -54,7 +54,7 @@ pub struct LocalSnapshots {
 
 /// A snapshot as it was saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadedSnapshot {
     /// The state.
     pub snapshot: EngineSnapshot,
     /// Its digest when it was saved.
@@ -63,9 +63,9 @@ pub struct Loaded {
 
 /// The newest snapshot that can be read.
 #[derive(Debug)]
-pub struct Newest {
+pub struct NewestSnapshot {
     /// The snapshot, if there is one.
-    pub found: Option<Loaded>,
+    pub found: Option<LoadedSnapshot>,
     /// Newer snapshots that are damaged. If there are any, check the disk.
     pub damaged: Vec<SnapshotError>,
 }
@@ -74,10 +74,10 @@ pub struct Newest {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// A file operation failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}", path.display())]
     Io {
         /// The operation.
-        doing: &'static str,
+        operation: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The error of the system.
@@ -93,11 +93,11 @@ pub enum SnapshotError {
     },
     /// A newer version of the program wrote the file.
     #[error("snapshot {} was written by a newer version ({newer}): use that version", file.display())]
-    Newer {
+    NewerVersion {
         /// The file.
         file: PathBuf,
         /// What is newer.
-        newer: Newer,
+        newer: NewerVersion,
     },
     /// The sequence in the file differs from the one in its name.
     #[error("snapshot {} is of command {found}, not of {expected}", file.display())]
@@ -121,11 +121,11 @@ pub enum SnapshotError {
     },
     /// The state cannot be encoded.
     #[error("the state cannot be encoded: {0}")]
-    Spelling(CodecError),
+    Encoding(CodecError),
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
-    move |source| SnapshotError::Io { doing, path: path.to_owned(), source }
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
+    move |source| SnapshotError::Io { operation, path: path.to_owned(), source }
 }
 
 impl LocalSnapshots {
@@ -153,19 +153,19 @@ impl LocalSnapshots {
     }
 
     /// Opens the snapshots of this history in this folder only for reading: nothing is removed or synced.
-    pub(crate) fn seen(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
+    pub(crate) fn open_read_only(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
         Self { disk, folder: folder.to_owned(), history, keep: usize::MAX, damaged: Vec::new() }
     }
 
     /// Marks these damaged snapshots, so that the next save removes them.
-    pub(crate) fn replace(&mut self, damaged: &[SnapshotError]) {
+    pub(crate) fn mark_damaged(&mut self, damaged: &[SnapshotError]) {
         let file = |error: &SnapshotError| match error {
             SnapshotError::Damaged { file, .. } => Some(file.clone()),
             SnapshotError::Io { .. }
-            | SnapshotError::Newer { .. }
+            | SnapshotError::NewerVersion { .. }
             | SnapshotError::OtherSequence { .. }
             | SnapshotError::OtherHistory { .. }
-            | SnapshotError::Spelling(_) => None,
+            | SnapshotError::Encoding(_) => None,
         };
         self.damaged.extend(damaged.iter().filter_map(file));
     }
@@ -177,7 +177,7 @@ impl LocalSnapshots {
     /// # Errors
     /// Returns an error if a file operation fails. No snapshot that must be kept is lost then.
     pub fn save(&mut self, snapshot: &EngineSnapshot) -> Result<Sequence, SnapshotError> {
-        self.save_beside(snapshot, None)
+        self.save_keeping(snapshot, None)
     }
 
     /// Like [`save`](Self::save), but also keeps the snapshot from which everything after the command
@@ -185,7 +185,7 @@ impl LocalSnapshots {
     ///
     /// # Errors
     /// Same as for [`save`](Self::save).
-    pub fn save_beside(
+    pub fn save_keeping(
         &mut self,
         snapshot: &EngineSnapshot,
         needed: Option<Sequence>,
@@ -195,7 +195,7 @@ impl LocalSnapshots {
         bytes.extend_from_slice(&self.history.0.to_le_bytes());
         bytes.extend_from_slice(&sequence.0.to_le_bytes());
         bytes.extend_from_slice(&snapshot.digest().to_le_bytes());
-        codec::encode_snapshot(snapshot, &mut bytes).map_err(SnapshotError::Spelling)?;
+        codec::encode_snapshot(snapshot, &mut bytes).map_err(SnapshotError::Encoding)?;
         seal_envelope(Kind::Snapshot, snapshot.rules_version, &mut bytes);
         let unfinished = self.folder.join(format!("{:020}{UNFINISHED}", sequence.0));
         if let Err(error) = self.write(&unfinished, &bytes) {
@@ -227,15 +227,15 @@ impl LocalSnapshots {
     ///
     /// # Errors
     /// Returns an error if a file operation fails, or if the file is not what was saved.
-    pub fn load(&self, sequence: Sequence) -> Result<Loaded, SnapshotError> {
+    pub fn load(&self, sequence: Sequence) -> Result<LoadedSnapshot, SnapshotError> {
         let file = self.path(sequence);
         let bytes = self.read(&file)?;
         let damaged = |what| SnapshotError::Damaged { file: file.clone(), what };
-        let newer = |newer| SnapshotError::Newer { file: file.clone(), newer };
+        let newer = |newer| SnapshotError::NewerVersion { file: file.clone(), newer };
         let envelope = open_envelope(Kind::Snapshot, &bytes)
             .map_err(|error| error.newer().map_or_else(|| damaged(error), newer))?;
-        Newer::rules(envelope.rules_version).map_or(Ok(()), |found| Err(newer(found)))?;
-        let cut = || damaged(CodecError::Cut);
+        NewerVersion::rules(envelope.rules_version).map_or(Ok(()), |found| Err(newer(found)))?;
+        let cut = || damaged(CodecError::Truncated);
         let (history, rest) = envelope.payload.split_first_chunk().ok_or_else(cut)?;
         let (stated, rest) = rest.split_first_chunk().ok_or_else(cut)?;
         let (digest, rest) = rest.split_first_chunk().ok_or_else(cut)?;
@@ -249,7 +249,7 @@ impl LocalSnapshots {
                 return Err(SnapshotError::OtherSequence { file, expected: sequence, found });
             }
         }
-        Ok(carried_over(Loaded { snapshot, digest: u128::from_le_bytes(*digest) }))
+        Ok(upgraded(LoadedSnapshot { snapshot, digest: u128::from_le_bytes(*digest) }))
     }
 
     /// Reads the bytes of the file of this snapshot.
@@ -263,16 +263,16 @@ impl LocalSnapshots {
     /// # Errors
     /// Returns an error if a file operation fails, or if a snapshot is of another history, of another
     /// sequence or of a newer version.
-    pub fn newest(&self) -> Result<Newest, SnapshotError> {
+    pub fn newest(&self) -> Result<NewestSnapshot, SnapshotError> {
         let mut damaged = Vec::new();
         for sequence in self.list()?.into_iter().rev() {
             match self.load(sequence) {
-                Ok(found) => return Ok(Newest { found: Some(found), damaged }),
+                Ok(found) => return Ok(NewestSnapshot { found: Some(found), damaged }),
                 Err(error @ SnapshotError::Damaged { .. }) => damaged.push(error),
                 Err(error) => return Err(error),
             }
         }
-        Ok(Newest { found: None, damaged })
+        Ok(NewestSnapshot { found: None, damaged })
     }
 
     /// The path of the snapshot of this sequence.
@@ -313,12 +313,12 @@ impl LocalSnapshots {
         let is_damaged = |it: &Sequence| self.damaged.contains(&self.path(*it));
         let (damaged, found): (Vec<_>, Vec<_>) = self.list()?.into_iter().partition(is_damaged);
         let surplus = found.len().saturating_sub(self.keep);
-        let stays = needed.and_then(|needed| {
+        let kept = needed.and_then(|needed| {
             let below = found.partition_point(|sequence| *sequence <= needed);
             found.get(below.saturating_sub(1)).copied()
         });
         let mut removed = false;
-        let surplus = found.into_iter().take(surplus).filter(|it| Some(*it) != stays);
+        let surplus = found.into_iter().take(surplus).filter(|it| Some(*it) != kept);
         for sequence in damaged.into_iter().chain(surplus) {
             let path = self.path(sequence);
             self.disk.remove(&path).map_err(io_error("remove", &path))?;
@@ -332,15 +332,15 @@ impl LocalSnapshots {
 ///
 /// # Errors
 /// Returns an error if the bytes do not begin with the head of a snapshot.
-pub(crate) fn begins(
+pub(crate) fn matches_header(
     bytes: &[u8],
     history: History,
     sequence: Sequence,
     length: u64,
 ) -> Result<bool, CodecError> {
-    let (head, rest) = bytes.split_first_chunk().ok_or(CodecError::Cut)?;
-    let (own, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
-    let (stated, _) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+    let (head, rest) = bytes.split_first_chunk().ok_or(CodecError::Truncated)?;
+    let (own, rest) = rest.split_first_chunk().ok_or(CodecError::Truncated)?;
+    let (stated, _) = rest.split_first_chunk().ok_or(CodecError::Truncated)?;
     let whole = Head::parse(head)?.length.checked_add(ENVELOPE_LENGTH as u64);
     let (own, stated) = (History(u128::from_le_bytes(*own)), u64::from_le_bytes(*stated));
     Ok((own, Sequence(stated), whole) == (history, sequence, Some(length)))
@@ -349,12 +349,12 @@ pub(crate) fn begins(
 /// Converts a snapshot of an earlier version of the rules to the current one. Its records mean the same.
 /// The digest covers the version, so it is computed anew if the old one is right. If the old one is
 /// wrong, the snapshot stays as it is, and the damage shows when an engine restores it.
-fn carried_over(loaded: Loaded) -> Loaded {
-    let Loaded { mut snapshot, digest } = loaded;
+fn upgraded(loaded: LoadedSnapshot) -> LoadedSnapshot {
+    let LoadedSnapshot { mut snapshot, digest } = loaded;
     if snapshot.rules_version >= rules::VERSION || snapshot.digest() != digest {
-        return Loaded { snapshot, digest };
+        return LoadedSnapshot { snapshot, digest };
     }
     snapshot.rules_version = rules::VERSION;
     let digest = snapshot.digest();
-    Loaded { snapshot, digest }
+    LoadedSnapshot { snapshot, digest }
 }

@@ -10,7 +10,7 @@ use crate::folder::{Folder, FolderError};
 use crate::history::History;
 use crate::index_key::keyed_engine;
 use crate::journal::{Journal, JournalError, JournalOptions};
-use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
+use crate::local::{LoadedSnapshot, LocalSnapshots, NewestSnapshot, SnapshotError};
 use crate::replay::Replay;
 
 /// The number of commands between two progress reports.
@@ -26,7 +26,7 @@ pub struct RecoveryOptions {
     /// Whether to continue if the journal is missing, ends before the snapshot, or begins after it. That
     /// starts a new history, whose sequences, times and market ids begin above the highest ones found.
     /// The old files stay in their folder. The epochs and trades of a market continue from the numbers in
-    /// the snapshot, unless the caller raises them (see [`Recovery::open_beside`]): commands alone do not
+    /// the snapshot, unless the caller raises them (see [`Recovery::open_with`]): commands alone do not
     /// show how many later ones were published.
     pub accept_loss: bool,
 }
@@ -218,7 +218,7 @@ impl Recovery {
         markets_max: u32,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
-        let opened = Self::open_beside(folder, markets_max, options, |_| (), |_| ());
+        let opened = Self::open_with(folder, markets_max, options, |_| (), |_| ());
         opened.map(|(recovery, ())| recovery)
     }
 
@@ -229,7 +229,7 @@ impl Recovery {
     ///
     /// # Errors
     /// Same as for [`open`](Self::open).
-    pub fn open_beside<T: Send>(
+    pub fn open_with<T: Send>(
         folder: &mut Folder,
         markets_max: u32,
         options: &RecoveryOptions,
@@ -245,29 +245,29 @@ impl Recovery {
         }
         let keep = options.snapshots_keep;
         let mut snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
-        let Newest { found, damaged } = snapshots.newest()?;
-        snapshots.replace(&damaged);
+        let NewestSnapshot { found, damaged } = snapshots.newest()?;
+        snapshots.mark_damaged(&damaged);
         let (base, stated) = match found {
-            Some(Loaded { snapshot, digest }) => (snapshot, Some(digest)),
+            Some(LoadedSnapshot { snapshot, digest }) => (snapshot, Some(digest)),
             None => (keyed_engine(markets_max).snapshot(), None),
         };
         let journal_folder = folder.journal();
         let (engine, made, journal) = std::thread::scope(|scope| {
-            let beside = scope.spawn(|| {
+            let opener = scope.spawn(|| {
                 let journal = Journal::open(disk, &journal_folder, history, options.journal);
                 (make(&base), journal)
             });
             let engine = restored(markets_max, &base, stated);
-            let (made, journal) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let (made, journal) = opener.join().unwrap_or_else(|panic| resume_unwind(panic));
             (engine, made, journal)
         });
         let engine = engine?;
-        let (mut refused, rest) = match journal {
+        let (mut refused, opened_journal) = match journal {
             Err(missing @ JournalError::Missing(_)) => (missing.into(), None),
             journal => {
                 let mut journal = journal?;
-                let Some(refused) = misfit(&base, &journal) else {
-                    journal.renew(base.last_sequence)?;
+                let Some(refused) = mismatch(&base, &journal) else {
+                    journal.renew_for_rules(base.last_sequence)?;
                     let lost = None;
                     let found = Self { engine, base, journal, snapshots, history, damaged, lost };
                     return Ok((found, made));
@@ -283,10 +283,10 @@ impl Recovery {
         }
         let mut base = base;
         raise(&mut base);
-        let base = rest.iter().try_fold(base, above)?;
-        let anew = Self::begin_anew(folder, engine, base, options)?;
-        let made = make(&anew.base);
-        Ok((Self { damaged, ..anew }, made))
+        let base = opened_journal.iter().try_fold(base, raised_above)?;
+        let recovery = Self::begin_new_history(folder, engine, base, options)?;
+        let made = make(&recovery.base);
+        Ok((Self { damaged, ..recovery }, made))
     }
 
     /// Starts a new history in a new folder from this state, which can come from anywhere. All later
@@ -309,8 +309,8 @@ impl Recovery {
         engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
         // The state may be of an earlier version of the rules. The new history is of the current one.
         let base = EngineSnapshot { rules_version: rules::VERSION, ..base };
-        let begun = Self::begin_anew(folder, engine, base, options)?;
-        Ok(Self { lost: None, ..begun })
+        let recovery = Self::begin_new_history(folder, engine, base, options)?;
+        Ok(Self { lost: None, ..recovery })
     }
 
     /// The state that the replay begins with.
@@ -354,7 +354,7 @@ impl Recovery {
 
     /// Starts a new history from this state. The old history stays current until all of the new one is
     /// durable.
-    fn begin_anew(
+    fn begin_new_history(
         folder: &mut Folder,
         mut engine: Engine,
         base: EngineSnapshot,
@@ -378,16 +378,19 @@ impl Recovery {
 
 /// Raises the numbers of this state to at least those in the journal that does not continue it. The
 /// journal is read up to the first command that is damaged or was written under other rules.
-fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
+fn raised_above(
+    mut base: EngineSnapshot,
+    journal: &Journal,
+) -> Result<EngineSnapshot, JournalError> {
     base.last_sequence = base.last_sequence.max(journal.durable());
-    match pass(&mut base, journal) {
+    match raise_numbers(&mut base, journal) {
         Ok(()) | Err(JournalError::Damaged { .. } | JournalError::OtherRules { .. }) => Ok(base),
         Err(error) => Err(error),
     }
 }
 
 /// Raises the time and the highest market id to at least those of the commands.
-fn pass(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
+fn raise_numbers(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
     for command in journal.read(journal.oldest())? {
         let command = command?;
         base.last_timestamp = base.last_timestamp.max(command.timestamp);
@@ -419,7 +422,7 @@ fn restored(
 }
 
 /// Returns the reason this journal does not continue this state, or `None` if it does.
-fn misfit(base: &EngineSnapshot, journal: &Journal) -> Option<RecoveryError> {
+fn mismatch(base: &EngineSnapshot, journal: &Journal) -> Option<RecoveryError> {
     let (snapshot, last, oldest) = (base.last_sequence, journal.durable(), journal.oldest());
     if last < snapshot {
         let [last_file, next] = journal.end_files();

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use pricetime_engine::{Command, Engine, Sequence, Sink};
 
+use crate::folder_reader::FolderReader;
 use crate::journal::{Commands, JournalError};
-use crate::look::FolderReader;
 
 /// An engine, and the journal commands that it replays.
 ///
@@ -18,8 +18,8 @@ use crate::look::FolderReader;
 /// use pricetime_journal::{JournalError, FolderReader, RealDisk, Replay};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let look = FolderReader::open(Arc::new(RealDisk), Path::new("./data"))?;
-/// let mut replay = Replay::of(&look, Engine::new(16), look.journal()?.through())?;
+/// let folder_reader = FolderReader::open(Arc::new(RealDisk), Path::new("./data"))?;
+/// let mut replay = Replay::of(&folder_reader, Engine::new(16), folder_reader.journal()?.through())?;
 /// let mut trades = 0;
 /// replay.run::<_, JournalError>(&mut Group::default(), |_, _, group| {
 ///     trades += group.trades().count();
@@ -44,12 +44,12 @@ impl Replay {
     /// # Errors
     /// Returns an error if the journal no longer has the first command, or if it cannot be read.
     pub fn of(
-        look: &FolderReader,
+        folder_reader: &FolderReader,
         engine: Engine,
         through: Sequence,
     ) -> Result<Self, JournalError> {
         let from = Sequence(engine.last_sequence().0.saturating_add(1));
-        Ok(Self { commands: look.reader().read(from, through)?, engine })
+        Ok(Self { commands: folder_reader.reader().read(from, through)?, engine })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs as _};
 
-use super::link::{Link, Patience};
+use super::link::{Link, ReplyTimeout};
 use super::options::{Address, RedisError, RedisOptions, Server};
 
 /// The oldest version that this was tested with.
@@ -56,10 +56,10 @@ pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
     let several = masters.len() > 1;
     let mut findings = Vec::new();
     for address in masters {
-        link.at(&address, Patience::Control, |it| redis::cmd("PING").exec(it))?;
-        let mut look = Look { link: &mut *link, address: &address, findings: Vec::new() };
-        look.look(&options)?;
-        let found = look.findings.into_iter().map(|finding| match several {
+        link.with_server(&address, ReplyTimeout::Control, |it| redis::cmd("PING").exec(it))?;
+        let mut check = ServerCheck { link: &mut *link, address: &address, findings: Vec::new() };
+        check.check(&options)?;
+        let found = check.findings.into_iter().map(|finding| match several {
             true => Finding { text: format!("{address}: {}", finding.text), ..finding },
             false => finding,
         });
@@ -75,36 +75,36 @@ pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
 pub fn memory(link: &mut Link) -> Result<Option<u64>, RedisError> {
     let mut sum = Some(0);
     for address in link.masters()? {
-        let mut look = Look { link: &mut *link, address: &address, findings: Vec::new() };
-        let used = look.ask("INFO", &["memory"])?;
-        let used = used.map(|text| Says::of(&text).number("used_memory"));
+        let mut check = ServerCheck { link: &mut *link, address: &address, findings: Vec::new() };
+        let used = check.query("INFO", &["memory"])?;
+        let used = used.map(|text| InfoFields::of(&text).number("used_memory"));
         sum = sum.zip(used).map(|(sum, used): (u64, u64)| sum + used);
     }
     Ok(sum)
 }
 
 /// The check of one server.
-struct Look<'a> {
+struct ServerCheck<'a> {
     link: &'a mut Link,
     address: &'a Address,
     findings: Vec<Finding>,
 }
 
-impl Look<'_> {
-    fn say(&mut self, level: Level, subject: Subject, text: impl Into<String>) {
+impl ServerCheck<'_> {
+    fn report(&mut self, level: Level, subject: Subject, text: impl Into<String>) {
         self.findings.push(Finding { level, subject, text: text.into() });
     }
 
-    fn look(&mut self, options: &RedisOptions) -> Result<(), RedisError> {
-        match self.ask("INFO", &[])? {
+    fn check(&mut self, options: &RedisOptions) -> Result<(), RedisError> {
+        match self.query("INFO", &[])? {
             Some(text) => {
-                let says = Says::of(&text);
-                self.version(&says);
-                self.eviction(&says);
-                self.persistence(&says)?;
-                self.role(&says, options)?;
+                let info = InfoFields::of(&text);
+                self.version(&info);
+                self.eviction(&info);
+                self.persistence(&info)?;
+                self.role(&info, options)?;
             }
-            None => self.say(
+            None => self.report(
                 Level::Warning,
                 Subject::Version,
                 "this user may not run INFO, so the server's settings are unknown; allow +info",
@@ -115,8 +115,8 @@ impl Look<'_> {
     }
 
     /// Sends a command. Returns `None` if the user may not use it or the server does not know it.
-    fn ask(&mut self, command: &str, words: &[&str]) -> Result<Option<String>, RedisError> {
-        let asked = self.link.at(self.address, Patience::Control, |connection| {
+    fn query(&mut self, command: &str, words: &[&str]) -> Result<Option<String>, RedisError> {
+        let result = self.link.with_server(self.address, ReplyTimeout::Control, |connection| {
             let answer: redis::Value = redis::cmd(command).arg(words).query(connection)?;
             let redis::Value::Array(parts) = answer else {
                 return Ok(redis::from_redis_value(answer)?);
@@ -125,15 +125,15 @@ impl Look<'_> {
                 parts.into_iter().filter_map(|it| redis::from_redis_value(it).ok()).collect();
             Ok(words.join(" "))
         });
-        match asked {
+        match result {
             Ok(text) => Ok(Some(text)),
             Err(RedisError::Refused { code, .. }) if code == "NOPERM" || code == "ERR" => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn version(&mut self, says: &Says<'_>) {
-        let version = says.text("redis_version");
+    fn version(&mut self, info: &InfoFields<'_>) {
+        let version = info.text("redis_version");
         let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         let (oldest, minor) = OLDEST;
@@ -142,30 +142,30 @@ impl Look<'_> {
                 "version {version}: versions before {oldest}.{minor} get no fixes, and Pricetime \
                  was never tested with them"
             );
-            self.say(Level::Warning, Subject::Version, text);
+            self.report(Level::Warning, Subject::Version, text);
         } else {
-            self.say(Level::Good, Subject::Version, format!("version {version}"));
+            self.report(Level::Good, Subject::Version, format!("version {version}"));
         }
     }
 
-    fn eviction(&mut self, says: &Says<'_>) {
-        let policy = says.text("maxmemory_policy");
-        let (used, most) = (says.number("used_memory"), says.number("maxmemory"));
-        let (level, text) = match (policy, most) {
+    fn eviction(&mut self, info: &InfoFields<'_>) {
+        let policy = info.text("maxmemory_policy");
+        let (used, limit) = (info.number("used_memory"), info.number("maxmemory"));
+        let (level, text) = match (policy, limit) {
             ("noeviction", 0) => (
                 Level::Good,
                 String::from("maxmemory-policy noeviction: nothing is ever deleted to make room"),
             ),
-            ("noeviction", most) if used > most / 5 * 4 => (
+            ("noeviction", limit) if used > limit / 5 * 4 => (
                 Level::Warning,
                 format!(
-                    "{used} of {most} bytes are used: if the memory is full, writes are refused \
+                    "{used} of {limit} bytes are used: if the memory is full, writes are refused \
                      and the image stays behind; raise maxmemory"
                 ),
             ),
-            ("noeviction", most) => (
+            ("noeviction", limit) => (
                 Level::Good,
-                format!("maxmemory-policy noeviction, {used} of {most} bytes are used"),
+                format!("maxmemory-policy noeviction, {used} of {limit} bytes are used"),
             ),
             ("", _) => (
                 Level::Warning,
@@ -180,29 +180,29 @@ impl Look<'_> {
                      noeviction before you set maxmemory"
                 ),
             ),
-            (policy, most) => (
+            (policy, limit) => (
                 Level::Bad,
                 format!(
-                    "maxmemory-policy {policy}: at {most} bytes the server deletes any keys, \
+                    "maxmemory-policy {policy}: at {limit} bytes the server deletes any keys, \
                      including the book; run CONFIG SET maxmemory-policy noeviction"
                 ),
             ),
         };
-        self.say(level, Subject::Eviction, text);
+        self.report(level, Subject::Eviction, text);
     }
 
-    fn persistence(&mut self, says: &Says<'_>) -> Result<(), RedisError> {
+    fn persistence(&mut self, info: &InfoFields<'_>) -> Result<(), RedisError> {
         let failed = ["rdb_last_bgsave_status", "aof_last_write_status"];
-        if let Some(which) = failed.into_iter().find(|which| says.text(which) == "err") {
+        if let Some(which) = failed.into_iter().find(|which| info.text(which) == "err") {
             let text =
                 format!("{which} err: the server cannot write to its disk, and may refuse writes");
-            self.say(Level::Bad, Subject::Persistence, text);
+            self.report(Level::Bad, Subject::Persistence, text);
         }
-        if says.text("aof_enabled") == "1" {
-            self.say(Level::Good, Subject::Persistence, "keeps an append-only file");
+        if info.text("aof_enabled") == "1" {
+            self.report(Level::Good, Subject::Persistence, "keeps an append-only file");
             return Ok(());
         }
-        let (level, text) = match self.ask("CONFIG", &["GET", "save"])? {
+        let (level, text) = match self.query("CONFIG", &["GET", "save"])? {
             Some(save) if !save.trim_start_matches("save").trim().is_empty() => (
                 Level::Warning,
                 "keeps snapshots but no append-only file: after a crash the image is minutes old \
@@ -219,32 +219,36 @@ impl Look<'_> {
                  written again; set appendonly yes",
             ),
         };
-        self.say(level, Subject::Persistence, text);
+        self.report(level, Subject::Persistence, text);
         Ok(())
     }
 
-    fn role(&mut self, says: &Says<'_>, options: &RedisOptions) -> Result<(), RedisError> {
-        let cluster = says.text("cluster_enabled") == "1";
+    fn role(&mut self, info: &InfoFields<'_>, options: &RedisOptions) -> Result<(), RedisError> {
+        let cluster = info.text("cluster_enabled") == "1";
         match (cluster, &options.server) {
-            (true, Server::Single(_) | Server::Sentinel { .. }) => self.say(
+            (true, Server::Single(_) | Server::Sentinel { .. }) => self.report(
                 Level::Bad,
                 Subject::Role,
                 "this is a cluster node, which has only some of the keys: use redis+cluster://",
             ),
             (true, Server::Cluster(_)) => {
-                if let Some(state) = self.ask("CLUSTER", &["INFO"])? {
-                    let state = Says::of(&state).text("cluster_state").to_owned();
+                if let Some(state) = self.query("CLUSTER", &["INFO"])? {
+                    let state = InfoFields::of(&state).text("cluster_state").to_owned();
                     let level = if state == "ok" { Level::Good } else { Level::Bad };
-                    self.say(level, Subject::Role, format!("the state of the cluster is {state}"));
+                    self.report(
+                        level,
+                        Subject::Role,
+                        format!("the state of the cluster is {state}"),
+                    );
                 }
             }
             (false, _) => {}
         }
-        match says.text("role") {
-            "master" => self.say(Level::Good, Subject::Role, "is a master"),
+        match info.text("role") {
+            "master" => self.report(Level::Good, Subject::Role, "is a master"),
             role => {
                 let text = format!("is a {role}, which accepts no writes: name the master");
-                self.say(Level::Bad, Subject::Role, text);
+                self.report(Level::Bad, Subject::Role, text);
             }
         }
         Ok(())
@@ -253,18 +257,18 @@ impl Look<'_> {
     fn access(&mut self, options: &RedisOptions) {
         if !is_public(self.address) {
             let text = "is reachable only from this machine or this network";
-            self.say(Level::Good, Subject::Access, text);
+            self.report(Level::Good, Subject::Access, text);
             return;
         }
         if options.password.is_none() {
             let text = "is on a public address and asks us for no password: anyone can change the \
                         book; bind it to a private address, and set up a user with a password";
-            self.say(Level::Warning, Subject::Access, text);
+            self.report(Level::Warning, Subject::Access, text);
         }
         if options.tls.is_none() {
             let text = "is on a public address and nothing is encrypted: anyone on the network \
                         path can read and change the book; use rediss://";
-            self.say(Level::Warning, Subject::Access, text);
+            self.report(Level::Warning, Subject::Access, text);
         }
     }
 }
@@ -272,10 +276,10 @@ impl Look<'_> {
 /// Returns `true` if the address is on the public internet. A name that does not resolve is not public.
 fn is_public(address: &Address) -> bool {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
-    found.is_ok_and(|mut all| all.any(|address| !is_near(address.ip())))
+    found.is_ok_and(|mut all| all.any(|address| !is_local(address.ip())))
 }
 
-fn is_near(address: IpAddr) -> bool {
+fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             address.is_loopback() || address.is_private() || address.is_link_local()
@@ -287,15 +291,15 @@ fn is_near(address: IpAddr) -> bool {
 }
 
 /// Lines that each have a name, a colon and a value.
-struct Says<'a>(HashMap<&'a str, &'a str>);
+struct InfoFields<'a>(HashMap<&'a str, &'a str>);
 
-impl<'a> Says<'a> {
+impl<'a> InfoFields<'a> {
     fn of(text: &'a str) -> Self {
         Self(text.lines().filter_map(|line| line.trim().split_once(':')).collect())
     }
 }
 
-impl Says<'_> {
+impl InfoFields<'_> {
     fn number(&self, name: &str) -> u64 {
         self.text(name).parse().unwrap_or(0)
     }

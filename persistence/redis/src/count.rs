@@ -8,7 +8,7 @@ use pricetime_engine::TradeNumber;
 pub(super) const HIGHEST: u64 = TradeNumber::HIGHEST.0;
 
 /// Checks that a market can have counted up to these numbers.
-pub(super) fn counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
+pub(super) fn check_counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
     let above = all.into_iter().find(|count| *count > HIGHEST);
     above.map_or(Ok(()), |count| {
         Err(format!("{count} is above {HIGHEST}, the highest valid number"))
@@ -21,8 +21,8 @@ mod tests {
 
     #[test]
     fn number_above_2_to_the_63_is_refused() {
-        assert_eq!(counts([0, 1 << 63]), Ok(()));
-        assert!(counts([0, (1 << 63) + 1]).is_err());
-        assert!(counts([u64::MAX, 0]).is_err());
+        assert_eq!(check_counts([0, 1 << 63]), Ok(()));
+        assert!(check_counts([0, (1 << 63) + 1]).is_err());
+        assert!(check_counts([u64::MAX, 0]).is_err());
     }
 }

@@ -9,14 +9,14 @@ use super::wire::{Frame, Texts};
 ///
 /// # Errors
 /// Returns an error if this is not a reply of a server.
-pub fn end(come: &[u8], cuts: impl IntoIterator<Item = usize>) -> io::Result<Option<usize>> {
+pub fn end(received: &[u8], cuts: impl IntoIterator<Item = usize>) -> io::Result<Option<usize>> {
     let mut frame = Frame::default();
     for cut in cuts {
-        if let Some(end) = frame.end(come.get(..cut).unwrap_or(come))? {
+        if let Some(end) = frame.end(received.get(..cut).unwrap_or(received))? {
             return Ok(Some(end));
         }
     }
-    frame.end(come)
+    frame.end(received)
 }
 
 /// The texts of a whole reply.

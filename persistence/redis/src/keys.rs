@@ -63,7 +63,7 @@ impl Default for KeyNames {
 pub enum BadKeys {
     /// Two keys have the same name.
     #[error("two keys have the same name {0:?}")]
-    Twice(
+    Duplicate(
         /// The name.
         String,
     ),
@@ -81,7 +81,7 @@ pub enum BadKeys {
         "the keys {0:?} and {1:?} have different hash tags, but one transaction must reach both: \
          write <stream> in braces in the second name, or give both names the same hash tag"
     )]
-    Apart(
+    DifferentSlots(
         /// The stream.
         String,
         /// The key that says how far it is complete.
@@ -227,7 +227,7 @@ impl KeyNames {
             return Err(BadKeys::Empty);
         }
         if let Some(pair) = all.windows(2).find(|pair| pair.first() == pair.last()) {
-            return Err(BadKeys::Twice(pair.concat()));
+            return Err(BadKeys::Duplicate(pair.concat()));
         }
         let other = self.of(MarketId(2));
         let own = keys.of(Part::of(true)).zip(other.of(Part::of(true)));
@@ -244,7 +244,7 @@ impl KeyNames {
                 return Err(BadKeys::OneStream(stream));
             }
             if slot::of(&stream) != slot::of(&published) {
-                return Err(BadKeys::Apart(stream, published));
+                return Err(BadKeys::DifferentSlots(stream, published));
             }
         }
         let StreamNames { account_trades, account_orders, .. } = &self.streams;
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(names.check(1), Ok(()));
         assert_eq!(names.check(2), Err(BadKeys::OneMarket(String::from("orderbook:buy"))));
         let twice = KeyNames { asks: names.bids.clone(), ..names };
-        assert!(matches!(twice.check(1), Err(BadKeys::Twice(_))));
+        assert!(matches!(twice.check(1), Err(BadKeys::Duplicate(_))));
     }
 
     #[test]
@@ -327,7 +327,10 @@ mod tests {
             KeyNames { streams: own, ..KeyNames::default() }.check(2)
         };
         assert_eq!(with("stream:trades", &StreamNames::default().published), Ok(()));
-        assert!(matches!(with("stream:trades", "<stream>:published"), Err(BadKeys::Apart(..))));
+        assert!(matches!(
+            with("stream:trades", "<stream>:published"),
+            Err(BadKeys::DifferentSlots(..))
+        ));
         assert!(matches!(with("stream:<market>", "p:{<stream>}"), Err(BadKeys::OneStream(_))));
         let tagged = |what: &str| format!("{{s}}:{what}");
         let own = StreamNames {
@@ -339,8 +342,9 @@ mod tests {
         };
         let names = KeyNames { streams: own, ..KeyNames::default() };
         assert_eq!(names.check(2), Ok(()));
-        let nobody = StreamNames { account_trades: String::from("t"), ..StreamNames::default() };
-        let names = KeyNames { streams: nobody, ..KeyNames::default() };
+        let without_account =
+            StreamNames { account_trades: String::from("t"), ..StreamNames::default() };
+        let names = KeyNames { streams: without_account, ..KeyNames::default() };
         assert_eq!(names.check(2), Err(BadKeys::NoAccount(String::from("t"))));
     }
 }

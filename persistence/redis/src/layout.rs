@@ -10,7 +10,7 @@ use pricetime_engine::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::count::counts;
+use super::count::check_counts;
 use super::keys::Part;
 use super::trades::Trades;
 use pricetime_journal::echo::shorten;
@@ -33,7 +33,7 @@ pub struct BadRecord {
 
 /// The place of an order in its side's sorted set: the score, and the member that sorts equal scores by
 /// time priority. Bids are read from the end, so their priority is complemented.
-pub(super) fn standing(order: &OrderRecord) -> Option<(Part, String, [u8; 24])> {
+pub(super) fn sorted_set_entry(order: &OrderRecord) -> Option<(Part, String, [u8; 24])> {
     if order.kind.stop().is_some() {
         return None;
     }
@@ -158,7 +158,7 @@ pub(super) fn request_text(request: &RequestRecord) -> String {
 /// Parses the member of a request.
 pub(super) fn parse_request(text: &str) -> Result<RequestRecord, String> {
     let it: RequestText = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    counts([it.sequence.0])?;
+    check_counts([it.sequence.0])?;
     Ok(RequestRecord {
         account: AccountId(it.account.as_u128()),
         request: RequestId(it.request.as_u128()),
@@ -292,62 +292,62 @@ pub(super) fn parse_metadata(
     key: &str,
     fields: &HashMap<String, String>,
 ) -> Result<Metadata, BadRecord> {
-    let of = Fields { key, fields };
-    let format: u32 = of.number("format")?;
+    let stored = Fields { key, fields };
+    let format: u32 = stored.number("format")?;
     if format != FORMAT {
-        return Err(of.bad("format", format!("this program reads format {FORMAT}")));
+        return Err(stored.bad("format", format!("this program reads format {FORMAT}")));
     }
-    let spec: MarketSpec = of.json("spec", of.text("spec")?)?;
-    let prices = match of.price("open")? {
+    let spec: MarketSpec = stored.json("spec", stored.text("spec")?)?;
+    let prices = match stored.price("open")? {
         None => None,
         Some(open) => Some(Prices {
             open,
-            high: of.price("high")?.unwrap_or(open),
-            low: of.price("low")?.unwrap_or(open),
-            close: of.price("close")?.unwrap_or(open),
+            high: stored.price("high")?.unwrap_or(open),
+            low: stored.price("low")?.unwrap_or(open),
+            close: stored.price("close")?.unwrap_or(open),
         }),
     };
     let head = MarketHead {
-        market: MarketId(of.number("market")?),
+        market: MarketId(stored.number("market")?),
         spec,
-        phase: of.json("phase", &format!("\"{}\"", of.text("phase")?))?,
-        last_sequence: Sequence(of.count("market_sequence")?),
-        last_price: of.price("last_price")?,
-        last_trade: TradeNumber(of.count("last_trade")?),
-        next_priority: Priority(of.count("next_priority")?),
-        epoch: EpochNumber(of.count("epoch")?),
-        epoch_first_sequence: Sequence(of.count("epoch_first_sequence")?),
+        phase: stored.json("phase", &format!("\"{}\"", stored.text("phase")?))?,
+        last_sequence: Sequence(stored.count("market_sequence")?),
+        last_price: stored.price("last_price")?,
+        last_trade: TradeNumber(stored.count("last_trade")?),
+        next_priority: Priority(stored.count("next_priority")?),
+        epoch: EpochNumber(stored.count("epoch")?),
+        epoch_first_sequence: Sequence(stored.count("epoch_first_sequence")?),
         turnover: Turnover {
             prices,
-            volume: of.number("volume")?,
-            notional: Notional(of.number("notional")?),
-            trades: of.number("trades")?,
+            volume: stored.number("volume")?,
+            notional: Notional(stored.number("notional")?),
+            trades: stored.number("trades")?,
         },
-        accepted: of.number("accepted")?,
-        cancelled: of.number("cancelled")?,
+        accepted: stored.number("accepted")?,
+        cancelled: stored.number("cancelled")?,
     };
-    let history = of.text("history")?.to_owned();
+    let history = stored.text("history")?.to_owned();
     // A host with a journal leaves the trades of an earlier host without one. They belong to another
     // history.
     let trades = match fields.get("trades_history") {
         Some(own) if *own == history => {
-            Some((of.number("trades_kept")?, of.hash("trades_digest")?))
+            Some((stored.number("trades_kept")?, stored.hash("trades_digest")?))
         }
         Some(_) | None => None,
     };
     Ok(Metadata {
         history,
-        rules: of.number("rules")?,
-        sequence: Sequence(of.count("sequence")?),
-        timestamp: Timestamp(of.count("timestamp")?),
-        last_market: MarketId(of.number("last_market")?),
+        rules: stored.number("rules")?,
+        sequence: Sequence(stored.count("sequence")?),
+        timestamp: Timestamp(stored.count("timestamp")?),
+        last_market: MarketId(stored.number("last_market")?),
         head,
-        bids: of.number("bids")?,
-        asks: of.number("asks")?,
-        stops: of.number("stops")?,
-        requests: of.number("requests")?,
-        blocked: of.number("blocked")?,
-        digest: of.hash("digest")?,
+        bids: stored.number("bids")?,
+        asks: stored.number("asks")?,
+        stops: stored.number("stops")?,
+        requests: stored.number("requests")?,
+        blocked: stored.number("blocked")?,
+        digest: stored.hash("digest")?,
         trades,
     })
 }
@@ -376,7 +376,7 @@ impl Fields<'_> {
     /// A number that a market only counts up.
     fn count(&self, field: &str) -> Result<u64, BadRecord> {
         let count = self.number(field)?;
-        counts([count]).map_err(|what| self.bad(field, what))?;
+        check_counts([count]).map_err(|what| self.bad(field, what))?;
         Ok(count)
     }
 

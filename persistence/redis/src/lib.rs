@@ -17,6 +17,7 @@
 //! The client blocks, on a thread of the host. A connection with any error is dropped, so that no reply
 //! can belong to an earlier request.
 
+mod all_images;
 mod check;
 mod count;
 #[cfg(any(test, fuzzing))]
@@ -33,10 +34,13 @@ mod slot;
 pub mod stream;
 mod text;
 mod trades;
-mod whole;
 mod wire;
 mod writer;
 
+pub use all_images::{
+    AllImages, ExistingImage, Holder, check_all_images, check_no_orphan_keys, find_image,
+    read_all_images, read_all_images_with, read_holder, remove_image,
+};
 pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
@@ -44,15 +48,11 @@ pub(crate) use link::fault;
 pub use link::{Bound, Link, Traffic};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
-pub use scores::{scores_hold, scores_hold_after};
+pub use scores::{scores_are_exact, scores_are_exact_after};
 pub use text::{BadText, ImageText, read_text};
 pub use trades::{TradeRecord, Trades};
-pub use whole::{
-    Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, read_whole_with,
-    remove_image, written_if_any,
-};
 pub(crate) use wire::{Peer, Wire};
-pub use writer::{How, ImageWriter, Wrote};
+pub use writer::{ImageWriter, WriteKind, WriteSummary};
 
 /// The most changes that are written in one transaction. More changes are written as a second generation.
 pub const CHANGES_MAX: usize = 1_000;

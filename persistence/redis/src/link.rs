@@ -13,7 +13,7 @@ use super::wire::{Peer, Wire};
 
 /// Which time limit applies to a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum ReplyTimeout {
     Control,
     Bulk,
 }
@@ -95,7 +95,7 @@ impl Link {
     /// # Errors
     /// Returns an error if the server does not answer in time.
     pub fn ping(&mut self, key: &str) -> Result<(), RedisError> {
-        self.with(key, Patience::Control, |connection| {
+        self.with(key, ReplyTimeout::Control, |connection| {
             redis::cmd("PING").query::<String>(connection).map(|_| ())
         })
     }
@@ -109,24 +109,24 @@ impl Link {
         key: &str,
         command: &redis::Cmd,
     ) -> Result<T, RedisError> {
-        self.with(key, Patience::Bulk, |connection| command.query(connection))
+        self.with(key, ReplyTimeout::Bulk, |connection| command.query(connection))
     }
 
     /// Does something with a connection to the server that owns this key.
     pub(super) fn with<T>(
         &mut self,
         key: &str,
-        patience: Patience,
+        timeout: ReplyTimeout,
         work: impl FnOnce(&mut Wire) -> redis::RedisResult<T>,
     ) -> Result<T, RedisError> {
-        let address = self.in_charge(key)?;
-        self.at(&address, patience, work)
+        let address = self.owner_of(key)?;
+        self.with_server(&address, timeout, work)
     }
 
     /// The address of every master: one server, or all masters of a cluster.
     pub(super) fn masters(&mut self) -> Result<Vec<Address>, RedisError> {
         // In a cluster this also looks up the slots.
-        let one = self.in_charge("")?;
+        let one = self.owner_of("")?;
         let mut masters: Vec<Address> = vec![one];
         for (_, _, address) in &self.slots {
             if !masters.contains(address) {
@@ -137,32 +137,32 @@ impl Link {
     }
 
     /// Does something with a connection to this server.
-    pub(super) fn at<T>(
+    pub(super) fn with_server<T>(
         &mut self,
         address: &Address,
-        patience: Patience,
+        timeout: ReplyTimeout,
         work: impl FnOnce(&mut Wire) -> redis::RedisResult<T>,
     ) -> Result<T, RedisError> {
-        let limit = match patience {
-            Patience::Control => self.options.control,
-            Patience::Bulk => self.options.bulk,
+        let limit = match timeout {
+            ReplyTimeout::Control => self.options.control,
+            ReplyTimeout::Bulk => self.options.bulk,
         };
         if self.bound.as_ref().is_some_and(|bound| bound.is_over()) {
             let (server, why) = (address.to_string(), String::from("the process is ending"));
             return Err(RedisError::Unreachable { server, why, late: true });
         }
         let mut sent = 0;
-        let worked = self.connection(address).and_then(|connection| {
+        let result = self.connection(address).and_then(|connection| {
             connection.limit(limit);
-            let worked = work(connection);
+            let result = work(connection);
             sent = connection.take_sent();
-            worked
+            result
         });
         self.traffic.sent += sent;
-        if let (Ok(_), Some(bound)) = (&worked, &self.bound) {
+        if let (Ok(_), Some(bound)) = (&result, &self.bound) {
             bound.answered();
         }
-        worked.map_err(|error| {
+        result.map_err(|error| {
             self.forget(address);
             fault(&address.to_string(), &error)
         })
@@ -187,7 +187,7 @@ impl Link {
     }
 
     /// The address of the server that owns this key.
-    fn in_charge(&mut self, key: &str) -> Result<Address, RedisError> {
+    fn owner_of(&mut self, key: &str) -> Result<Address, RedisError> {
         match self.options.server.clone() {
             Server::Single(address) => Ok(address),
             Server::Sentinel { nodes, master } => {

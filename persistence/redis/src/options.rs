@@ -194,12 +194,12 @@ impl RedisOptions {
             "rediss" => Some(Tls::default()),
             _ => return Err(bad("has an unknown scheme")),
         };
-        let (who, rest) =
-            rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
+        let (credentials, rest) =
+            rest.rsplit_once('@').map_or((None, rest), |(before, rest)| (Some(before), rest));
         let (rest, sentinel) = match rest.split_once('?') {
             None => (rest, None),
-            Some((rest, words)) if kind == "sentinel" => {
-                (rest, Some(sentinel(words).ok_or_else(|| bad(SENTINEL))?))
+            Some((rest, query)) if kind == "sentinel" => {
+                (rest, Some(sentinel(query).ok_or_else(|| bad(SENTINEL))?))
             }
             Some(_) => return Err(bad("has a ?, which is allowed for sentinels only")),
         };
@@ -214,7 +214,7 @@ impl RedisOptions {
         let server = match kind {
             "" => match nodes.as_slice() {
                 [one] => Server::Single(one.clone()),
-                _ => return Err(bad(SEVERAL)),
+                _ => return Err(bad(SEVERAL_HOSTS)),
             },
             "cluster" => Server::Cluster(nodes),
             "sentinel" => {
@@ -227,15 +227,11 @@ impl RedisOptions {
             None => 0,
             Some(text) => text.parse().map_err(|_| bad("has a database that is not a number"))?,
         };
-        let (user, password) = match who.map(|who| who.split_once(':').unwrap_or(("", who))) {
+        let decode = |text| percent_decoded(text).ok_or_else(|| bad("has an invalid % escape"));
+        let (user, password) = match credentials.map(|it| it.split_once(':').unwrap_or(("", it))) {
             None => (None, None),
-            Some(("", password)) => {
-                (None, Some(decoded(password).ok_or_else(|| bad("has an invalid % escape"))?))
-            }
-            Some((user, password)) => (
-                Some(decoded(user).ok_or_else(|| bad("has an invalid % escape"))?),
-                Some(decoded(password).ok_or_else(|| bad("has an invalid % escape"))?),
-            ),
+            Some(("", password)) => (None, Some(decode(password)?)),
+            Some((user, password)) => (Some(decode(user)?), Some(decode(password)?)),
         };
         Ok(Self {
             server,
@@ -255,23 +251,23 @@ impl RedisOptions {
 }
 
 /// The error if a scheme for one server has several hosts.
-const SEVERAL: &str = "has several hosts, but its scheme names neither sentinel nor cluster";
+const SEVERAL_HOSTS: &str = "has several hosts, but its scheme names neither sentinel nor cluster";
 
 /// The error if other text follows the `?`.
 const SENTINEL: &str = "may have nothing after the ? but sentinel_password=… and, with it, \
                         sentinel_user=…";
 
 /// Parses the user and the password for the sentinels.
-fn sentinel(words: &str) -> Option<(Option<String>, String)> {
+fn sentinel(query: &str) -> Option<(Option<String>, String)> {
     let (mut user, mut password) = (None, None);
-    for word in words.split('&') {
-        let (key, value) = word.split_once('=')?;
-        let place = match key {
+    for parameter in query.split('&') {
+        let (key, value) = parameter.split_once('=')?;
+        let slot = match key {
             "sentinel_user" => &mut user,
             "sentinel_password" => &mut password,
             _ => return None,
         };
-        *place = Some(decoded(value).filter(|it| !it.is_empty())?);
+        *slot = Some(percent_decoded(value).filter(|it| !it.is_empty())?);
     }
     Some((user, password?))
 }
@@ -288,11 +284,11 @@ fn address(text: &str, port: u16) -> Option<Address> {
 }
 
 /// Decodes percent-encoded characters such as `%40`.
-fn decoded(text: &str) -> Option<String> {
+fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
         if *first != b'%' {
             bytes.push(*first);
             continue;

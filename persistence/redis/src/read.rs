@@ -9,7 +9,7 @@ use pricetime_engine::{
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
-use super::link::{Link, Patience};
+use super::link::{Link, ReplyTimeout};
 use super::options::RedisError;
 use super::trades::{Trades, parse_trade};
 use super::wire::{Texts, Wire, with_key};
@@ -94,7 +94,7 @@ pub enum ReadError {
     ),
     /// The image changed each time it was read.
     #[error("the image in Redis changed {TRIES} times while it was read")]
-    Moving,
+    KeepsChanging,
 }
 
 /// The markets that Redis lists, in ascending order.
@@ -103,7 +103,7 @@ pub enum ReadError {
 /// Returns an error if the server refuses or does not answer.
 pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, RedisError> {
     let key = names.markets();
-    let mut markets: Vec<u32> = link.with(&key, Patience::Control, |connection| {
+    let mut markets: Vec<u32> = link.with(&key, ReplyTimeout::Control, |connection| {
         redis::cmd("SMEMBERS").arg(&key).query(connection)
     })?;
     markets.sort_unstable();
@@ -128,7 +128,7 @@ pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, 
 /// Returns an error if the servers do not answer, or if the image is not what was written.
 pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
     for _ in 0..TRIES {
-        link.with(&keys.metadata, Patience::Control, |connection| {
+        link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
             redis::cmd("WATCH").arg(keys.all().collect::<Vec<_>>()).exec(connection)
         })?;
         let read = read_all(link, keys);
@@ -137,14 +137,15 @@ pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, Rea
         }
         // A read during a write mixes two states, which is no damage. It is not enough to read the
         // metadata again, because the same state may have been written again.
-        let same: redis::Value = link.with(&keys.metadata, Patience::Control, |connection| {
-            redis::pipe().atomic().cmd("PING").query(connection)
-        })?;
+        let same: redis::Value =
+            link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
+                redis::pipe().atomic().cmd("PING").query(connection)
+            })?;
         if same != redis::Value::Nil {
             return read;
         }
     }
-    Err(ReadError::Moving)
+    Err(ReadError::KeepsChanging)
 }
 
 fn read_all(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
@@ -154,7 +155,7 @@ fn read_all(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError
 
 fn metadata(link: &mut Link, keys: &Keys) -> Result<Option<Metadata>, ReadError> {
     let fields: HashMap<String, String> =
-        link.with(&keys.metadata, Patience::Control, |connection| {
+        link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
             redis::cmd("HGETALL").arg(&keys.metadata).query(connection)
         })?;
     // A market that is claimed but not written has only a term and a writer.
@@ -168,7 +169,7 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
     let resting = orders(link, keys, Part::Orders)?;
     let waiting = orders(link, keys, Part::Stops)?;
     let requests = requests(link, keys)?;
-    let blocked: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
+    let blocked: Vec<String> = link.with(&keys.metadata, ReplyTimeout::Bulk, |connection| {
         redis::cmd("SMEMBERS").arg(keys.part(Part::Blocked)).query(connection)
     })?;
     let bad = |part: Part, field: &str, what| {
@@ -180,13 +181,14 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
         .map(|text| layout::parse_account(text).map_err(|what| bad(Part::Blocked, text, what)))
         .collect::<Result<Vec<_>, _>>()?;
     blocked.sort_unstable();
-    let cards: Vec<u64> = link.with(&keys.metadata, Patience::Control, |connection| {
-        let mut ask = redis::pipe();
-        ask.cmd("ZCARD").arg(keys.part(Part::Bids));
-        ask.cmd("ZCARD").arg(keys.part(Part::Asks));
-        ask.query(connection)
+    let side_counts: Vec<u64> = link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
+        let mut request = redis::pipe();
+        request.cmd("ZCARD").arg(keys.part(Part::Bids));
+        request.cmd("ZCARD").arg(keys.part(Part::Asks));
+        request.query(connection)
     })?;
-    let (bids, asks) = (cards.first().copied().unwrap_or(0), cards.last().copied().unwrap_or(0));
+    let (bids, asks) =
+        (side_counts.first().copied().unwrap_or(0), side_counts.last().copied().unwrap_or(0));
     for (part, found, stated) in [(Part::Bids, bids, stated.bids), (Part::Asks, asks, stated.asks)]
     {
         if found != stated {
@@ -194,15 +196,15 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
         }
     }
     let trades = stated.trades.map(|_| read_trades(link, keys)).transpose()?;
-    let (none, head) = (Vec::new(), stated.head);
-    let state = MarketSnapshot { head, resting: none.clone(), waiting: none, blocked, requests };
+    let (empty, head) = (Vec::new(), stated.head);
+    let state = MarketSnapshot { head, resting: empty.clone(), waiting: empty, blocked, requests };
     let digest = state.digest().wrapping_add(resting.sum).wrapping_add(waiting.sum);
     let state = MarketSnapshot { resting: resting.all, waiting: waiting.all, ..state };
-    checked(keys, stated, state, digest, trades)
+    verify_image(keys, stated, state, digest, trades)
 }
 
 /// Returns the image with these metadata, this state and this digest, if they agree.
-pub(super) fn checked(
+pub(super) fn verify_image(
     keys: &Keys,
     stated: &Metadata,
     state: MarketSnapshot,
@@ -260,10 +262,10 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError>
     let key = keys.part(part);
     let (read, pages) = sync_channel(2);
     let mut orders = std::thread::scope(|scope| {
-        let understood = scope.spawn(move || understand(key, pages));
-        let read_all = link.with(&keys.metadata, Patience::Bulk, |wire| scan(wire, key, &read));
+        let parser = scope.spawn(move || parse_pages(key, pages));
+        let read_all = link.with(&keys.metadata, ReplyTimeout::Bulk, |wire| scan(wire, key, &read));
         drop(read);
-        let found = understood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let found = parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read_all?;
         Ok::<_, ReadError>(found?)
     })?;
@@ -282,31 +284,31 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError>
 
 /// Reads a hash page by page.
 fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<u8>>) -> redis::RedisResult<()> {
-    let ask = |wire: &mut Wire, cursor: u64| {
-        wire.ask(redis::cmd("HSCAN").arg(key).arg(cursor).arg("COUNT").arg(PAGE))
+    let request = |wire: &mut Wire, cursor: u64| {
+        wire.request(redis::cmd("HSCAN").arg(key).arg(cursor).arg("COUNT").arg(PAGE))
     };
-    ask(wire, 0)?;
+    request(wire, 0)?;
     loop {
         // A page begins with the cursor of the next one.
         let next = wire.look_ahead()?;
         let next = next.and_then(|text| String::from_utf8(text).ok()?.parse().ok()).unwrap_or(0);
         if next != 0 {
-            ask(wire, next)?;
+            request(wire, next)?;
         }
-        let page = wire.receive_as_it_comes().map_err(|error| with_key(error, "HSCAN", key))?;
+        let page = wire.receive_raw().map_err(|error| with_key(error, "HSCAN", key))?;
         let wanted = read.send(page).is_ok();
         if next == 0 {
             return Ok(());
         }
         if !wanted {
             // An earlier page is damaged. The reply that is on its way has to be read all the same.
-            return wire.receive_as_it_comes().map(|_| ());
+            return wire.receive_raw().map(|_| ());
         }
     }
 }
 
 /// Parses the orders of pages.
-fn understand(key: &str, pages: Receiver<Vec<u8>>) -> Result<Orders, BadRecord> {
+fn parse_pages(key: &str, pages: Receiver<Vec<u8>>) -> Result<Orders, BadRecord> {
     let mut found = Orders::default();
     for page in pages {
         let mut texts = Texts::of(&page).skip(1);
@@ -347,7 +349,7 @@ fn sorted<T>(
     let mut entries = Vec::new();
     loop {
         let from = entries.len();
-        let page: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
+        let page: Vec<String> = link.with(&keys.metadata, ReplyTimeout::Bulk, |connection| {
             redis::cmd("ZRANGE").arg(key).arg(from).arg(from + PAGE - 1).query(connection)
         })?;
         if page.is_empty() {

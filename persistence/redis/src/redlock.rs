@@ -55,4 +55,4 @@ pub use held::Held;
 pub use lease::Lease;
 pub use measure::{LockTimes, measure_locks};
 pub use rules::{BadRules, NODES_MAX, Rules, TTL_MAX, TTL_MIN};
-pub use step::{Answer, Ask, Deed, Reply, Step};
+pub use step::{Answer, NodeRequest, Operation, Reply, Step};

@@ -13,11 +13,11 @@
 //! The channels carry the same entries to clients that are subscribed at that moment, at most once, each
 //! after its entry in the stream.
 
+mod encoder;
 mod names;
 mod order;
 mod plan;
-mod told;
-mod wording;
+mod published;
 mod writer;
 
 use std::fmt;
@@ -25,10 +25,10 @@ use std::str::FromStr;
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+pub use encoder::{EntryEncoder, Numbers};
 pub use names::StreamNames;
-pub use plan::{Barred, Because, Bounds, Plan, Said, Seen, plan};
-pub use told::{Told, last_told, told_after};
-pub use wording::{Numbers, Wording};
+pub use plan::{Bounds, MarkerCause, Plan, PlanError, Progress, StoredStream, plan};
+pub use published::{Published, last_published, published_after};
 pub use writer::{StreamError, StreamWriter};
 
 /// How events are published.

@@ -7,14 +7,14 @@ use pricetime_engine::{EngineSnapshot, MarketSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::all_images::{AllImages, join};
 use super::keys::KeyNames;
 use super::layout::{self, BadRecord};
-use super::read::{ReadError, ReadImage, checked};
+use super::read::{ReadError, ReadImage, verify_image};
 use super::trades::{parse_trade, trade_text};
-use super::whole::{Whole, join};
 use pricetime_journal::echo::shorten;
 use pricetime_journal::image::{Image, MarketState};
-use pricetime_journal::lines::{Next, next_line, too_long};
+use pricetime_journal::lines::{NextLine, next_line, too_long};
 use pricetime_journal::{BadHistory, History};
 
 /// The version of the text.
@@ -62,7 +62,7 @@ pub enum BadText {
     },
     /// The lines end too early.
     #[error("the end is missing")]
-    Cut,
+    Truncated,
     /// The lines do not have the content that was exported.
     #[error("the lines do not have the exported content: {0}")]
     Image(#[from] ReadError),
@@ -78,15 +78,15 @@ impl ImageText<'_> {
     /// Returns an error if the output fails.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let markets = self.0.len();
-        say(out, &Line::PricetimeImages { format: FORMAT, markets })?;
+        write_line(out, &Line::PricetimeImages { format: FORMAT, markets })?;
         for image in self.0 {
             write_image(out, image)?;
         }
-        say(out, &Line::End { markets })
+        write_line(out, &Line::End { markets })
     }
 }
 
-fn say(out: &mut impl Write, line: &Line) -> io::Result<()> {
+fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
@@ -104,7 +104,7 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
     }
     // The version of the rules that the image was written with, which may differ from ours.
     metadata.insert(String::from("rules"), image.rules.to_string());
-    say(out, &Line::Market(metadata))?;
+    write_line(out, &Line::Market(metadata))?;
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &image.state;
     for order in resting.iter().chain(waiting) {
         let record = serde_json::from_str(&layout::order_text(order))?;
@@ -114,16 +114,16 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
         } else {
             Line::Stop { order: field, record }
         };
-        say(out, &line)?;
+        write_line(out, &line)?;
     }
     for request in requests {
-        say(out, &Line::Request(serde_json::from_str(&layout::request_text(request))?))?;
+        write_line(out, &Line::Request(serde_json::from_str(&layout::request_text(request))?))?;
     }
     for account in blocked {
-        say(out, &Line::Blocked(layout::account_text(*account)))?;
+        write_line(out, &Line::Blocked(layout::account_text(*account)))?;
     }
     for trade in image.trades.iter().flat_map(|trades| trades.iter()) {
-        say(out, &Line::Trade(serde_json::from_str(&trade_text(trade))?))?;
+        write_line(out, &Line::Trade(serde_json::from_str(&trade_text(trade))?))?;
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ impl ReadImage {
 }
 
 /// A market that is being read.
-struct Begun {
+struct PartialMarket {
     line: usize,
     metadata: HashMap<String, String>,
     rest: Vec<Line>,
@@ -157,18 +157,18 @@ struct Begun {
 /// Returns [`BadText`] if the lines cannot be read or are not what was exported.
 pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
     let mut images = Vec::new();
-    let mut begun: Option<Begun> = None;
+    let mut partial: Option<PartialMarket> = None;
     let mut stated = None;
     let mut text = Vec::new();
     for line in 1.. {
         let bad = |what: String| BadText::Line { line, what };
         match next_line(&mut input, &mut text)? {
-            Next::Line => {}
-            Next::Long => return Err(bad(too_long())),
-            Next::End => break,
+            NextLine::Line => {}
+            NextLine::Long => return Err(bad(too_long())),
+            NextLine::End => break,
         }
-        let said: Line = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-        match said {
+        let parsed: Line = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+        match parsed {
             Line::PricetimeImages { format: FORMAT, markets } if line == 1 => {
                 stated = Some(markets);
             }
@@ -180,39 +180,39 @@ pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadIma
                 return Err(bad(String::from("a second head")));
             }
             Line::Market(metadata) => {
-                images.extend(begun.take().map(Begun::end).transpose()?);
+                images.extend(partial.take().map(PartialMarket::finish).transpose()?);
                 let metadata = metadata.into_iter().collect();
-                begun = Some(Begun { line, metadata, rest: Vec::new() });
+                partial = Some(PartialMarket { line, metadata, rest: Vec::new() });
             }
             Line::End { markets } => {
-                images.extend(begun.take().map(Begun::end).transpose()?);
+                images.extend(partial.take().map(PartialMarket::finish).transpose()?);
                 if images.len() != markets || stated != Some(markets) {
-                    return Err(BadText::Cut);
+                    return Err(BadText::Truncated);
                 }
-                return together(images);
+                return check_together(images);
             }
             other @ (Line::Order { .. }
             | Line::Stop { .. }
             | Line::Request(_)
             | Line::Blocked(_)
-            | Line::Trade(_)) => match &mut begun {
-                Some(begun) => begun.rest.push(other),
+            | Line::Trade(_)) => match &mut partial {
+                Some(partial) => partial.rest.push(other),
                 None => return Err(bad(String::from("no market precedes it"))),
             },
         }
     }
-    Err(BadText::Cut)
+    Err(BadText::Truncated)
 }
 
 /// Returns the images if they belong to one history and together are a state that an engine can have.
-fn together(images: Vec<ReadImage>) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
-    let Some(Whole { history, state, .. }) = join(images.clone())? else { return Ok(None) };
-    super::check_whole(&state).map_err(ReadError::Broken)?;
+fn check_together(images: Vec<ReadImage>) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
+    let Some(AllImages { history, state, .. }) = join(images.clone())? else { return Ok(None) };
+    super::check_all_images(&state).map_err(ReadError::Broken)?;
     Ok(Some((history.parse()?, images)))
 }
 
-impl Begun {
-    fn end(self) -> Result<ReadImage, BadText> {
+impl PartialMarket {
+    fn finish(self) -> Result<ReadImage, BadText> {
         let Self { line, metadata, rest } = self;
         let place = format!("the market of line {line}");
         let bad = |field: &str, what| {
@@ -221,8 +221,8 @@ impl Begun {
         let stated = layout::parse_metadata(&place, &metadata).map_err(ReadError::from)?;
         let (mut resting, mut waiting) = (Vec::new(), Vec::new());
         let (mut blocked, mut requests, mut trades) = (Vec::new(), Vec::new(), Vec::new());
-        for said in rest {
-            match said {
+        for parsed in rest {
+            match parsed {
                 Line::Order { order, record } => {
                     let read = layout::parse_order(&order, &record.to_string());
                     resting.push(read.map_err(|what| bad(&order, what))?);
@@ -251,6 +251,6 @@ impl Begun {
         let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
         let trades = stated.trades.map(|_| trades.into_iter().collect());
         let digest = state.digest();
-        Ok(checked(&keys, &stated, state, digest, trades)?)
+        Ok(verify_image(&keys, &stated, state, digest, trades)?)
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use uuid::Uuid;
 
-use super::count::counts;
+use super::count::check_counts;
 
 /// A trade with everything that settlement needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ pub(super) fn trade_text(trade: &TradeRecord) -> String {
 /// Parses the member of a trade.
 pub(super) fn parse_trade(text: &str) -> Result<TradeRecord, String> {
     let it: TradeText = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    counts([it.epoch.0, it.number.0, it.sequence.0])?;
+    check_counts([it.epoch.0, it.number.0, it.sequence.0])?;
     Ok(TradeRecord {
         epoch: it.epoch,
         number: it.number,

@@ -16,7 +16,7 @@ mod frame;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod wrong;
+mod wrong_type;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -25,13 +25,13 @@ use redis::{Cmd, ConnectionLike, RedisResult, Value, parse_redis_value};
 
 use super::options::{Address, RedisOptions};
 pub(super) use frame::{Frame, Texts};
-use socket::{Socket, after};
-pub(super) use wrong::with_key;
+use socket::{Socket, deadline_after};
+pub(super) use wrong_type::with_key;
 
 /// The buffer grows if it has less free space than this.
-const ROOM: usize = 1 << 16;
+const BUFFER_FREE_MIN: usize = 1 << 16;
 /// A buffer larger than this is freed when it is empty.
-const ROOM_KEPT: usize = 1 << 22;
+const BUFFER_KEPT_MAX: usize = 1 << 22;
 
 /// The kind of server at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +47,16 @@ pub(crate) enum Peer {
 pub(crate) struct Wire {
     socket: Socket,
     /// The bytes that have come and were not taken yet are those between `from` and `to`.
-    come: Vec<u8>,
+    buffer: Vec<u8>,
     from: usize,
     to: usize,
     /// How far the next reply has been scanned.
     frame: Frame,
     /// The time limit of a reply, and the deadline of the one that is waited for.
     limit: Duration,
-    until: Option<Duration>,
+    deadline: Option<Duration>,
     /// How many late replies are still to be skipped.
-    late: usize,
+    late_replies: usize,
     database: i64,
     /// How many bytes were sent since the last `take_sent`.
     sent: u64,
@@ -70,36 +70,36 @@ impl Wire {
         peer: Peer,
     ) -> RedisResult<Self> {
         let socket = Socket::connect(address, options.tls.as_ref(), options.connect)?;
-        let known = match peer {
+        let credentials = match peer {
             Peer::Server => options.password.as_ref().map(|it| (options.user.as_ref(), it)),
             Peer::Sentinel => options.sentinel.as_ref().map(|(user, it)| (user.as_ref(), it)),
         };
         let mut wire = Self {
             socket,
-            come: Vec::new(),
+            buffer: Vec::new(),
             from: 0,
             to: 0,
             frame: Frame::default(),
             limit: options.connect,
-            until: None,
-            late: 0,
+            deadline: None,
+            late_replies: 0,
             database: if peer == Peer::Server { options.database } else { 0 },
             sent: 0,
         };
-        wire.introduce(known)?;
+        wire.log_in(credentials)?;
         Ok(wire)
     }
 
     /// Logs in and selects the database. All commands are sent at once, so their replies take one wait.
-    fn introduce(&mut self, known: Option<(Option<&String>, &String)>) -> RedisResult<()> {
-        let mut ask = redis::pipe();
-        if let Some((user, password)) = known {
-            ask.cmd("AUTH").arg(user).arg(password);
+    fn log_in(&mut self, credentials: Option<(Option<&String>, &String)>) -> RedisResult<()> {
+        let mut request = redis::pipe();
+        if let Some((user, password)) = credentials {
+            request.cmd("AUTH").arg(user).arg(password);
         }
         if self.database != 0 {
-            ask.cmd("SELECT").arg(self.database);
+            request.cmd("SELECT").arg(self.database);
         }
-        ask.exec(self)
+        request.exec(self)
     }
 
     /// Returns how many bytes were sent since the last call.
@@ -114,10 +114,10 @@ impl Wire {
     }
 
     /// Sends a request. Its reply comes after those of all earlier requests.
-    pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
-        self.sent += words.len() as u64;
-        self.socket.work_until(after(self.limit));
-        Ok(self.socket.write_all(words)?)
+    pub(crate) fn send(&mut self, packed: &[u8]) -> RedisResult<()> {
+        self.sent += packed.len() as u64;
+        self.socket.set_deadline(deadline_after(self.limit));
+        Ok(self.socket.write_all(packed)?)
     }
 
     /// Returns the reply to the oldest request whose reply was not read. A reply that is late is skipped
@@ -128,7 +128,7 @@ impl Wire {
 
     /// Like [`receive`](Self::receive), but returns the bytes of the reply. An error reply becomes an
     /// error.
-    pub(super) fn receive_as_it_comes(&mut self) -> RedisResult<Vec<u8>> {
+    pub(super) fn receive_raw(&mut self) -> RedisResult<Vec<u8>> {
         self.answer(|answer| match answer.first() {
             Some(b'-') => parse_redis_value(answer)?.extract_error().map(|_| Vec::new()),
             _ => Ok(answer.to_vec()),
@@ -140,18 +140,18 @@ impl Wire {
     pub(super) fn look_ahead(&mut self) -> RedisResult<Option<Vec<u8>>> {
         let first = self.first_text();
         if first.is_err() {
-            self.until = None;
+            self.deadline = None;
         }
         first
     }
 
     fn first_text(&mut self) -> RedisResult<Option<Vec<u8>>> {
-        self.pass_over()?;
+        self.skip_late_replies()?;
         loop {
-            let come = self.come.get(self.from..self.to).unwrap_or_default();
-            let end = self.frame.end(come)?;
-            let own = come.get(..end.unwrap_or(come.len())).unwrap_or_default();
-            let first = Texts::of(own).next().map(<[u8]>::to_vec);
+            let buffer = self.buffer.get(self.from..self.to).unwrap_or_default();
+            let end = self.frame.end(buffer)?;
+            let reply = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+            let first = Texts::of(reply).next().map(<[u8]>::to_vec);
             if first.is_some() || end.is_some() {
                 return Ok(first);
             }
@@ -160,38 +160,38 @@ impl Wire {
     }
 
     /// Sends a request whose reply is long.
-    pub(super) fn ask(&mut self, question: &Cmd) -> RedisResult<()> {
-        self.send(&question.get_packed_command())
+    pub(super) fn request(&mut self, command: &Cmd) -> RedisResult<()> {
+        self.send(&command.get_packed_command())
     }
 
     /// Waits for the next reply that is not late, and passes it to `read`.
     fn answer<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> RedisResult<T> {
-        let answer = self.pass_over().and_then(|()| self.whole());
-        self.until = None;
-        let read = read(self.come.get(answer?).unwrap_or_default());
-        if self.from == self.to && self.come.len() > ROOM_KEPT {
-            self.come = Vec::new();
+        let answer = self.skip_late_replies().and_then(|()| self.take_reply());
+        self.deadline = None;
+        let read = read(self.buffer.get(answer?).unwrap_or_default());
+        if self.from == self.to && self.buffer.len() > BUFFER_KEPT_MAX {
+            self.buffer = Vec::new();
             (self.from, self.to) = (0, 0);
         }
         Ok(read)
     }
 
     /// Skips late replies. The time limit of the next reply begins here, unless it has begun already.
-    fn pass_over(&mut self) -> RedisResult<()> {
-        let until = *self.until.get_or_insert_with(|| after(self.limit));
-        self.socket.work_until(until);
-        while self.late > 0 {
-            self.whole()?;
-            self.late -= 1;
+    fn skip_late_replies(&mut self) -> RedisResult<()> {
+        let deadline = *self.deadline.get_or_insert_with(|| deadline_after(self.limit));
+        self.socket.set_deadline(deadline);
+        while self.late_replies > 0 {
+            self.take_reply()?;
+            self.late_replies -= 1;
         }
         Ok(())
     }
 
     /// Waits until the next reply is complete, and takes it. Returns where it is in the buffer.
-    fn whole(&mut self) -> RedisResult<Range<usize>> {
+    fn take_reply(&mut self) -> RedisResult<Range<usize>> {
         loop {
-            let come = self.come.get(self.from..self.to).unwrap_or_default();
-            if let Some(length) = self.frame.end(come)? {
+            let buffer = self.buffer.get(self.from..self.to).unwrap_or_default();
+            if let Some(length) = self.frame.end(buffer)? {
                 let from = self.from;
                 self.from += length;
                 self.frame = Frame::default();
@@ -204,39 +204,39 @@ impl Wire {
     /// Waits until more bytes have come.
     fn wait(&mut self) -> RedisResult<()> {
         let read = self.read();
-        self.late += usize::from(read.as_ref().is_err_and(redis::RedisError::is_timeout));
+        self.late_replies += usize::from(read.as_ref().is_err_and(redis::RedisError::is_timeout));
         read
     }
 
     fn read(&mut self) -> RedisResult<()> {
-        if self.to == self.come.len() {
-            self.come.copy_within(self.from..self.to, 0);
+        if self.to == self.buffer.len() {
+            self.buffer.copy_within(self.from..self.to, 0);
             (self.from, self.to) = (0, self.to - self.from);
-            if self.come.len() - self.to < ROOM {
-                self.come.resize(2 * self.come.len() + ROOM, 0);
+            if self.buffer.len() - self.to < BUFFER_FREE_MIN {
+                self.buffer.resize(2 * self.buffer.len() + BUFFER_FREE_MIN, 0);
             }
         }
-        let room = self.come.get_mut(self.to..).unwrap_or_default();
-        self.to += self.socket.read(room)?;
+        let free = self.buffer.get_mut(self.to..).unwrap_or_default();
+        self.to += self.socket.read(free)?;
         Ok(())
     }
 }
 
 impl ConnectionLike for Wire {
-    fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
-        self.send(words)?;
+    fn req_packed_command(&mut self, packed: &[u8]) -> RedisResult<Value> {
+        self.send(packed)?;
         let answer = self.receive()?;
-        wrong::check(&answer, words, 0)?;
+        wrong_type::check(&answer, packed, 0)?;
         Ok(answer)
     }
 
     fn req_packed_commands(
         &mut self,
-        words: &[u8],
+        packed: &[u8],
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        self.send(words)?;
+        self.send(packed)?;
         for _ in 0..offset {
             // The server refused to queue a command of a transaction, so nothing will be carried out.
             if let Value::ServerError(error) = self.receive()? {
@@ -248,9 +248,11 @@ impl ConnectionLike for Wire {
             let answer = self.receive()?;
             if let (Value::Array(all), 1..) = (&answer, offset) {
                 // The results of a transaction, without the `MULTI` before them.
-                (1..).zip(all).try_for_each(|(command, it)| wrong::check(it, words, command))?;
+                (1..)
+                    .zip(all)
+                    .try_for_each(|(command, it)| wrong_type::check(it, packed, command))?;
             }
-            wrong::check(&answer, words, command)?;
+            wrong_type::check(&answer, packed, command)?;
             answers.push(answer);
         }
         Ok(answers)

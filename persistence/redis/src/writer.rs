@@ -4,13 +4,13 @@
 //! The writer remembers the place and the digest of each order in Redis, some 60 bytes. So it removes an
 //! order without reading it first, and knows the digest of 100,000 orders after 1,000 changes.
 
-mod alone;
 mod change;
 mod claim;
+mod cleanup;
+mod footer;
 mod generation;
-mod once;
-mod tidy;
 mod verify;
+mod without_journal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use uuid::Uuid;
 
 use super::CHANGES_MAX;
 use super::keys::{Keys, Part};
-use super::link::{Link, Patience};
+use super::link::{Link, ReplyTimeout};
 use super::options::RedisError;
-use super::scores::scores_hold;
+use super::scores::scores_are_exact;
 use super::trades::Trades;
 use change::Change;
 use generation::Spare;
@@ -67,21 +67,21 @@ pub struct ImageWriter {
     /// Whether trades are stored in Redis too, because there is no journal that has them.
     trades: bool,
     /// Whether a new market is left to another writer that has already claimed it.
-    careful: bool,
+    yields_new_markets: bool,
 }
 
 /// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wrote {
+pub struct WriteSummary {
     /// How the state was written.
-    pub how: How,
+    pub how: WriteKind,
     /// How many orders were written or removed.
     pub orders: usize,
 }
 
 /// How a state was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum WriteKind {
     /// One transaction on the current keys.
     Changes,
     /// A second generation was updated and then replaced the current one.
@@ -98,20 +98,20 @@ struct Market {
     /// of the old term can still take effect.
     term: Option<u64>,
     /// The last term in which the market was ours.
-    held: u64,
+    last_term: u64,
     /// The name of the last claim.
     name: String,
     /// Set once another writer has taken the market. From then on every claim has this term, which is
     /// below that writer's. If that writer still runs, it takes the market again with its next write.
-    rank: Option<u64>,
+    reduced_term: Option<u64>,
     /// How many claims were made with that term. Each has a name of its own, because a name and a term
     /// together must identify one claim.
-    comebacks: u64,
+    reclaims: u64,
     /// Claims given up after a failure: those since the last success, then those before it. Pieces of
     /// their second generations may still arrive.
-    late: [Vec<(String, u64)>; 2],
+    abandoned: [Vec<(String, u64)>; 2],
     /// What the current keys contain, if that is known.
-    there: Option<There>,
+    contents: Option<Contents>,
     /// What they may contain instead, because the reply to its transaction was lost.
     attempt: Option<Attempt>,
     spare: Option<Spare>,
@@ -119,9 +119,9 @@ struct Market {
 
 /// What the keys contain.
 #[derive(Debug)]
-struct There {
+struct Contents {
     version: Version,
-    orders: HashMap<OrderId, Known>,
+    orders: HashMap<OrderId, StoredOrder>,
     /// The sum of the orders' digests.
     sum: u128,
     /// The sequences of the stored requests, oldest first.
@@ -135,7 +135,7 @@ struct There {
 #[derive(Debug)]
 enum Attempt {
     /// All of this state.
-    Whole(There),
+    Whole(Contents),
     /// The state before, with these differences.
     Changed(Difference),
 }
@@ -144,7 +144,7 @@ enum Attempt {
 #[derive(Clone, Debug)]
 struct Difference {
     version: Version,
-    orders: BTreeMap<OrderId, Option<Known>>,
+    orders: BTreeMap<OrderId, Option<StoredOrder>>,
     sum: u128,
     requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
@@ -154,15 +154,15 @@ struct Difference {
 impl Attempt {
     const fn version(&self) -> &Version {
         match self {
-            Self::Whole(there) => &there.version,
+            Self::Whole(contents) => &contents.version,
             Self::Changed(difference) => &difference.version,
         }
     }
 
     /// What the keys contain after the transaction was carried out.
-    fn carried_out(self, before: Option<There>) -> Option<There> {
+    fn into_contents(self, before: Option<Contents>) -> Option<Contents> {
         let difference = match self {
-            Self::Whole(there) => return Some(there),
+            Self::Whole(contents) => return Some(contents),
             Self::Changed(difference) => difference,
         };
         let mut orders = before?.orders;
@@ -173,7 +173,7 @@ impl Attempt {
             };
         }
         let Difference { version, sum, requests, blocked, trades, .. } = difference;
-        Some(There { version, orders, sum, requests, blocked, trades })
+        Some(Contents { version, orders, sum, requests, blocked, trades })
     }
 }
 
@@ -188,13 +188,13 @@ struct Version {
 
 /// What the writer has to know of an order to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Known {
+struct StoredOrder {
     part: Part,
     priority: Priority,
     digest: u128,
 }
 
-impl Known {
+impl StoredOrder {
     fn of(order: &OrderRecord) -> Self {
         Self { part: part_of(order), priority: order.priority, digest: order.digest() }
     }
@@ -210,7 +210,7 @@ fn part_of(order: &OrderRecord) -> Part {
 }
 
 /// The part that holds the record of an order in this part.
-const fn home_of(part: Part) -> Part {
+const fn record_part_of(part: Part) -> Part {
     match part {
         Part::Stops => Part::Stops,
         Part::Bids | Part::Asks | Part::Orders | Part::Requests | Part::Blocked | Part::Trades => {
@@ -225,7 +225,15 @@ impl ImageWriter {
     #[must_use]
     pub fn new(link: Link, history: History, floor: u64) -> Self {
         let name = Uuid::new_v4().simple().to_string();
-        Self { link, history, name, floor, markets: BTreeMap::new(), trades: false, careful: false }
+        Self {
+            link,
+            history,
+            name,
+            floor,
+            markets: BTreeMap::new(),
+            trades: false,
+            yields_new_markets: false,
+        }
     }
 
     /// The highest term used so far. It is the floor of the next writer.
@@ -262,7 +270,7 @@ impl ImageWriter {
         &mut self,
         state: &MarketState,
         changed: &BTreeMap<OrderId, Option<OrderRecord>>,
-    ) -> Result<Wrote, RedisError> {
+    ) -> Result<WriteSummary, RedisError> {
         self.write_with(state, changed, &Trades::default())
     }
 
@@ -275,22 +283,22 @@ impl ImageWriter {
         state: &MarketState,
         changed: &BTreeMap<OrderId, Option<OrderRecord>>,
         trades: &Trades,
-    ) -> Result<Wrote, RedisError> {
+    ) -> Result<WriteSummary, RedisError> {
         let (id, history) = (state.head.market, self.history);
-        if !scores_hold(&state.head.spec.terms) {
+        if !scores_are_exact(&state.head.spec.terms) {
             return Err(RedisError::Options(format!(
                 "the prices of market {id} go beyond ±2^53 ticks, where scores in Redis are not \
                  exact: the market is not written to Redis"
             )));
         }
-        if self.careful {
-            self.announce(id)?;
+        if self.yields_new_markets {
+            self.register_new_market(id)?;
         }
         let mut task = self.task(id);
         let next = Next { state, changed, trades };
-        let wrote = task.try_often(id, |task| task.try_write(id, history, next))?;
-        task.unlink_late();
-        task.enrol(id)?;
+        let wrote = task.with_retries(id, |task| task.try_write(id, history, next))?;
+        task.unlink_abandoned();
+        task.register(id)?;
         Ok(wrote)
     }
 
@@ -306,10 +314,10 @@ impl ImageWriter {
     /// Returns an error if that failed. The call may be repeated.
     pub fn remove(&mut self, id: MarketId) -> Result<(), RedisError> {
         let mut task = self.task(id);
-        task.try_often(id, |task| task.try_remove(id))?;
-        task.unlink_late();
+        task.with_retries(id, |task| task.try_remove(id))?;
+        task.unlink_abandoned();
         let set = self.link.options().names.markets();
-        self.link.with(&set, Patience::Control, |connection| {
+        self.link.with(&set, ReplyTimeout::Control, |connection| {
             redis::cmd("SREM").arg(&set).arg(id.0).exec(connection)
         })?;
         self.markets.remove(&id);
@@ -321,17 +329,24 @@ impl ImageWriter {
         let market = self.markets.entry(id).or_insert_with(|| Market {
             keys,
             term: None,
-            held: 0,
+            last_term: 0,
             name: self.name.clone(),
-            rank: None,
-            comebacks: 0,
-            late: Default::default(),
-            there: None,
+            reduced_term: None,
+            reclaims: 0,
+            abandoned: Default::default(),
+            contents: None,
             attempt: None,
             spare: None,
         });
         let (link, name, floor) = (&mut self.link, self.name.as_str(), &mut self.floor);
-        Task { link, name, floor, trades: self.trades, careful: self.careful, market }
+        Task {
+            link,
+            name,
+            floor,
+            trades: self.trades,
+            yields_new_markets: self.yields_new_markets,
+            market,
+        }
     }
 }
 
@@ -341,7 +356,7 @@ struct Task<'a> {
     name: &'a str,
     floor: &'a mut u64,
     trades: bool,
-    careful: bool,
+    yields_new_markets: bool,
     market: &'a mut Market,
 }
 
@@ -361,7 +376,7 @@ impl Task<'_> {
 
     /// Does something under a term of ours, and retries. `None` from `work` means that it has to be tried
     /// again.
-    fn try_often<T>(
+    fn with_retries<T>(
         &mut self,
         id: MarketId,
         mut work: impl FnMut(&mut Self) -> Result<Option<T>, RedisError>,
@@ -373,7 +388,7 @@ impl Task<'_> {
                 Err(error) => {
                     self.give_up_term();
                     if matches!(error, RedisError::Fenced { .. }) {
-                        self.unlink_late();
+                        self.unlink_abandoned();
                     }
                     return Err(error);
                 }
@@ -389,15 +404,18 @@ impl Task<'_> {
         id: MarketId,
         history: History,
         next: Next<'_>,
-    ) -> Result<Option<Wrote>, RedisError> {
+    ) -> Result<Option<WriteSummary>, RedisError> {
         let Some(stored) = self.stored(id)? else { return Ok(None) };
-        self.settle_attempt(stored.version.as_ref());
-        let Some(there) = self.market.there.as_ref() else {
+        self.resolve_attempt(stored.version.as_ref());
+        let Some(contents) = self.market.contents.as_ref() else {
             return self.write_whole(history, next);
         };
-        let change = Change::new(there, next, history);
-        let trades =
-            if self.trades { next.trades.after(there.trades).take(CHANGES_MAX).count() } else { 0 };
+        let change = Change::new(contents, next, history);
+        let trades = if self.trades {
+            next.trades.after(contents.trades).take(CHANGES_MAX).count()
+        } else {
+            0
+        };
         if next.changed.len() + trades <= CHANGES_MAX {
             return self.write_changes(&change);
         }
@@ -405,16 +423,16 @@ impl Task<'_> {
     }
 
     /// Finds out which of two states the keys contain after the reply to a transaction was lost.
-    fn settle_attempt(&mut self, stored: Option<&Version>) {
+    fn resolve_attempt(&mut self, stored: Option<&Version>) {
         if let Some(attempt) = self.market.attempt.take() {
             // It is not known which generation is the second one now.
             self.market.spare = None;
             if Some(attempt.version()) == stored {
-                self.market.there = attempt.carried_out(self.market.there.take());
+                self.market.contents = attempt.into_contents(self.market.contents.take());
             }
         }
-        if self.market.there.as_ref().map(|there| &there.version) != stored {
-            self.market.there = None;
+        if self.market.contents.as_ref().map(|contents| &contents.version) != stored {
+            self.market.contents = None;
             self.market.spare = None;
         }
     }
@@ -430,17 +448,17 @@ impl Task<'_> {
     ) -> Result<Option<()>, RedisError> {
         let metadata = self.market.keys.metadata.clone();
         self.market.attempt = Some(attempt);
-        let answer: Option<Vec<i64>> = self
-            .link
-            .with(&metadata, Patience::Bulk, |connection| transaction.query(connection))?;
+        let answer: Option<Vec<i64>> =
+            self.link
+                .with(&metadata, ReplyTimeout::Bulk, |connection| transaction.query(connection))?;
         let Some(attempt) = self.market.attempt.take() else { return Ok(None) };
         let Some(found) = answer else { return Ok(None) };
         // Other counts show that another client changed entries but not the metadata. Then the market is
         // written again as a whole, now.
         let exact =
             found.iter().zip(counts).all(|(found, count)| u64::try_from(*found) == Ok(count));
-        let before = self.market.there.take();
-        self.market.there = attempt.carried_out(before).filter(|_| exact);
+        let before = self.market.contents.take();
+        self.market.contents = attempt.into_contents(before).filter(|_| exact);
         Ok(exact.then_some(()))
     }
 }

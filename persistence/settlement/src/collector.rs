@@ -33,12 +33,12 @@ pub enum Closed {
 pub struct Collector {
     history: History,
     platform: AccountId,
-    markets: BTreeMap<MarketId, Open>,
+    markets: BTreeMap<MarketId, OpenEpoch>,
 }
 
 /// The open epoch of a market.
 #[derive(Debug)]
-struct Open {
+struct OpenEpoch {
     epoch: EpochNumber,
     fees: Fees,
     /// Whether the collector has seen all of its trades.
@@ -46,7 +46,7 @@ struct Open {
     trades: u64,
     volume: u128,
     notional: i128,
-    charged: i128,
+    fees_charged: i128,
     digest: Sha256,
     net: HashMap<AccountId, (i128, i128)>,
 }
@@ -60,7 +60,7 @@ struct Trade<'a> {
     notional: Notional,
 }
 
-impl Open {
+impl OpenEpoch {
     fn new(epoch: EpochNumber, fees: Fees, whole: bool) -> Self {
         Self {
             epoch,
@@ -69,7 +69,7 @@ impl Open {
             trades: 0,
             volume: 0,
             notional: 0,
-            charged: 0,
+            fees_charged: 0,
             digest: Sha256::new(),
             net: HashMap::default(),
         }
@@ -91,7 +91,7 @@ impl Open {
         };
         give(trade.taker.account, base, quote - taker_fee);
         give(trade.maker.account, -base, -quote - maker_fee);
-        self.charged = self.charged.saturating_add(maker_fee + taker_fee);
+        self.fees_charged = self.fees_charged.saturating_add(maker_fee + taker_fee);
         self.trades += 1;
         self.volume = self.volume.saturating_add(trade.base.unsigned_abs());
         self.notional = self.notional.saturating_add(trade.notional.0);
@@ -106,8 +106,8 @@ impl Open {
         if !open.whole {
             return Closed::Part { market, epoch };
         }
-        let platforms = open.net.entry(platform).or_default();
-        platforms.1 = platforms.1.saturating_add(open.charged);
+        let platform_net = open.net.entry(platform).or_default();
+        platform_net.1 = platform_net.1.saturating_add(open.fees_charged);
         let mut transfers: Vec<Transfer> = open
             .net
             .into_iter()
@@ -122,7 +122,7 @@ impl Open {
             trades: open.trades,
             volume: open.volume,
             notional: open.notional,
-            fees: open.charged,
+            fees: open.fees_charged,
             platform,
             trades_digest: Digest(open.digest.finalize().into()),
             transfers,
@@ -137,7 +137,7 @@ impl Collector {
     pub fn new(history: History, platform: AccountId, markets: &[MarketHead]) -> Self {
         let open = |head: &MarketHead| {
             let whole = head.turnover.trades == 0;
-            (head.market, Open::new(head.epoch, head.spec.terms.fees, whole))
+            (head.market, OpenEpoch::new(head.epoch, head.spec.terms.fees, whole))
         };
         Self { history, platform, markets: markets.iter().map(open).collect() }
     }
@@ -178,7 +178,7 @@ impl Collector {
                 Some(self.markets.get_mut(&market)?.close(history, market, platform))
             }
             Event::MarketAdded(spec) => {
-                let open = Open::new(EpochNumber(1), spec.terms.fees, true);
+                let open = OpenEpoch::new(EpochNumber(1), spec.terms.fees, true);
                 self.markets.insert(market, open);
                 None
             }

@@ -63,7 +63,7 @@ pub struct Seed {
     /// The position to begin at. The next epoch is the one after it.
     pub position: Position,
     /// The position that this one replaces. `None` if the market must not have one yet.
-    pub instead: Option<Position>,
+    pub replaces: Option<Position>,
     /// Amounts to add to the balances, from another ledger or from before this one.
     pub balances: Vec<Balance>,
 }

@@ -24,7 +24,7 @@ pub use digest::Digest;
 pub use fees::fee;
 pub use recount::{Listener, Recount, RecountError};
 pub use settler::{
-    Ask, Dropping, Drops, Halt, Kept, Locked, PutBack, Refusals, Remark, Reply, RetryPolicy,
-    Settler, Standing, Start, Step,
+    Checkpoint, DropState, Drops, Halt, Locked, PollResult, PutBack, Refusals, Remark, Reply,
+    RetryPolicy, Settler, Standing, Start, Step,
 };
 pub use text::BadBatch;

@@ -14,7 +14,7 @@ use pricetime_journal::{FolderReader, JournalError, Replay, SnapshotError};
 /// Replays a folder to make its batches again.
 #[derive(Debug)]
 pub struct Recount<'a> {
-    look: &'a FolderReader,
+    folder: &'a FolderReader,
     markets_max: u32,
     platform: AccountId,
 }
@@ -39,8 +39,8 @@ pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> 
 impl<'a> Recount<'a> {
     /// Creates a recount of this folder, which may be in use.
     #[must_use]
-    pub const fn new(look: &'a FolderReader, markets_max: u32, platform: AccountId) -> Self {
-        Self { look, markets_max, platform }
+    pub const fn new(folder: &'a FolderReader, markets_max: u32, platform: AccountId) -> Self {
+        Self { folder, markets_max, platform }
     }
 
     /// Replays from the start of these epochs of these markets, or from earlier, through this command.
@@ -51,12 +51,12 @@ impl<'a> Recount<'a> {
         &self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
         through: Sequence,
-        each: Listener<'_>,
+        on_group: Listener<'_>,
     ) -> Result<(), RecountError> {
-        self.replay_from(wanted, through, &mut |_| (), each)
+        self.replay_from(wanted, through, &mut |_| (), on_group)
     }
 
-    /// Like [`replay`](Self::replay), but first calls `begins` with the markets as they are at the
+    /// Like [`replay`](Self::replay), but first calls `on_start` with the markets as they are at the
     /// start.
     ///
     /// # Errors
@@ -65,15 +65,15 @@ impl<'a> Recount<'a> {
         &self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
         through: Sequence,
-        begins: &mut dyn FnMut(&[MarketHead]),
-        each: Listener<'_>,
+        on_start: &mut dyn FnMut(&[MarketHead]),
+        on_group: Listener<'_>,
     ) -> Result<(), RecountError> {
-        let first = self.look.first()?;
+        let first = self.folder.first()?;
         let fits = |state: &EngineSnapshot| is_early(state, wanted);
-        let engine = self.look.engine_before(first, through, self.markets_max, fits)?;
+        let engine = self.folder.engine_before(first, through, self.markets_max, fits)?;
         let engine = engine.ok_or(RecountError::Gone)?;
-        begins(&heads(&engine));
-        self.go(engine, through, each)
+        on_start(&heads(&engine));
+        self.replay_engine(engine, through, on_group)
     }
 
     /// Replays from the newest state with no command after `after`, or from the oldest state that is
@@ -85,29 +85,29 @@ impl<'a> Recount<'a> {
         &self,
         after: Sequence,
         through: Sequence,
-        each: Listener<'_>,
+        on_group: Listener<'_>,
     ) -> Result<Vec<MarketHead>, RecountError> {
-        let (first, most) = (self.look.first()?, after.min(through));
-        let engine = self.look.engine_near(first, most, self.markets_max)?;
+        let (first, most) = (self.folder.first()?, after.min(through));
+        let engine = self.folder.engine_near(first, most, self.markets_max)?;
         let engine = engine.filter(|it| it.last_sequence() <= through).ok_or(RecountError::Gone)?;
         let heads = heads(&engine);
-        self.go(engine, through, each)?;
+        self.replay_engine(engine, through, on_group)?;
         Ok(heads)
     }
 
     /// Replays from a state.
-    fn go(
+    fn replay_engine(
         &self,
         engine: Engine,
         through: Sequence,
-        each: Listener<'_>,
+        on_group: Listener<'_>,
     ) -> Result<(), RecountError> {
-        let mut collector = Collector::new(self.look.history(), self.platform, &heads(&engine));
-        let mut replay = Replay::of(self.look, engine, through)?;
+        let mut collector = Collector::new(self.folder.history(), self.platform, &heads(&engine));
+        let mut replay = Replay::of(self.folder, engine, through)?;
         replay.run::<_, RecountError>(&mut Group::default(), |_, _, group| {
             let Group { header, events, outcome } = group;
             let closed = collector.group(header, events, *outcome);
-            Ok(each(header, events, closed))
+            Ok(on_group(header, events, closed))
         })
     }
 }

@@ -5,16 +5,16 @@
 //! another runner's, it takes the lock, claims the market and applies one batch after another. The
 //! ledger makes this safe. The settler makes sure that it completes, whatever fails on the way.
 
+mod deposits;
 mod drops;
-mod feed;
-mod known;
+mod ledger_progress;
 mod pause;
 mod remark;
+mod replies;
 mod standing;
 mod step;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -27,15 +27,15 @@ use crate::ledger::{Claim, Deed, Position, Seed};
 use pricetime_journal::History;
 use pricetime_journal::random::Random;
 
-use feed::Feed;
-use pause::{Chance, Pause};
+use deposits::DepositQueue;
+use pause::{Jitter, Pause};
 
-pub use drops::{Dropping, Drops};
-pub use known::PutBack;
+pub use drops::{DropState, Drops};
+pub use ledger_progress::PutBack;
 pub use pause::RetryPolicy;
 pub use remark::Remark;
 pub use standing::{Halt, Standing};
-pub use step::{Ask, Kept, Locked, Refusals, Reply, Step};
+pub use step::{Checkpoint, Locked, PollResult, Refusals, Reply, Step};
 
 /// The state that a settler starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +47,12 @@ pub struct Start {
     /// The last epoch that has closed by now, or zero if none has.
     pub closed: EpochNumber,
     /// What the last settler of this market stored.
-    pub kept: Kept,
+    pub stored: Checkpoint,
     /// The epochs that were dropped in this history, or why they cannot be read. Then nothing is
     /// settled.
     pub drops: Result<Drops, String>,
     /// Any number, a different one for each settler, so that not all wait equally long.
-    pub chance: u64,
+    pub jitter: u64,
 }
 
 /// Settles one market.
@@ -60,13 +60,13 @@ pub struct Start {
 pub struct Settler {
     market: MarketId,
     history: History,
-    patience: RetryPolicy,
-    chance: Chance,
-    kept: Kept,
-    /// Whether `kept` has changed since it was last stored.
-    unkept: bool,
-    feed: Feed,
-    under_way: Option<UnderWay>,
+    retry_policy: RetryPolicy,
+    jitter: Jitter,
+    stored: Checkpoint,
+    /// Whether `stored` has changed since it was last stored.
+    store_pending: bool,
+    deposits: DepositQueue,
+    pending_step: Option<PendingStep>,
     held: bool,
     halted: Option<Halt>,
     /// Whether batches may be pending.
@@ -82,16 +82,16 @@ pub struct Settler {
     /// Until when the lock is held, if it is.
     lock: Option<Duration>,
     /// Whether to release the lock.
-    leave: bool,
+    release_lock: bool,
     claim: Option<Claim>,
     /// The epochs that operators have dropped, and whether they must be stored before anything else is
     /// done.
     drops: Drops,
-    unnoted: bool,
+    drops_pending: bool,
     /// Why the drops cannot be read.
-    unread: Option<String>,
+    drops_error: Option<String>,
     /// The drop that is being tried, until the ledger refuses it too.
-    drop: Option<EpochNumber>,
+    current_drop: Option<EpochNumber>,
     /// Set while a ledger that was put back has not caught up.
     back: Option<PutBack>,
     /// The next settled epoch to look up, and the one that the lookup began with.
@@ -99,15 +99,15 @@ pub struct Settler {
     /// Whether more epochs are known to be settled than is stored.
     advanced: bool,
     /// When to check how far other runners have come.
-    glance: Option<Pause>,
+    progress_check: Option<Pause>,
     /// What operators should be shown.
     remarks: Vec<Remark>,
     /// The position after which epochs were missing that have been deposited since.
     gap: Option<EpochNumber>,
     /// A wait for the ledger.
-    rest: Option<Pause>,
+    ledger_wait: Option<Pause>,
     /// A wait for another runner.
-    aside: Option<Pause>,
+    runner_wait: Option<Pause>,
     /// Failures in a row, of the ledger and of the lock.
     failures: u32,
     lock_failures: u32,
@@ -117,10 +117,10 @@ pub struct Settler {
 
 /// The step that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum UnderWay {
-    Keep,
-    Look,
-    Need(EpochNumber),
+enum PendingStep {
+    Checkpoint,
+    ReadPosition,
+    RemakeBatches(EpochNumber),
     Deposit(EpochNumber),
     Read(usize),
     Lock,
@@ -128,23 +128,23 @@ enum UnderWay {
     Claim,
     Seed,
     Apply(EpochNumber, Deed),
-    Note,
-    Recall(EpochNumber),
+    StoreDrops,
+    ReadOutcome(EpochNumber),
 }
 
 impl Settler {
     /// Creates a settler that does not know the ledger's position yet.
     #[must_use]
-    pub fn new(start: Start, patience: RetryPolicy) -> Self {
+    pub fn new(start: Start, retry_policy: RetryPolicy) -> Self {
         let mut settler = Self {
             market: start.market,
             history: start.history,
-            patience,
-            chance: Chance(Random::new(start.chance)),
-            kept: start.kept,
-            unkept: false,
-            feed: Feed::new(start.closed, patience.batches_max),
-            under_way: None,
+            retry_policy,
+            jitter: Jitter(Random::new(start.jitter)),
+            stored: start.stored,
+            store_pending: false,
+            deposits: DepositQueue::new(start.closed, retry_policy.batches_max),
+            pending_step: None,
             held: false,
             halted: None,
             due: true,
@@ -153,25 +153,25 @@ impl Settler {
             stale: 0,
             last: None,
             lock: None,
-            leave: false,
+            release_lock: false,
             claim: None,
             drops: Drops::new(),
-            unnoted: false,
-            unread: None,
-            drop: None,
+            drops_pending: false,
+            drops_error: None,
+            current_drop: None,
             back: None,
             cursor: None,
             advanced: false,
-            glance: None,
+            progress_check: None,
             remarks: Vec::new(),
             gap: None,
-            rest: None,
-            aside: None,
+            ledger_wait: None,
+            runner_wait: None,
             failures: 0,
             lock_failures: 0,
             refused: 0,
         };
-        settler.learn_drops(start.drops);
+        settler.set_drops(start.drops);
         settler
     }
 
@@ -179,89 +179,89 @@ impl Settler {
     /// before changes nothing.
     pub fn closed(&mut self, closed: Closed) {
         match closed {
-            Closed::Whole(batch) => self.feed.closed(batch.epoch, Some(batch)),
-            Closed::Part { epoch, .. } => self.feed.closed(epoch, None),
+            Closed::Whole(batch) => self.deposits.closed(batch.epoch, Some(batch)),
+            Closed::Part { epoch, .. } => self.deposits.closed(epoch, None),
         }
     }
 
     /// Returns what to do next. While a step is under way there is nothing to do.
-    pub fn poll(&mut self, now: Duration) -> Ask {
-        if self.under_way.is_some() {
-            return Ask::Rest(None);
+    pub fn poll(&mut self, now: Duration) -> PollResult {
+        if self.pending_step.is_some() {
+            return PollResult::Wait(None);
         }
         match self.choose(now) {
             Ok(step) => {
-                self.under_way = Some(match &step {
-                    Step::Keep(_) => UnderWay::Keep,
-                    Step::Look => UnderWay::Look,
-                    Step::Need { to, .. } => UnderWay::Need(*to),
-                    Step::Deposit(batch) => UnderWay::Deposit(batch.epoch),
-                    Step::Read { limit } => UnderWay::Read(*limit),
-                    Step::Lock => UnderWay::Lock,
-                    Step::Unlock => UnderWay::Unlock,
-                    Step::Claim { .. } => UnderWay::Claim,
-                    Step::Seed { .. } => UnderWay::Seed,
-                    Step::Apply { batch, deed, .. } => UnderWay::Apply(batch.epoch, *deed),
-                    Step::Note(_) => UnderWay::Note,
-                    Step::Recall(epoch) => UnderWay::Recall(*epoch),
+                self.pending_step = Some(match &step {
+                    Step::Checkpoint(_) => PendingStep::Checkpoint,
+                    Step::ReadPosition => PendingStep::ReadPosition,
+                    Step::RemakeBatches { to, .. } => PendingStep::RemakeBatches(*to),
+                    Step::Deposit(batch) => PendingStep::Deposit(batch.epoch),
+                    Step::Read { limit } => PendingStep::Read(*limit),
+                    Step::Lock => PendingStep::Lock,
+                    Step::Unlock => PendingStep::Unlock,
+                    Step::Claim { .. } => PendingStep::Claim,
+                    Step::Seed { .. } => PendingStep::Seed,
+                    Step::Apply { batch, deed, .. } => PendingStep::Apply(batch.epoch, *deed),
+                    Step::StoreDrops(_) => PendingStep::StoreDrops,
+                    Step::ReadOutcome(epoch) => PendingStep::ReadOutcome(*epoch),
                 });
-                Ask::Step(step)
+                PollResult::Step(step)
             }
-            Err(until) => Ask::Rest(until),
+            Err(until) => PollResult::Wait(until),
         }
     }
 
     /// Returns the next step, or until when there is none.
     fn choose(&mut self, now: Duration) -> Result<Step, Option<Duration>> {
-        if self.unkept {
-            return Ok(Step::Keep(self.kept.clone()));
+        if self.store_pending {
+            return Ok(Step::Checkpoint(self.stored.clone()));
         }
-        if self.unnoted && wait(&mut self.rest, now).is_ok() {
+        if self.drops_pending && wait(&mut self.ledger_wait, now).is_ok() {
             // This is set again if the step fails, or if another epoch is dropped in the meantime.
-            self.unnoted = false;
-            return Ok(Step::Note(self.drops.clone()));
+            self.drops_pending = false;
+            return Ok(Step::StoreDrops(self.drops.clone()));
         }
-        if self.inbox.front().is_some_and(|batch| self.is_dead(batch.epoch)) {
+        if self.inbox.front().is_some_and(|batch| self.is_dead_letter(batch.epoch)) {
             self.idle(now);
         }
-        let stands = self.held || self.halted.is_some() || self.unread.is_some();
-        if self.lock.is_some() && (stands || self.leave || !self.due) {
+        let stopped = self.held || self.halted.is_some() || self.drops_error.is_some();
+        if self.lock.is_some() && (stopped || self.release_lock || !self.due) {
             return Ok(Step::Unlock);
         }
-        if stands {
+        if stopped {
             return Err(None);
         }
-        wait(&mut self.rest, now)?;
-        if let Some(step) = self.feed.step(now) {
+        wait(&mut self.ledger_wait, now)?;
+        if let Some(step) = self.deposits.step(now) {
             return Ok(step);
         }
-        if self.glances(now) {
-            return Ok(Step::Look);
+        if self.progress_check_due(now) {
+            return Ok(Step::ReadPosition);
         }
-        wait(&mut self.aside, now).map_err(|until| until.map(|it| self.earlier(it)))?;
-        if !self.due && self.watch.over(now) {
+        wait(&mut self.runner_wait, now).map_err(|until| until.map(|it| self.next_deadline(it)))?;
+        if !self.due && self.watch.is_over(now) {
             // Another runner may have settled our batches, or the ledger may have been put back.
             self.due = true;
-            self.feed.anew();
-            return Ok(Step::Look);
+            self.deposits.reset();
+            return Ok(Step::ReadPosition);
         }
         if !self.due {
-            let unknown = self.unknown().map(Step::Recall);
-            return unknown.ok_or_else(|| Some(self.earlier(self.watch.until)));
+            let next_unknown = self.next_unknown().map(Step::ReadOutcome);
+            return next_unknown.ok_or_else(|| Some(self.next_deadline(self.watch.until)));
         }
         let Some(batch) = self.inbox.front() else {
-            return Ok(Step::Read { limit: self.stale + self.patience.batches_max.max(1) });
+            return Ok(Step::Read { limit: self.stale + self.retry_policy.batches_max.max(1) });
         };
         if self.lock.is_none_or(|until| now >= until) {
             return Ok(Step::Lock);
         }
         let Some(claim) = self.claim else {
-            return Ok(Step::Claim { floor: self.kept.floor });
+            return Ok(Step::Claim { floor: self.stored.floor });
         };
         if claim.position.is_none() {
             let position = Position { history: self.history, last: EpochNumber(0) };
             let (market, balances) = (self.market, Vec::new());
-            let seed = Seed { market, position, instead: None, balances };
+            let seed = Seed { market, position, replaces: None, balances };
             return Ok(Step::Seed { seed, token: claim.token });
         }
         let deed = self.deed(batch.epoch);
@@ -269,8 +269,8 @@ impl Settler {
     }
 
     /// Returns the next time at which something is to be done, which is `until` at the latest.
-    fn earlier(&self, until: Duration) -> Duration {
-        let others = [self.feed.lacking(), self.glance.as_ref()];
+    fn next_deadline(&self, until: Duration) -> Duration {
+        let others = [self.deposits.journal_wait(), self.progress_check.as_ref()];
         others.into_iter().flatten().map(|it| it.until).fold(until, Duration::min)
     }
 
@@ -283,22 +283,22 @@ impl Settler {
     pub fn resume(&mut self) {
         self.held = false;
         self.halted = None;
-        self.feed.anew();
+        self.deposits.reset();
         self.retry_now();
     }
 
     /// Ends all waits and retries at once, even a dead letter.
     pub fn retry(&mut self) {
-        if self.kept.refusals.take().is_some() {
-            self.unkept = true;
+        if self.stored.refusals.take().is_some() {
+            self.store_pending = true;
         }
         self.retry_now();
     }
 
     fn retry_now(&mut self) {
         self.due = true;
-        self.rest = None;
-        self.aside = None;
+        self.ledger_wait = None;
+        self.runner_wait = None;
         (self.failures, self.lock_failures, self.refused) = (0, 0, 0);
         self.gap = None;
     }
@@ -306,7 +306,7 @@ impl Settler {
     /// Returns the last closed epoch that was passed to this settler.
     #[must_use]
     pub fn last_closed(&self) -> EpochNumber {
-        self.feed.made
+        self.deposits.last_closed
     }
 
     /// Returns the last epoch that has an outcome in the ledger, as far as this settler knows.
@@ -323,7 +323,7 @@ impl Settler {
     /// Returns what the settler is doing.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        if let Some(why) = &self.unread {
+        if let Some(why) = &self.drops_error {
             return Standing::Halted(Halt::Damaged(why.clone()));
         }
         if let Some(halt) = &self.halted {
@@ -332,50 +332,50 @@ impl Settler {
         if self.held {
             return Standing::Held;
         }
-        if let Some(it) = self.kept.refusals.as_ref().filter(|it| self.is_dead(it.epoch)) {
+        if let Some(it) = self.stored.refusals.as_ref().filter(|it| self.is_dead_letter(it.epoch)) {
             let (epoch, tries, why) = (it.epoch, it.tries, it.why.clone());
             return Standing::DeadLetter { epoch, tries, why };
         }
-        if let Some(Pause { until, why, .. }) = &self.rest {
+        if let Some(Pause { until, why, .. }) = &self.ledger_wait {
             return Standing::Retry { at: *until, why: why.clone() };
         }
-        if self.feed.is_starting() {
+        if self.deposits.is_starting() {
             return Standing::Starting;
         }
         if let (None, false, Some(batch)) =
-            (self.feed.lacking(), self.feed.is_done(), self.feed.front())
+            (self.deposits.journal_wait(), self.deposits.is_done(), self.deposits.front())
         {
             return Standing::Depositing(batch.epoch);
         }
-        if let Some(Pause { until, why, .. }) = &self.aside {
+        if let Some(Pause { until, why, .. }) = &self.runner_wait {
             return Standing::Waiting { at: *until, why: why.clone() };
         }
         if let Some(batch) = self.inbox.front() {
             return Standing::Applying(batch.epoch);
         }
         let waits = |it: &Pause| Standing::Waiting { at: it.until, why: it.why.clone() };
-        self.feed.lacking().map_or(Standing::Idle, waits)
+        self.deposits.journal_wait().map_or(Standing::Idle, waits)
     }
 
     /// Returns `true` if the epoch is a dead letter about which no operator has decided yet.
-    fn is_dead(&self, epoch: EpochNumber) -> bool {
-        let max = self.patience.refusals_max;
+    fn is_dead_letter(&self, epoch: EpochNumber) -> bool {
+        let max = self.retry_policy.refusals_max;
         let refused = |it: &Refusals| it.epoch == epoch && it.tries >= max;
-        self.drop != Some(epoch) && self.kept.refusals.as_ref().is_some_and(refused)
+        self.current_drop != Some(epoch) && self.stored.refusals.as_ref().is_some_and(refused)
     }
 
     /// Stops looking for pending batches for a while: there are none that this settler could apply.
     fn idle(&mut self, now: Duration) {
         self.due = false;
         self.inbox.clear();
-        self.unkept |= core::mem::take(&mut self.advanced);
-        self.watch = Pause::new(now, self.chance.of(self.patience.watch), String::new());
+        self.store_pending |= core::mem::take(&mut self.advanced);
+        self.watch = Pause::new(now, self.jitter.of(self.retry_policy.watch), String::new());
     }
 }
 
 /// Returns until when a pause lasts, unless it is over.
 fn wait(pause: &mut Option<Pause>, now: Duration) -> Result<(), Option<Duration>> {
-    if pause.as_mut().is_some_and(|pause| pause.over(now)) {
+    if pause.as_mut().is_some_and(|pause| pause.is_over(now)) {
         *pause = None;
     }
     pause.as_ref().map_or(Ok(()), |pause| Err(Some(pause.until)))

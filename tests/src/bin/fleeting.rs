@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use pricetime::{EpochSchedule, Host, Options, Refused, Ticket};
 use pricetime_redis::RedisOptions;
-use pricetime_tests::alone::{self, Still};
+use pricetime_tests::redis_only::{self, FixedClock};
 
 /// The number of commands in flight.
 const IN_FLIGHT: usize = 64;
@@ -16,23 +16,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut next = || arguments.next().ok_or("fleeting URL SEED FIRST");
     let (url, seed, first): (_, u64, u64) = (next()?, next()?.parse()?, next()?.parse()?);
     let host = Host::open(Options {
-        gates: EpochSchedule::Commands(alone::EPOCH),
-        clock: Some(Box::new(Still)),
+        gates: EpochSchedule::Commands(redis_only::EPOCH),
+        clock: Some(Box::new(FixedClock)),
         trades_epochs: u64::MAX,
         ..Options::redis_only(RedisOptions::parse(&url)?)
     })?;
     let mut out = io::stdout().lock();
-    let mut waiting: Vec<Ticket> = Vec::new();
+    let mut pending: Vec<Ticket> = Vec::new();
     for number in first.. {
-        if waiting.len() == IN_FLIGHT {
-            for ticket in waiting.drain(..) {
+        if pending.len() == IN_FLIGHT {
+            for ticket in pending.drain(..) {
                 writeln!(out, "{}", ticket.wait()?.header.sequence.0)?;
             }
             out.flush()?;
         }
         loop {
-            match host.submit(alone::draft(seed, number)) {
-                Ok(ticket) => break waiting.push(ticket),
+            match host.submit(redis_only::draft(seed, number)) {
+                Ok(ticket) => break pending.push(ticket),
                 Err(Refused::Busy) => std::thread::yield_now(),
                 Err(refused) => return Err(refused.into()),
             }

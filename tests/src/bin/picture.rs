@@ -54,7 +54,7 @@ fn svg(screen: &Screen) -> String {
             let begin = column;
             let mut text = String::new();
             while let Some(cell) =
-                screen.cell(row, column).filter(|cell| looks(cell) == looks(first))
+                screen.cell(row, column).filter(|cell| style(cell) == style(first))
             {
                 text.push_str(if cell.has_contents() { cell.contents() } else { " " });
                 column += 1;
@@ -69,7 +69,7 @@ fn svg(screen: &Screen) -> String {
 fn run(svg: &mut String, cell: &Cell, text: &str, (row, column, count): (u16, u16, u16)) {
     let (x, y) = (MARGIN + f32::from(column) * CELL.0, MARGIN + f32::from(row) * CELL.1);
     let width = f32::from(count) * CELL.0;
-    let (front, back, is_bold) = looks(cell);
+    let (front, back, is_bold) = style(cell);
     if let Some(back) = back {
         let _ = writeln!(
             svg,
@@ -83,7 +83,7 @@ fn run(svg: &mut String, cell: &Cell, text: &str, (row, column, count): (u16, u1
     for word in text.split(' ') {
         let cells: f32 = word.chars().map(|_| CELL.0).sum();
         if word.chars().any(|sign| BLOCKS.contains(&sign)) {
-            let wide: f32 = word.chars().map(filled).sum();
+            let wide: f32 = word.chars().map(filled_width).sum();
             let _ = writeln!(
                 svg,
                 "<rect x=\"{at:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{:.1}\" fill=\"{front}\"/>",
@@ -106,13 +106,13 @@ fn run(svg: &mut String, cell: &Cell, text: &str, (row, column, count): (u16, u1
 const BLOCKS: [char; 8] = ['█', '▉', '▊', '▋', '▌', '▍', '▎', '▏'];
 
 /// How much of its cell a block fills.
-fn filled(block: char) -> f32 {
+fn filled_width(block: char) -> f32 {
     let eighths = (1..=8_u8).rev().zip(BLOCKS).find(|(_, known)| *known == block);
     eighths.map_or(0.0, |(eighths, _)| CELL.0 * f32::from(eighths) / 8.0)
 }
 
 /// The color of a cell's text, that of its background unless it is the default one, and whether it is bold.
-fn looks(cell: &Cell) -> (String, Option<String>, bool) {
+fn style(cell: &Cell) -> (String, Option<String>, bool) {
     let (mut front, mut back) = (color(cell.fgcolor()), color(cell.bgcolor()));
     if cell.inverse() {
         (front, back) = (

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use pricetime_settlement::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Token};
-use pricetime_tests::recount::{MARKET, batch, beginning};
+use pricetime_tests::recount::{MARKET, batch, initial_seed};
 
 fn main() {
     let folder = std::env::args().nth(1).expect("a folder");
@@ -13,7 +13,7 @@ fn main() {
         EmbeddedLedger::open(Path::new(&folder)).expect("no other process has it open");
     let claim = ledger.claim(MARKET, Token(0)).expect("a claim");
     if claim.position.is_none() {
-        ledger.seed(&beginning(), claim.token).expect("a seed");
+        ledger.seed(&initial_seed(), claim.token).expect("a seed");
     }
     let next = claim.position.map_or(1, |position| position.last.0 + 1);
     let mut out = std::io::stdout().lock();

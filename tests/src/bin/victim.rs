@@ -44,20 +44,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn submit(host: &Host, seed: u64, first: u64) -> Result<(), Box<dyn std::error::Error>> {
-    let mut waiting: VecDeque<(u64, Ticket)> = VecDeque::new();
+    let mut pending: VecDeque<(u64, Ticket)> = VecDeque::new();
     let mut out = io::stdout().lock();
     for number in first.. {
-        if waiting.len() == IN_FLIGHT
-            && let Some((number, ticket)) = waiting.pop_front()
+        if pending.len() == IN_FLIGHT
+            && let Some((number, ticket)) = pending.pop_front()
         {
             let group = ticket.wait()?;
-            let again = group.outcome == Outcome::Duplicate;
-            writeln!(out, "{number} {} {again}", group.header.sequence.0)?;
+            let is_duplicate = group.outcome == Outcome::Duplicate;
+            writeln!(out, "{number} {} {is_duplicate}", group.header.sequence.0)?;
             out.flush()?;
         }
         loop {
             match host.submit(load::draft(seed, number)) {
-                Ok(ticket) => break waiting.push_back((number, ticket)),
+                Ok(ticket) => break pending.push_back((number, ticket)),
                 Err(Refused::Busy) => std::thread::yield_now(),
                 Err(refused) => return Err(refused.into()),
             }

@@ -37,35 +37,35 @@ pub(super) fn same_groups(core: &Group, model: &Group) -> Result<(), String> {
     same(of("outcome"), &core.outcome, &model.outcome)
 }
 
-/// Returns an error if the state of `who` differs from the model's.
+/// Returns an error if the state of `component` differs from the model's.
 pub(super) fn same_state(
-    who: &str,
-    held: &EngineSnapshot,
+    component: &str,
+    actual: &EngineSnapshot,
     model: &EngineSnapshot,
 ) -> Result<(), String> {
-    if held == model {
+    if actual == model {
         return Ok(());
     }
-    let of = |what: &str| format!("state of {who}, {what}");
+    let of = |what: &str| format!("state of {component}, {what}");
     let ids = |state: &EngineSnapshot| -> Vec<_> {
         state.markets.iter().map(|market| market.head.market).collect()
     };
-    same(of("rules version"), &held.rules_version, &model.rules_version)?;
-    same(of("sequence"), &held.last_sequence, &model.last_sequence)?;
-    same(of("time"), &held.last_timestamp, &model.last_timestamp)?;
-    same(of("last market"), &held.last_market, &model.last_market)?;
-    same(of("markets"), &ids(held), &ids(model))?;
-    for (held, model) in held.markets.iter().zip(&model.markets) {
-        same_market(&of(&format!("market {}", model.head.market)), held, model)?;
+    same(of("rules version"), &actual.rules_version, &model.rules_version)?;
+    same(of("sequence"), &actual.last_sequence, &model.last_sequence)?;
+    same(of("time"), &actual.last_timestamp, &model.last_timestamp)?;
+    same(of("last market"), &actual.last_market, &model.last_market)?;
+    same(of("markets"), &ids(actual), &ids(model))?;
+    for (actual, model) in actual.markets.iter().zip(&model.markets) {
+        same_market(&of(&format!("market {}", model.head.market)), actual, model)?;
     }
     Ok(())
 }
 
-fn same_market(of: &str, held: &MarketSnapshot, model: &MarketSnapshot) -> Result<(), String> {
+fn same_market(of: &str, actual: &MarketSnapshot, model: &MarketSnapshot) -> Result<(), String> {
     let of = |what: &str| format!("{of}, {what}");
-    same(of("head"), &held.head, &model.head)?;
-    same_rows(&of("resting order"), &held.resting, &model.resting)?;
-    same_rows(&of("waiting stop"), &held.waiting, &model.waiting)?;
-    same_rows(&of("blocked account"), &held.blocked, &model.blocked)?;
-    same_rows(&of("request"), &held.requests, &model.requests)
+    same(of("head"), &actual.head, &model.head)?;
+    same_rows(&of("resting order"), &actual.resting, &model.resting)?;
+    same_rows(&of("waiting stop"), &actual.waiting, &model.waiting)?;
+    same_rows(&of("blocked account"), &actual.blocked, &model.blocked)?;
+    same_rows(&of("request"), &actual.requests, &model.requests)
 }

@@ -17,7 +17,7 @@ const STEPS_MAX: usize = 2_000_000;
 /// The search for fewer and simpler steps.
 struct Search<S> {
     markets_max: u32,
-    spent: usize,
+    steps_run: usize,
     steps: Vec<Step>,
     difference: String,
     subject: std::marker::PhantomData<S>,
@@ -31,7 +31,7 @@ pub(super) fn shrink<S: Subject>(
 ) -> (Vec<Step>, String) {
     let mut search = Search::<S> {
         markets_max,
-        spent: 0,
+        steps_run: 0,
         steps,
         difference: difference.to_owned(),
         subject: std::marker::PhantomData,
@@ -41,7 +41,7 @@ pub(super) fn shrink<S: Subject>(
     panic::set_hook(Box::new(|_| {}));
     search.flatten();
     search.remove();
-    while search.spent < STEPS_MAX && search.simplify() {
+    while search.steps_run < STEPS_MAX && search.simplify() {
         search.remove();
     }
     search.rename();
@@ -51,10 +51,10 @@ pub(super) fn shrink<S: Subject>(
 
 impl<S: Subject> Search<S> {
     /// Replaces the steps with these if they show a difference too, and cuts them after it.
-    fn take(&mut self, mut steps: Vec<Step>) -> bool {
-        let mut trial = Trial::<S>::closely(self.markets_max);
+    fn keep_if_failing(&mut self, mut steps: Vec<Step>) -> bool {
+        let mut trial = Trial::<S>::thorough(self.markets_max);
         for at in 0..steps.len() {
-            self.spent += 1;
+            self.steps_run += 1;
             if let Err(difference) = trial.step(&steps[at], &mut |_, _, _| ()) {
                 steps.truncate(at + 1);
                 self.steps = steps;
@@ -71,21 +71,21 @@ impl<S: Subject> Search<S> {
             Step::Batch(commands) => commands.iter().copied().map(Step::Apply).collect(),
             Step::Apply(_) | Step::Restore => vec![step.clone()],
         };
-        self.take(self.steps.iter().flat_map(single).collect());
+        self.keep_if_failing(self.steps.iter().flat_map(single).collect());
     }
 
     /// Removes as many steps as possible: first halves, finally single steps.
     fn remove(&mut self) {
         let mut size = self.steps.len().div_ceil(2);
-        while size > 0 && self.spent < STEPS_MAX {
+        while size > 0 && self.steps_run < STEPS_MAX {
             let mut end = self.steps.len();
-            while end > 0 && self.spent < STEPS_MAX {
+            while end > 0 && self.steps_run < STEPS_MAX {
                 let start = end.saturating_sub(size);
                 let mut fewer = self.steps.clone();
                 fewer.drain(start..end);
-                let closed_up = with_epochs_closed_up(&fewer);
-                if !self.take(fewer) {
-                    self.take(closed_up);
+                let renumbered = with_epochs_renumbered(&fewer);
+                if !self.keep_if_failing(fewer) {
+                    self.keep_if_failing(renumbered);
                 }
                 end = start.min(self.steps.len());
             }
@@ -97,18 +97,18 @@ impl<S: Subject> Search<S> {
     fn simplify(&mut self) -> bool {
         let mut any = false;
         let mut at = 0;
-        while at < self.steps.len() && self.spent < STEPS_MAX {
+        while at < self.steps.len() && self.steps_run < STEPS_MAX {
             let Step::Apply(command) = self.steps[at] else {
                 at += 1;
                 continue;
             };
-            let plainer = plainer(&command).into_iter().find(|plain| {
+            let simpler = simpler(&command).into_iter().find(|plain| {
                 let mut steps = self.steps.clone();
                 steps[at] = Step::Apply(*plain);
-                self.take(steps)
+                self.keep_if_failing(steps)
             });
-            any |= plainer.is_some();
-            at += usize::from(plainer.is_none());
+            any |= simpler.is_some();
+            at += usize::from(simpler.is_none());
         }
         any
     }
@@ -120,10 +120,10 @@ impl<S: Subject> Search<S> {
         for (command, number) in commands(&mut steps).zip(1..) {
             command.sequence = Sequence(number);
         }
-        self.take(steps);
+        self.keep_if_failing(steps);
         let mut steps = self.steps.clone();
         commands(&mut steps).for_each(|command| names.shorten(command));
-        self.take(steps);
+        self.keep_if_failing(steps);
     }
 }
 
@@ -136,7 +136,7 @@ fn commands(steps: &mut [Step]) -> impl Iterator<Item = &mut Command> {
 
 /// Renumbers the closed epochs of every market without gaps. After a gap, all later closes would only be
 /// refused.
-fn with_epochs_closed_up(steps: &[Step]) -> Vec<Step> {
+fn with_epochs_renumbered(steps: &[Step]) -> Vec<Step> {
     let mut steps = steps.to_vec();
     let mut last = BTreeMap::<MarketId, u64>::new();
     for command in commands(&mut steps) {
@@ -189,29 +189,29 @@ impl Names {
 }
 
 /// The ways to simplify a command, each a strict simplification.
-fn plainer(command: &Command) -> Vec<Command> {
-    let mut ways = Vec::new();
-    let mut way = |changed: Command| {
+fn simpler(command: &Command) -> Vec<Command> {
+    let mut variants = Vec::new();
+    let mut add_variant = |changed: Command| {
         if changed != *command {
-            ways.push(changed);
+            variants.push(changed);
         }
     };
-    way(Command { request: None, ..*command });
-    way(Command { session: None, ..*command });
-    way(Command { timestamp: Timestamp(0), ..*command });
+    add_variant(Command { request: None, ..*command });
+    add_variant(Command { session: None, ..*command });
+    add_variant(Command { timestamp: Timestamp(0), ..*command });
     let act = |action| Command { action, ..*command };
     match command.action {
-        Action::Place(place) => {
-            plainer_places(place).into_iter().for_each(|place| way(act(Action::Place(place))))
-        }
-        Action::Amend(amend) => {
-            plainer_amends(amend).into_iter().for_each(|amend| way(act(Action::Amend(amend))))
-        }
+        Action::Place(place) => simpler_places(place)
+            .into_iter()
+            .for_each(|place| add_variant(act(Action::Place(place)))),
+        Action::Amend(amend) => simpler_amends(amend)
+            .into_iter()
+            .for_each(|amend| add_variant(act(Action::Amend(amend)))),
         Action::CancelAll { account, side } => {
-            way(act(Action::CancelAll { account, side: None }));
-            way(act(Action::CancelAll { account: None, side }));
+            add_variant(act(Action::CancelAll { account, side: None }));
+            add_variant(act(Action::CancelAll { account: None, side }));
         }
-        Action::CancelSession { .. } => way(act(Action::CancelSession { session: None })),
+        Action::CancelSession { .. } => add_variant(act(Action::CancelSession { session: None })),
         Action::AddMarket(_)
         | Action::SetMarket(_)
         | Action::RemoveMarket
@@ -222,11 +222,11 @@ fn plainer(command: &Command) -> Vec<Command> {
         | Action::BlockAccount(_)
         | Action::UnblockAccount(_) => {}
     }
-    ways
+    variants
 }
 
-fn plainer_places(place: Place) -> Vec<Place> {
-    let mut ways = vec![
+fn simpler_places(place: Place) -> Vec<Place> {
+    let mut variants = vec![
         Place { display_quantity: None, ..place },
         Place { minimum_quantity: None, ..place },
         Place { post_only: false, ..place },
@@ -236,13 +236,13 @@ fn plainer_places(place: Place) -> Vec<Place> {
     ];
     for smaller in [1, 2, place.quantity.0 / 2] {
         if smaller < place.quantity.0 {
-            ways.push(Place { quantity: Quantity(smaller), ..place });
+            variants.push(Place { quantity: Quantity(smaller), ..place });
         }
     }
-    ways
+    variants
 }
 
-fn plainer_amends(amend: Amend) -> Vec<Amend> {
+fn simpler_amends(amend: Amend) -> Vec<Amend> {
     vec![
         Amend { if_open: None, ..amend },
         Amend { requeue: false, ..amend },

@@ -5,8 +5,8 @@ use pricetime_engine::{
     OrderRecord, Price, Quantity, Side,
 };
 
+use super::corrupt;
 use super::differ::same;
-use super::spoil;
 use crate::Core;
 use crate::generate::random::Random;
 
@@ -30,7 +30,11 @@ pub trait Subject: Core + Sized {
     ///
     /// # Errors
     /// Returns the harm that one did.
-    fn refuses_spoiled(&self, _markets_max: u32, _snapshot: &EngineSnapshot) -> Result<(), String> {
+    fn check_corrupt_restore(
+        &self,
+        _markets_max: u32,
+        _snapshot: &EngineSnapshot,
+    ) -> Result<(), String> {
         Ok(())
     }
 
@@ -57,7 +61,7 @@ pub trait Subject: Core + Sized {
     ///
     /// # Errors
     /// Returns the first wrong answer.
-    fn answers(&self, _state: &EngineSnapshot) -> Result<(), String> {
+    fn check_queries(&self, _state: &EngineSnapshot) -> Result<(), String> {
         Ok(())
     }
 }
@@ -101,9 +105,13 @@ impl Subject for Engine {
         Ok(engine)
     }
 
-    fn refuses_spoiled(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<(), String> {
+    fn check_corrupt_restore(
+        &self,
+        markets_max: u32,
+        snapshot: &EngineSnapshot,
+    ) -> Result<(), String> {
         let mut random = Random::new(snapshot.last_sequence.0);
-        (0..4).try_for_each(|_| spoil::check(markets_max, snapshot, &mut random))
+        (0..4).try_for_each(|_| corrupt::check(markets_max, snapshot, &mut random))
     }
 
     fn digest(&self) -> u128 {
@@ -124,18 +132,18 @@ impl Subject for Engine {
         self.market(market)?.indicative()
     }
 
-    fn answers(&self, state: &EngineSnapshot) -> Result<(), String> {
+    fn check_queries(&self, state: &EngineSnapshot) -> Result<(), String> {
         same("markets", &self.markets().count(), &state.markets.len())?;
         for market in &state.markets {
             let book = self.market(market.head.market);
             let book = book.ok_or("a market is not found by its id")?;
-            book_answers(book, market)?;
+            check_book_queries(book, market)?;
         }
         Ok(())
     }
 }
 
-fn book_answers(book: &Book, market: &MarketSnapshot) -> Result<(), String> {
+fn check_book_queries(book: &Book, market: &MarketSnapshot) -> Result<(), String> {
     let orders = || market.resting.iter().chain(&market.waiting);
     same("a market's snapshot", &book.snapshot(), market)?;
     same("a market's digest", &book.digest(), &market.digest())?;

@@ -11,7 +11,7 @@ use crate::generate::tally::Tally;
 use crate::model::Model;
 
 /// No fault.
-const NOTHING: u8 = 0;
+const NO_FAULT: u8 = 0;
 /// The event for an iceberg's next part has a wrong priority.
 const EVENT: u8 = 1;
 /// The last of three waiting stops is missing from the state.
@@ -85,7 +85,7 @@ impl<const FAULT: u8> Subject for Faulty<FAULT> {
 }
 
 /// The shrunk steps of the first run that shows the fault, and the difference.
-fn found<const FAULT: u8>() -> (Vec<Step>, String) {
+fn find_fault<const FAULT: u8>() -> (Vec<Step>, String) {
     let mut tally = Tally::default();
     let failure = (1..60).find_map(|seed| run::<Faulty<FAULT>>(seed, 2_000, &mut tally).err());
     let failure = failure.expect("a fault is found");
@@ -99,20 +99,20 @@ fn found<const FAULT: u8>() -> (Vec<Step>, String) {
 fn the_model_agrees_with_itself() {
     let mut tally = Tally::default();
     for seed in 1..6 {
-        let outcome = run::<Faulty<NOTHING>>(seed, 1_000, &mut tally);
+        let outcome = run::<Faulty<NO_FAULT>>(seed, 1_000, &mut tally);
         assert!(outcome.is_ok(), "{outcome:?}");
     }
 }
 
 #[test]
 fn wrong_event_is_found() {
-    let (_, shrunk) = found::<EVENT>();
+    let (_, shrunk) = find_fault::<EVENT>();
     assert!(shrunk.contains("Replenished"), "{shrunk}");
 }
 
 #[test]
 fn wrong_state_is_found() {
-    let (steps, shrunk) = found::<STATE>();
+    let (steps, shrunk) = find_fault::<STATE>();
     assert!(shrunk.contains("waiting stop"), "{shrunk}");
     // The market, its phase, three stops and a comparison.
     assert!(steps.len() <= 6, "{steps:?}");
@@ -120,19 +120,19 @@ fn wrong_state_is_found() {
 
 #[test]
 fn panic_counts_as_a_difference() {
-    let (steps, shrunk) = found::<PANIC>();
+    let (steps, shrunk) = find_fault::<PANIC>();
     assert!(shrunk.contains("a panic on purpose"), "{shrunk}");
     assert_eq!(steps.len(), 1, "{steps:?}");
 }
 
 #[test]
 fn incomplete_restore_is_found() {
-    let (steps, _) = found::<RESTORE>();
+    let (steps, _) = find_fault::<RESTORE>();
     assert!(steps.contains(&Step::Restore), "{steps:?}");
 }
 
 #[test]
 fn wrong_levels_are_found() {
-    let (_, shrunk) = found::<LEVELS>();
+    let (_, shrunk) = find_fault::<LEVELS>();
     assert!(shrunk.contains("levels of Buy"), "{shrunk}");
 }

@@ -16,7 +16,7 @@ pub(super) enum Entry {
 
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    live: BTreeMap<PathBuf, Entry>,
+    visible: BTreeMap<PathBuf, Entry>,
     durable: BTreeMap<PathBuf, Entry>,
 }
 
@@ -31,14 +31,14 @@ fn is_root(folder: &Path) -> bool {
 
 impl Names {
     pub(super) fn find(&self, path: &Path) -> Option<Entry> {
-        self.live.get(path).copied()
+        self.visible.get(path).copied()
     }
 
     pub(super) fn files<'a>(
         &'a self,
         below: &'a Path,
     ) -> impl Iterator<Item = (&'a PathBuf, usize)> + 'a {
-        self.live.iter().filter_map(move |(path, entry)| match entry {
+        self.visible.iter().filter_map(move |(path, entry)| match entry {
             Entry::File(file) if path.starts_with(below) => Some((path, *file)),
             Entry::File(_) | Entry::Folder => None,
         })
@@ -46,34 +46,34 @@ impl Names {
 
     pub(super) fn create_folder(&mut self, folder: &Path) {
         for part in folder.ancestors().filter(|part| !is_root(part)) {
-            self.live.entry(part.to_owned()).or_insert(Entry::Folder);
+            self.visible.entry(part.to_owned()).or_insert(Entry::Folder);
         }
     }
 
     pub(super) fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         self.check(folder)?;
-        let inside = self.live.keys().filter(|path| path.parent() == Some(folder));
+        let inside = self.visible.keys().filter(|path| path.parent() == Some(folder));
         let name = |path: &PathBuf| path.file_name()?.to_str().map(str::to_owned);
         Ok(inside.filter_map(name).collect())
     }
 
     pub(super) fn create(&mut self, path: &Path, file: usize) -> io::Result<()> {
         self.check(path.parent().unwrap_or(path))?;
-        self.live.insert(path.to_owned(), Entry::File(file));
+        self.visible.insert(path.to_owned(), Entry::File(file));
         Ok(())
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let Some(entry) = self.live.remove(from) else {
+        let Some(entry) = self.visible.remove(from) else {
             return missing();
         };
-        self.live.insert(to.to_owned(), entry);
+        self.visible.insert(to.to_owned(), entry);
         Ok(())
     }
 
     /// Renames a folder and its content durably.
     pub(super) fn move_folder(&mut self, from: &Path, to: &Path) {
-        for names in [&mut self.live, &mut self.durable] {
+        for names in [&mut self.visible, &mut self.durable] {
             let all = std::mem::take(names);
             names.extend(all.into_iter().map(|(path, entry)| match path.strip_prefix(from) {
                 Ok(rest) if rest.as_os_str().is_empty() => (to.to_owned(), entry),
@@ -84,14 +84,14 @@ impl Names {
     }
 
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
-        self.live.remove(path).map_or_else(missing, |_| Ok(()))
+        self.visible.remove(path).map_or_else(missing, |_| Ok(()))
     }
 
     pub(super) fn sync(&mut self, folder: &Path) -> io::Result<()> {
         self.check(folder)?;
         for path in self.changed() {
             if path.parent() == Some(folder) {
-                self.land(&path);
+                self.make_durable(&path);
             }
         }
         Ok(())
@@ -102,29 +102,30 @@ impl Names {
         let percent = random.pick([0, 50, 100]);
         for path in self.changed() {
             if random.chance(percent) {
-                self.land(&path);
+                self.make_durable(&path);
             }
         }
         // The content of a lost folder is lost with it.
-        let kept: BTreeSet<_> = self.durable.keys().cloned().collect();
-        self.durable
-            .retain(|path, _| path.ancestors().all(|part| is_root(part) || kept.contains(part)));
-        self.live.clone_from(&self.durable);
+        let durable_names: BTreeSet<_> = self.durable.keys().cloned().collect();
+        self.durable.retain(|path, _| {
+            path.ancestors().all(|part| is_root(part) || durable_names.contains(part))
+        });
+        self.visible.clone_from(&self.durable);
     }
 
     fn check(&self, folder: &Path) -> io::Result<()> {
-        let there = is_root(folder) || self.find(folder) == Some(Entry::Folder);
-        if there { Ok(()) } else { missing() }
+        let exists = is_root(folder) || self.find(folder) == Some(Entry::Folder);
+        if exists { Ok(()) } else { missing() }
     }
 
     fn changed(&self) -> Vec<PathBuf> {
-        let all: BTreeSet<_> = self.live.keys().chain(self.durable.keys()).collect();
-        let differs = |path: &&&PathBuf| self.live.get(**path) != self.durable.get(**path);
+        let all: BTreeSet<_> = self.visible.keys().chain(self.durable.keys()).collect();
+        let differs = |path: &&&PathBuf| self.visible.get(**path) != self.durable.get(**path);
         all.iter().filter(differs).map(|path| (*path).clone()).collect()
     }
 
-    fn land(&mut self, path: &Path) {
-        match self.live.get(path) {
+    fn make_durable(&mut self, path: &Path) {
+        match self.visible.get(path) {
             Some(entry) => self.durable.insert(path.to_owned(), *entry),
             None => self.durable.remove(path),
         };

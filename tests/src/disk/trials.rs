@@ -6,7 +6,7 @@ use std::thread;
 
 use pricetime_engine::{Command, Sequence};
 
-use crate::environment::{chosen, number};
+use crate::environment::{number, number_if_set};
 use crate::record::day;
 
 /// The minimum number of trials; `PRICETIME_COMMANDS` adds more.
@@ -16,7 +16,7 @@ const COMMANDS: u64 = 100_000;
 /// Runs a trial with many seeds: `PRICETIME_SEED` selects them, `PRICETIME_COMMANDS` sets their number, and
 /// `PRICETIME_TRIAL` selects a single one. Returns the sum of their counts.
 pub fn many<const N: usize>(name: &str, trial: impl Fn(u64) -> [u64; N] + Sync) -> (u64, [u64; N]) {
-    if let Some(only) = chosen("PRICETIME_TRIAL") {
+    if let Some(only) = number_if_set("PRICETIME_TRIAL") {
         return (1, trial(only));
     }
     let base = number("PRICETIME_SEED", 1).wrapping_shl(20);

@@ -16,7 +16,7 @@ impl Generator {
             spec.symbol = symbol;
         }
         if self.random.chance(15) {
-            self.spoil(&mut spec);
+            self.violate_limit(&mut spec);
         }
         let last = seen.last_market.0;
         let away = self.random.weighted(&[(90, 1), (4, 2), (3, 0), (1, u32::MAX)]);
@@ -52,7 +52,7 @@ impl Generator {
             limits,
             terms: self.terms(quantity_max),
         };
-        if self.is(Theme::Ends) {
+        if self.has_theme(Theme::Extremes) {
             self.stretch(&mut spec);
         }
         spec
@@ -60,14 +60,20 @@ impl Generator {
 
     /// Terms around the current prices, mostly within the limits.
     pub(super) fn terms(&mut self, quantity_max: Quantity) -> Terms {
-        let taste = self.profile.prices;
-        let far = self.random.pick([taste.spread, taste.spread * 3, taste.far_spread]);
-        let below = self.random.within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
-        let above = self.random.within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
+        let distribution = self.profile.prices;
+        let far = self.random.pick([
+            distribution.spread,
+            distribution.spread * 3,
+            distribution.far_spread,
+        ]);
+        let below =
+            self.random.within(distribution.spread / 2 + 1, far.max(distribution.spread) + 1);
+        let above =
+            self.random.within(distribution.spread / 2 + 1, far.max(distribution.spread) + 1);
         let mut low = self.centre.saturating_sub_unsigned(below);
         let mut high = self.centre.saturating_add_unsigned(above);
-        if self.is(Theme::Ends) && self.random.chance(70) {
-            let most = payable(quantity_max);
+        if self.has_theme(Theme::Extremes) && self.random.chance(70) {
+            let most = highest_price_for(quantity_max);
             (low, high) = self.random.pick([
                 (-most, most),
                 (most.saturating_sub(9), most),
@@ -78,7 +84,7 @@ impl Generator {
             // A band with a single price.
             (low, high) = (high, high);
         }
-        let spread = taste.spread;
+        let spread = distribution.spread;
         let inside = self.random.around(self.centre, spread).clamp(low, high);
         let reference = self.random.maybe(70, |_| Price(inside));
         let mut terms = Terms {
@@ -92,7 +98,7 @@ impl Generator {
             },
         };
         if self.random.chance(6) {
-            self.spoil_terms(&mut terms);
+            self.violate_terms(&mut terms);
         }
         if self.random.once_in(40) {
             terms.protection_ticks = Some(self.random.edge());
@@ -106,7 +112,7 @@ impl Generator {
         self.random.pick([Limits::COUNT_MAX, most, most / 2, most / 4 + 1, 3]).max(1)
     }
 
-    fn spoil_terms(&mut self, terms: &mut Terms) {
+    fn violate_terms(&mut self, terms: &mut Terms) {
         match self.random.below(6) {
             0 => terms.price_min = Price(terms.price_max.0.saturating_add(1)),
             1 => terms.reference = Some(Price(terms.price_max.0.saturating_add(1))),
@@ -119,7 +125,7 @@ impl Generator {
     }
 
     /// Violates one limit, or sets a value to exactly the limit.
-    fn spoil(&mut self, spec: &mut MarketSpec) {
+    fn violate_limit(&mut self, spec: &mut MarketSpec) {
         let count = self.random.pick([Limits::COUNT_MAX, Limits::COUNT_MAX + 1, u32::MAX]);
         match self.random.below(14) {
             0 => spec.tick.mantissa = self.random.pick([0, Step::MANTISSA_MAX + 1]),
@@ -138,7 +144,7 @@ impl Generator {
             10 => spec.quantity_max = Quantity(self.random.edge()),
             11 => spec.limits.orders_per_account_max = 0,
             12 => spec.limits.orders_per_account_max = count,
-            _ => self.spoil_terms(&mut spec.terms),
+            _ => self.violate_terms(&mut spec.terms),
         }
     }
 
@@ -148,7 +154,7 @@ impl Generator {
         let by_orders = (1_u64 << 63) / u64::from(orders_max);
         let bits = self.random.pick([31, 31, 40, 60, 63]);
         spec.quantity_max = Quantity(by_orders.min(1 << bits));
-        let most = payable(spec.quantity_max);
+        let most = highest_price_for(spec.quantity_max);
         let low = if most == i64::MAX { i64::MIN } else { -most };
         (spec.terms.price_min, spec.terms.price_max) = self.random.pick([
             (Price(low), Price(most)),
@@ -162,7 +168,7 @@ impl Generator {
 }
 
 /// The highest price at which an order of this quantity is allowed.
-fn payable(quantity_max: Quantity) -> i64 {
+fn highest_price_for(quantity_max: Quantity) -> i64 {
     let most = (1_i128 << 94) / i128::from(quantity_max.0.max(1));
     i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -20,7 +20,7 @@ impl Generator {
         {
             (account, amend.order) = self.target(market);
         } else if self.random.chance(30) {
-            account = AccountId(wide(&mut self.random));
+            account = AccountId(random_id(&mut self.random));
         }
         let random = &mut self.random;
         let market = match (known, action) {
@@ -42,7 +42,7 @@ fn action(random: &mut Random) -> Action {
         7..10 => Action::Amend(amend(random)),
         10 => Action::Cancel { order: order(random) },
         11 => Action::CancelAll {
-            account: random.maybe(50, |r| AccountId(wide(r))),
+            account: random.maybe(50, |r| AccountId(random_id(r))),
             side: random.maybe(50, side),
         },
         12 => Action::SetPhase(random.pick([
@@ -53,19 +53,19 @@ fn action(random: &mut Random) -> Action {
         ])),
         13 => Action::CloseEpoch { number: EpochNumber(random.edge()) },
         14 => Action::CancelSession { session: random.maybe(50, super::session) },
-        15 => Action::BlockAccount(AccountId(wide(random))),
-        _ => Action::UnblockAccount(AccountId(wide(random))),
+        15 => Action::BlockAccount(AccountId(random_id(random))),
+        _ => Action::UnblockAccount(AccountId(random_id(random))),
     }
 }
 
-fn wide(random: &mut Random) -> u128 {
+fn random_id(random: &mut Random) -> u128 {
     let low = u128::from(random.edge());
     let high = random.maybe(30, Random::edge).map_or(0, u128::from);
     high << 64 | low
 }
 
 fn order(random: &mut Random) -> OrderId {
-    OrderId(wide(random))
+    OrderId(random_id(random))
 }
 
 fn price(random: &mut Random) -> Price {

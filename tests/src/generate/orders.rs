@@ -10,23 +10,23 @@ use super::{Generator, account, live};
 
 impl Generator {
     pub(super) fn place(&mut self, market: &MarketSnapshot) -> Place {
-        let taste = self.profile.orders.clone();
+        let distribution = self.profile.orders.clone();
         let side = self.random.pick([Side::Buy, Side::Sell]);
         let kind = self.kind(market, side);
         let quantity = self.quantity(market);
-        let slip = self.random.chance(2);
-        let rests = market.head.phase == Phase::Call && !slip;
+        let is_mistake = self.random.chance(2);
+        let rests = market.head.phase == Phase::Call && !is_mistake;
         let time_in_force = self.time_in_force(market, rests);
-        let now_or_never =
+        let is_immediate =
             matches!(time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill);
         let limit = matches!(kind, OrderKind::Limit { .. });
-        let may_hide = kind.price().is_some() && !now_or_never;
-        let may_post = limit && !now_or_never && !rests;
+        let may_hide = kind.price().is_some() && !is_immediate;
+        let may_post = limit && !is_immediate && !rests;
         let ioc = time_in_force == TimeInForce::ImmediateOrCancel;
         let percent = |allowed: bool, percent: u64| if allowed { percent } else { 1 };
-        let display = percent(may_hide, taste.display_percent);
-        let minimum = percent(ioc, taste.minimum_percent);
-        let post_only = percent(may_post, taste.post_only_percent);
+        let display = percent(may_hide, distribution.display_percent);
+        let minimum = percent(ioc, distribution.minimum_percent);
+        let post_only = percent(may_post, distribution.post_only_percent);
         Place {
             order: self.new_order_id(market),
             reference: self.random.below(1_000),
@@ -37,7 +37,7 @@ impl Generator {
             post_only: self.random.chance(post_only),
             minimum_quantity: self.random.chance(minimum).then(|| self.part(quantity, 1)),
             display_quantity: self.random.chance(display).then(|| self.part(quantity, 4)),
-            self_trade: self.random.weighted(&taste.self_trades),
+            self_trade: self.random.weighted(&distribution.self_trades),
         }
     }
 
@@ -67,7 +67,7 @@ impl Generator {
             }
             _ => amend.price = record.kind.price(),
         }
-        self.fit(market, record, &mut amend);
+        self.adjust_to_order(market, record, &mut amend);
         let right = self.random.maybe(15, |_| open);
         let wrong = self.random.maybe(4, |r| r.pick([open.0.saturating_add(1), open.0 - 1, 0]));
         amend.if_open = wrong.map(Quantity).or(right);
@@ -75,7 +75,12 @@ impl Generator {
     }
 
     /// Removes what does not apply to the order, and may give a stop another stop price.
-    fn fit(&mut self, market: &MarketSnapshot, record: &OrderRecord, amend: &mut Amend) {
+    fn adjust_to_order(
+        &mut self,
+        market: &MarketSnapshot,
+        record: &OrderRecord,
+        amend: &mut Amend,
+    ) {
         if record.kind.price().is_none() && self.random.chance(90) {
             amend.price = None;
         }
@@ -93,9 +98,9 @@ impl Generator {
         let Some(record) = live else {
             return (self.account(), self.order_id());
         };
-        let stranger = self.random.maybe(5, |r| r.below(6));
+        let other_account = self.random.maybe(5, |r| r.below(6));
         let owner = record.party.account;
-        (stranger.map_or(owner, account), record.party.order)
+        (other_account.map_or(owner, account), record.party.order)
     }
 
     /// An id that mostly no live order has.
@@ -159,8 +164,8 @@ impl Generator {
     pub(super) fn quantity(&mut self, market: &MarketSnapshot) -> Quantity {
         let most = market.head.spec.quantity_max.0;
         let usual = self.profile.orders.quantity_max.min(most);
-        let huge = self.is(Theme::Ends) && self.random.chance(40);
-        let sweeps = if self.is(Theme::Stops) { 25 } else { 9 };
+        let huge = self.has_theme(Theme::Extremes) && self.random.chance(40);
+        let sweeps = if self.has_theme(Theme::Stops) { 25 } else { 9 };
         Quantity(match self.random.below(100) {
             0 => 0,
             1 => most.saturating_add(1),
@@ -184,9 +189,9 @@ impl Generator {
 
     /// The current price: the last price, or the middle of the seed's prices.
     fn middle(&mut self, market: &MarketSnapshot) -> i64 {
-        let taste = self.profile.prices;
-        if self.random.chance(taste.wander) {
-            self.centre = self.random.around(self.centre, taste.far_spread);
+        let distribution = self.profile.prices;
+        if self.random.chance(distribution.drift_percent) {
+            self.centre = self.random.around(self.centre, distribution.far_spread);
         }
         let last = market.head.last_price.filter(|_| self.random.chance(40));
         let terms = &market.head.spec.terms;
@@ -195,16 +200,20 @@ impl Generator {
 
     /// A limit price, mostly one that does not cross the book.
     pub(super) fn price(&mut self, market: &MarketSnapshot, side: Side) -> Price {
-        let taste = self.profile.prices;
+        let distribution = self.profile.prices;
         let middle = self.middle(market);
-        let away = self.random.below(taste.spread + 1);
+        let away = self.random.below(distribution.spread + 1);
         let known = self.random.any(&market.resting).and_then(|r| r.kind.price());
         let price = match (self.random.below(100), known) {
             (0..12, Some(known)) => self.random.around(known.0, 1),
-            _ if self.is(Theme::Ends) && self.random.chance(20) => self.random.edge() as i64,
-            _ if self.random.chance(taste.far) => self.random.around(middle, taste.far_spread),
+            _ if self.has_theme(Theme::Extremes) && self.random.chance(20) => {
+                self.random.edge() as i64
+            }
+            _ if self.random.chance(distribution.far_percent) => {
+                self.random.around(middle, distribution.far_spread)
+            }
             _ if self.random.chance(self.profile.orders.crossing_percent) => {
-                self.random.around(middle, taste.spread)
+                self.random.around(middle, distribution.spread)
             }
             _ => match side {
                 Side::Buy => middle.saturating_sub_unsigned(away),

@@ -24,9 +24,9 @@ pub enum Theme {
     /// A book that is nearly always full.
     Full,
     /// Prices that are far apart and drift.
-    Wide,
+    FarPrices,
     /// Prices and quantities at the limits of their types.
-    Ends,
+    Extremes,
     /// Repeated request ids.
     Requests,
     /// Markets and terms that change.
@@ -58,22 +58,22 @@ pub enum TimeName {
 
 /// The distribution of prices.
 #[derive(Clone, Copy, Debug)]
-pub struct PriceTaste {
+pub struct PriceDistribution {
     /// The price at which trading begins.
     pub centre: i64,
     /// The distance from there within which most prices are.
     pub spread: u64,
     /// The percentage of distant prices.
-    pub far: u64,
+    pub far_percent: u64,
     /// The distance of those.
     pub far_spread: u64,
     /// The percentage of prices whose choice first moves the centre itself.
-    pub wander: u64,
+    pub drift_percent: u64,
 }
 
 /// The distribution of orders. Fields with the suffix `_percent` are percentages.
 #[derive(Clone, Debug)]
-pub struct OrderTaste {
+pub struct OrderDistribution {
     /// Kinds by weight.
     pub kinds: [(u64, KindName); 4],
     /// Times in force by weight.
@@ -118,9 +118,9 @@ pub struct Profile {
     /// Phases by weight.
     pub phases: [(u64, Phase); 4],
     /// The prices.
-    pub prices: PriceTaste,
+    pub prices: PriceDistribution,
     /// The orders.
-    pub orders: OrderTaste,
+    pub orders: OrderDistribution,
     /// How many of a thousand commands are noise.
     pub noise_per_mille: u64,
     /// One in this many commands is followed by a restore.
@@ -128,7 +128,7 @@ pub struct Profile {
     /// One in this many commands begins a batch.
     pub batch_once_in: u64,
     /// Whether the last commands have the highest times and sequence numbers.
-    pub to_the_end: bool,
+    pub ends_at_last_numbers: bool,
 }
 
 const THEMES: [(u64, Theme); 13] = [
@@ -140,8 +140,8 @@ const THEMES: [(u64, Theme); 13] = [
     (7, Theme::Auctions),
     (4, Theme::Expiries),
     (4, Theme::Full),
-    (4, Theme::Wide),
-    (4, Theme::Ends),
+    (4, Theme::FarPrices),
+    (4, Theme::Extremes),
     (3, Theme::Requests),
     (3, Theme::Markets),
     (1, Theme::Large),
@@ -149,7 +149,7 @@ const THEMES: [(u64, Theme); 13] = [
 
 impl Profile {
     /// Generates the profile of a seed.
-    pub fn draw(random: &mut Random) -> Self {
+    pub fn generate(random: &mut Random) -> Self {
         let theme = random.weighted(&THEMES);
         let mut profile = Self {
             theme,
@@ -173,14 +173,14 @@ impl Profile {
             noise_per_mille: random.pick([5, 20, 40]),
             restore_once_in: random.pick([100, 400]),
             batch_once_in: random.pick([30, 200]),
-            to_the_end: random.chance(20),
+            ends_at_last_numbers: random.chance(20),
         };
-        profile.lean(random);
+        profile.apply_theme(random);
         profile
     }
 
     /// Adjusts the profile to its theme.
-    fn lean(&mut self, random: &mut Random) {
+    fn apply_theme(&mut self, random: &mut Random) {
         match self.theme {
             Theme::Everyday => {}
             Theme::FewPrices => self.prices.spread = random.within(1, 2),
@@ -189,31 +189,31 @@ impl Profile {
                 self.orders.quantity_max = random.within(10, 60);
                 self.prices.spread = random.within(1, 4);
             }
-            Theme::Stops => self.lean_to_stops(random),
+            Theme::Stops => self.favor_stops(random),
             Theme::SelfTrades => {
                 self.accounts = 2;
                 self.orders.self_trades[0].0 = 1;
                 self.orders.crossing_percent = 50;
             }
-            Theme::Auctions => self.lean_to_auctions(random),
+            Theme::Auctions => self.favor_auctions(random),
             Theme::Expiries => {
                 self.orders.times[3].0 = 40;
                 self.orders.times[4].0 = 40;
-                self.weigh(ActionKind::CloseEpoch, 10);
-                self.weigh(ActionKind::AdvanceTime, 6);
+                self.set_weight(ActionKind::CloseEpoch, 10);
+                self.set_weight(ActionKind::AdvanceTime, 6);
             }
             Theme::Full => {
                 self.orders_max = random.within(4, 16) as u32;
                 self.orders.crossing_percent = 20;
             }
-            Theme::Wide => {
-                self.prices.far = random.within(10, 60);
+            Theme::FarPrices => {
+                self.prices.far_percent = random.within(10, 60);
                 self.prices.far_spread = 1 << random.within(8, 62);
-                self.prices.wander = 5;
+                self.prices.drift_percent = 5;
             }
-            Theme::Ends => {
+            Theme::Extremes => {
                 self.orders_max = random.pick([4, 8, 24]);
-                self.prices.far = 0;
+                self.prices.far_percent = 0;
             }
             Theme::Requests => {
                 self.request_percent = 80;
@@ -221,16 +221,16 @@ impl Profile {
             }
             Theme::Markets => {
                 self.markets_max = random.within(2, 4) as u32;
-                self.weigh(ActionKind::AddMarket, 4);
-                self.weigh(ActionKind::SetMarket, 8);
-                self.weigh(ActionKind::RemoveMarket, 4);
+                self.set_weight(ActionKind::AddMarket, 4);
+                self.set_weight(ActionKind::SetMarket, 8);
+                self.set_weight(ActionKind::RemoveMarket, 4);
                 self.phases[3].0 = 15;
             }
-            Theme::Large => self.lean_to_large(random),
+            Theme::Large => self.favor_large_books(random),
         }
     }
 
-    fn lean_to_stops(&mut self, random: &mut Random) {
+    fn favor_stops(&mut self, random: &mut Random) {
         self.orders.kinds = [
             (50, KindName::Limit),
             (10, KindName::Market),
@@ -240,41 +240,41 @@ impl Profile {
         self.orders_max = 64;
         self.order_ids = 80;
         self.prices.spread = random.within(3, 8);
-        self.prices.wander = 0;
+        self.prices.drift_percent = 0;
         self.orders.crossing_percent = random.pick([10, 20]);
         self.phases[0].0 = 200;
         self.phases[1].0 = 60;
-        self.weigh(ActionKind::CancelAll, 0);
-        self.weigh(ActionKind::CancelSession, 0);
+        self.set_weight(ActionKind::CancelAll, 0);
+        self.set_weight(ActionKind::CancelSession, 0);
     }
 
-    fn lean_to_auctions(&mut self, random: &mut Random) {
+    fn favor_auctions(&mut self, random: &mut Random) {
         self.phases[1].0 = 100;
         self.orders.kinds[1].0 = random.pick([1, 15, 40, 600]);
         self.orders.crossing_percent = random.pick([40, 60]);
-        self.weigh(ActionKind::CloseEpoch, 8);
-        self.weigh(ActionKind::SetPhase, 5);
+        self.set_weight(ActionKind::CloseEpoch, 8);
+        self.set_weight(ActionKind::SetPhase, 5);
     }
 
-    fn lean_to_large(&mut self, random: &mut Random) {
+    fn favor_large_books(&mut self, random: &mut Random) {
         self.length = 6_000;
         self.markets_max = 1;
         self.orders_max = random.within(300, 2_000) as u32;
         self.order_ids = 5_000;
         self.prices.spread = random.within(20, 2_000);
-        self.prices.far = random.pick([0, 30]);
+        self.prices.far_percent = random.pick([0, 30]);
         self.prices.far_spread = 1 << random.within(12, 62);
         self.orders.crossing_percent = 8;
         self.orders.kinds[0].0 = 200;
         self.phases =
             [(40, Phase::Continuous), (40, Phase::Call), (4, Phase::Halted), (0, Phase::Closed)];
-        self.weigh(ActionKind::Place, 400);
-        self.weigh(ActionKind::RemoveMarket, 0);
-        self.weigh(ActionKind::CancelAll, 0);
-        self.weigh(ActionKind::CancelSession, 0);
+        self.set_weight(ActionKind::Place, 400);
+        self.set_weight(ActionKind::RemoveMarket, 0);
+        self.set_weight(ActionKind::CancelAll, 0);
+        self.set_weight(ActionKind::CancelSession, 0);
     }
 
-    fn weigh(&mut self, kind: ActionKind, weight: u64) {
+    fn set_weight(&mut self, kind: ActionKind, weight: u64) {
         for entry in self.actions.iter_mut().filter(|(_, of)| *of == kind) {
             entry.0 = weight;
         }
@@ -299,18 +299,18 @@ fn actions(random: &mut Random) -> Vec<(u64, ActionKind)> {
     ]
 }
 
-fn prices(random: &mut Random) -> PriceTaste {
-    PriceTaste {
+fn prices(random: &mut Random) -> PriceDistribution {
+    PriceDistribution {
         centre: random.pick([0, 100, 100, 10_000, -40, -1, 1 << 40]),
         spread: random.pick([2, 5, 5, 12, 40]),
-        far: random.pick([0, 2, 5]),
+        far_percent: random.pick([0, 2, 5]),
         far_spread: random.pick([50, 1_000, 1 << 20]),
-        wander: random.pick([0, 1]),
+        drift_percent: random.pick([0, 1]),
     }
 }
 
-fn orders(random: &mut Random) -> OrderTaste {
-    OrderTaste {
+fn orders(random: &mut Random) -> OrderDistribution {
+    OrderDistribution {
         kinds: [
             (70, KindName::Limit),
             (random.within(2, 15), KindName::Market),

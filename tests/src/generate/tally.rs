@@ -10,9 +10,9 @@ use pricetime_engine::{
 
 use super::live;
 
-mod sights;
+mod situations;
 
-pub use sights::Sight;
+pub use situations::Situation;
 
 /// Counts of events.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Tally {
     /// Accepted commands.
     pub accepted: BTreeMap<ActionKind, u64>,
     /// Rarer situations.
-    pub sights: BTreeMap<Sight, u64>,
+    pub situations: BTreeMap<Situation, u64>,
     ids: BTreeSet<(MarketId, OrderId)>,
 }
 
@@ -56,10 +56,10 @@ impl Tally {
             if let Event::Accepted { place, .. } = event
                 && !self.ids.insert((command.market, place.order))
             {
-                self.saw(Sight::OrderIdUsedAgain);
+                self.record(Situation::OrderIdUsedAgain);
             }
         }
-        sights::look(command, before, group, &mut |sight| self.saw(sight));
+        situations::find_all(command, before, group, &mut |situation| self.record(situation));
     }
 
     /// Ends a run. The order ids seen in it have no meaning in the next one.
@@ -76,7 +76,7 @@ impl Tally {
         sum(&mut self.cancels, &other.cancels);
         sum(&mut self.refusals, &other.refusals);
         sum(&mut self.accepted, &other.accepted);
-        sum(&mut self.sights, &other.sights);
+        sum(&mut self.situations, &other.situations);
     }
 
     /// The number of commands that were refused for this reason.
@@ -87,8 +87,8 @@ impl Tally {
         self.refusals.iter().filter_map(of).sum()
     }
 
-    fn saw(&mut self, sight: Sight) {
-        *self.sights.entry(sight).or_default() += 1;
+    fn record(&mut self, situation: Situation) {
+        *self.situations.entry(situation).or_default() += 1;
     }
 }
 
@@ -117,8 +117,8 @@ impl fmt::Display for Tally {
         for (reason, count) in &self.cancels {
             writeln!(f, "  cancelled    {reason:?}: {count}")?;
         }
-        for (sight, count) in &self.sights {
-            writeln!(f, "  seen         {sight:?}: {count}")?;
+        for (situation, count) in &self.situations {
+            writeln!(f, "  seen         {situation:?}: {count}")?;
         }
         Ok(())
     }

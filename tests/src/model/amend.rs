@@ -4,8 +4,8 @@ use pricetime_engine::{
     AccountId, Amend, Event, OrderKind, OrderRecord, Phase, Price, Quantity, Reason,
 };
 
-use super::book::{Book, full_part, waits};
-use super::market::refuse;
+use super::book::{Book, full_part, is_waiting_stop};
+use super::market::refuse_if;
 
 /// The amended order, before it is decided whether it keeps its place.
 fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
@@ -22,32 +22,32 @@ fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
 }
 
 /// Returns `true` if a resting order loses its place.
-fn re_enters(old: &OrderRecord, new: &OrderRecord, amend: &Amend) -> bool {
-    !waits(old) && (new.kind != old.kind || new.open > old.open || amend.requeue)
+fn loses_place(old: &OrderRecord, new: &OrderRecord, amend: &Amend) -> bool {
+    !is_waiting_stop(old) && (new.kind != old.kind || new.open > old.open || amend.requeue)
 }
 
 impl Book {
     /// Amend, in any phase.
     pub(super) fn amend(&mut self, account: AccountId, amend: &Amend) -> Result<(), Reason> {
         let phase = self.head.phase;
-        refuse(phase == Phase::Closed, Reason::WrongPhase)?;
+        refuse_if(phase == Phase::Closed, Reason::WrongPhase)?;
         let old = *self.get(amend.order).ok_or(Reason::UnknownOrder)?;
-        refuse(old.party.account != account, Reason::NotOwner)?;
-        refuse(phase == Phase::Halted, Reason::WrongPhase)?;
-        refuse(amend.if_open.is_some_and(|open| open != old.open), Reason::Changed)?;
+        refuse_if(old.party.account != account, Reason::NotOwner)?;
+        refuse_if(phase == Phase::Halted, Reason::WrongPhase)?;
+        refuse_if(amend.if_open.is_some_and(|open| open != old.open), Reason::Changed)?;
         let new = changed(&old, amend);
-        self.judge_amend(&old, &new, amend)?;
+        self.check_amend(&old, &new, amend)?;
 
         self.orders.retain(|o| o.party.order != amend.order);
-        if waits(&old) {
-            self.amended(&new);
+        if is_waiting_stop(&old) {
+            self.report_amended(&new);
             self.wait_or_elect(new);
-        } else if re_enters(&old, &new, amend) {
-            self.enter_again(new);
+        } else if loses_place(&old, &new, amend) {
+            self.reenter(new);
         } else {
             let shown = old.shown.min(new.open);
             let new = OrderRecord { shown, ..new };
-            self.amended(&new);
+            self.report_amended(&new);
             self.orders.push(new);
         }
         self.cascade();
@@ -55,52 +55,52 @@ impl Book {
     }
 
     /// The first reason to refuse the change, if any.
-    fn judge_amend(
+    fn check_amend(
         &self,
         old: &OrderRecord,
         new: &OrderRecord,
         amend: &Amend,
     ) -> Result<(), Reason> {
         let zero = amend.quantity == Some(Quantity(0));
-        refuse(zero, Reason::ZeroQuantity)?;
-        refuse(new.open > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
-        let judged = [(old.kind.price(), new.kind.price()), (old.kind.stop(), new.kind.stop())];
-        let enters = re_enters(old, new, amend);
+        refuse_if(zero, Reason::ZeroQuantity)?;
+        refuse_if(new.open > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
+        let changes = [(old.kind.price(), new.kind.price()), (old.kind.stop(), new.kind.stop())];
+        let enters = loses_place(old, new, amend);
         let outside = |(old, new): (Option<Price>, Option<Price>)| {
             (enters || new != old) && new.is_some_and(|price| !self.in_band(price))
         };
-        refuse(judged.into_iter().any(outside), Reason::PriceOutOfBand)?;
-        refuse(
+        refuse_if(changes.into_iter().any(outside), Reason::PriceOutOfBand)?;
+        refuse_if(
             new.display_quantity.is_some_and(|display| self.too_many_parts(new.open, display)),
             Reason::BadDisplayQuantity,
         )?;
-        refuse(
+        refuse_if(
             new.minimum_quantity.is_some_and(|least| least > new.open),
             Reason::BadMinimumQuantity,
         )?;
-        let price_it_has_not = amend.price.is_some() && old.kind.price().is_none();
-        let stop_it_has_not = amend.stop_price.is_some() && old.kind.stop().is_none();
-        refuse(price_it_has_not || stop_it_has_not, Reason::BadCombination)?;
+        let lacks_price = amend.price.is_some() && old.kind.price().is_none();
+        let lacks_stop = amend.stop_price.is_some() && old.kind.stop().is_none();
+        refuse_if(lacks_price || lacks_stop, Reason::BadCombination)?;
         let same = new.kind == old.kind && new.open == old.open;
-        refuse(same && !amend.requeue, Reason::NoChange)?;
+        refuse_if(same && !amend.requeue, Reason::NoChange)?;
         let continuous = self.head.phase == Phase::Continuous;
         let reaches = self.reaches_the_other_side(new);
-        refuse(enters && continuous && new.post_only && reaches, Reason::WouldTake)
+        refuse_if(enters && continuous && new.post_only && reaches, Reason::WouldTake)
     }
 
     /// Enters the order, which has left the book, as if it were new.
-    fn enter_again(&mut self, mut new: OrderRecord) {
+    fn reenter(&mut self, mut new: OrderRecord) {
         new.priority = self.take_priority();
         new.shown = full_part(&new);
-        self.amended(&new);
+        self.report_amended(&new);
         if self.head.phase == Phase::Continuous {
-            self.work(new);
+            self.execute(new);
         } else {
             self.rest(new);
         }
     }
 
-    fn amended(&mut self, order: &OrderRecord) {
+    fn report_amended(&mut self, order: &OrderRecord) {
         self.events.push(Event::Amended {
             party: order.party,
             kind: order.kind,

@@ -62,11 +62,11 @@ impl Book {
         let gaps = limits.windows(2).map(|two| (two[0] + 1, two[1] - 1));
         let gaps = gaps.filter(|(low, high)| low <= high);
         let ranges = limits.iter().map(|price| (*price, *price)).chain(gaps);
-        let judged = ranges.map(|(low, high)| {
+        let evaluated = ranges.map(|(low, high)| {
             let (volume, surplus) = self.volume_and_surplus(low);
             Candidate { low, high, volume, surplus }
         });
-        judged.collect()
+        evaluated.collect()
     }
 
     /// Steps 1 and 2: the candidates with the largest volume, and of those the ones with the smallest

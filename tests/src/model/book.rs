@@ -25,7 +25,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// Returns `true` if the order is a stop that waits outside the book.
-pub(super) fn waits(order: &OrderRecord) -> bool {
+pub(super) fn is_waiting_stop(order: &OrderRecord) -> bool {
     order.kind.stop().is_some()
 }
 
@@ -46,7 +46,7 @@ pub(super) fn rank(order: &OrderRecord) -> (i128, Priority) {
 }
 
 /// Subtracts the smaller quantity from the larger.
-pub(super) fn less(from: Quantity, by: Quantity) -> Quantity {
+pub(super) fn subtract(from: Quantity, by: Quantity) -> Quantity {
     Quantity(from.0 - by.0)
 }
 
@@ -99,7 +99,7 @@ impl Book {
 
     /// The resting orders of a side in the order in which they trade.
     pub(super) fn resting(&self, side: Side) -> Vec<OrderRecord> {
-        let resting = self.orders.iter().filter(|o| o.side == side && !waits(o));
+        let resting = self.orders.iter().filter(|o| o.side == side && !is_waiting_stop(o));
         let mut resting: Vec<OrderRecord> = resting.copied().collect();
         resting.sort_by_key(rank);
         resting
@@ -107,7 +107,7 @@ impl Book {
 
     /// The best limit price of a side.
     pub(super) fn best(&self, side: Side) -> Option<Price> {
-        let resting = self.orders.iter().filter(|o| o.side == side && !waits(o));
+        let resting = self.orders.iter().filter(|o| o.side == side && !is_waiting_stop(o));
         let prices = resting.filter_map(|o| o.kind.price());
         match side {
             Side::Buy => prices.max(),
@@ -158,16 +158,16 @@ impl Book {
         });
     }
 
-    /// Cancels every live order that `meant` selects, in ascending priority.
+    /// Cancels every live order that `selects` selects, in ascending priority.
     pub(super) fn cancel_each(
         &mut self,
-        meant: impl Fn(&OrderRecord) -> bool,
+        selects: impl Fn(&OrderRecord) -> bool,
         reason: CancelReason,
     ) {
-        let gone = self.orders.iter().copied().filter(|o| meant(o));
+        let gone = self.orders.iter().copied().filter(|o| selects(o));
         let mut gone: Vec<OrderRecord> = gone.collect();
         gone.sort_by_key(|o| o.priority);
-        self.orders.retain(|o| !meant(o));
+        self.orders.retain(|o| !selects(o));
         for order in gone {
             self.cancelled(&order, reason);
         }
@@ -192,8 +192,8 @@ impl Book {
     /// visible quantities.
     pub(super) fn trade(&mut self, pair: Pair<'_>, price: Price, quantity: Quantity) {
         let Pair { maker, taker } = pair;
-        maker.open = less(maker.open, quantity);
-        taker.open = less(taker.open, quantity);
+        maker.open = subtract(maker.open, quantity);
+        taker.open = subtract(taker.open, quantity);
         self.head.last_price = Some(price);
         self.head.last_trade = TradeNumber(self.head.last_trade.0 + 1);
         let (low, high) = self.range.unwrap_or((price, price));

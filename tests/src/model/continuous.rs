@@ -6,10 +6,10 @@ use pricetime_engine::{
     CancelReason, Event, OrderKind, OrderRecord, Price, Pricing, Quantity, SelfTrade, Side, Until,
 };
 
-use super::book::{Book, Pair, full_part, less, waits};
+use super::book::{Book, Pair, full_part, is_waiting_stop, subtract};
 
 /// The result of matching a taker.
-pub(super) struct Taken {
+pub(super) struct MatchResult {
     /// The quantity it traded.
     traded: u64,
     /// Whether self-trade prevention stopped it.
@@ -17,7 +17,7 @@ pub(super) struct Taken {
 }
 
 /// An order that a taker met, in its earlier state, and the quantity that the taker took from it.
-struct Met {
+struct MatchedOrder {
     maker: OrderRecord,
     mode: SelfTrade,
     by: Quantity,
@@ -26,7 +26,7 @@ struct Met {
 impl Book {
     /// Executes an order that has just entered. If it cannot trade the quantity that it must trade at once,
     /// it is cancelled whole. Otherwise it takes, and the rest of it rests or is cancelled.
-    pub(super) fn work(&mut self, mut taker: OrderRecord) {
+    pub(super) fn execute(&mut self, mut taker: OrderRecord) {
         if taker.until == Until::Filled && self.would_trade(&taker) < taker.open.0 {
             return self.cancelled(&taker, CancelReason::FillOrKill);
         }
@@ -34,22 +34,26 @@ impl Book {
         if minimum > 0 && self.would_trade(&taker) < minimum {
             return self.cancelled(&taker, CancelReason::ImmediateOrCancel);
         }
-        let taken = self.take(&mut taker);
+        let result = self.match_taker(&mut taker);
         if taker.open.0 == 0 {
             return;
         }
-        match self.why_it_may_not_rest(&taker, &taken) {
+        match self.rest_cancel_reason(&taker, &result) {
             Some(reason) => self.cancelled(&taker, reason),
             None => self.rest(taker),
         }
     }
 
     /// The reason that the rest of a taker is cancelled, or `None` if it rests.
-    fn why_it_may_not_rest(&self, taker: &OrderRecord, taken: &Taken) -> Option<CancelReason> {
-        let more_there = self.best(taker.side.opposite()).is_some();
-        if taken.stopped {
+    fn rest_cancel_reason(
+        &self,
+        taker: &OrderRecord,
+        result: &MatchResult,
+    ) -> Option<CancelReason> {
+        let has_opposite = self.best(taker.side.opposite()).is_some();
+        if result.stopped {
             Some(CancelReason::SelfTrade)
-        } else if taker.kind == OrderKind::Market && more_there {
+        } else if taker.kind == OrderKind::Market && has_opposite {
             Some(CancelReason::PriceProtection)
         } else if taker.kind == OrderKind::Market {
             Some(CancelReason::NoLiquidity)
@@ -73,83 +77,85 @@ impl Book {
     pub(super) fn would_trade(&self, taker: &OrderRecord) -> u64 {
         let mut copy = self.clone();
         let mut taker = *taker;
-        copy.take(&mut taker).traded
+        copy.match_taker(&mut taker).traded
     }
 
     /// Matches a taker, which is not in the book, against one price after another.
-    fn take(&mut self, taker: &mut OrderRecord) -> Taken {
+    fn match_taker(&mut self, taker: &mut OrderRecord) -> MatchResult {
         let bound = self.bound(taker);
-        let mut taken = Taken { traded: 0, stopped: false };
-        while taker.open.0 > 0 && !taken.stopped {
+        let mut result = MatchResult { traded: 0, stopped: false };
+        while taker.open.0 > 0 && !result.stopped {
             let Some(price) = self.first_price(taker.side.opposite(), bound) else {
                 break;
             };
-            let (met, queue) = self.meet(price, taker, &mut taken);
-            for met in met {
-                self.tell(met, taker);
+            let (matched, queue) = self.match_at_price(price, taker, &mut result);
+            for matched in matched {
+                self.report_match(matched, taker);
             }
-            for (maker, came_up) in queue {
-                self.put_back(maker, came_up);
+            for (maker, is_replenished) in queue {
+                self.put_back(maker, is_replenished);
             }
         }
-        taken
+        result
     }
 
     /// Matches a taker against the parts of the queue at one price. Returns the orders it met, in order,
     /// and the remaining queue, in which each order is marked if it shows a new part. No events are created
     /// yet.
-    fn meet(
+    fn match_at_price(
         &mut self,
         price: Price,
         taker: &OrderRecord,
-        taken: &mut Taken,
-    ) -> (Vec<Met>, VecDeque<(OrderRecord, bool)>) {
+        result: &mut MatchResult,
+    ) -> (Vec<MatchedOrder>, VecDeque<(OrderRecord, bool)>) {
         let side = taker.side.opposite();
-        let here = |o: &OrderRecord| o.side == side && !waits(o) && o.kind.price() == Some(price);
+        let here = |o: &OrderRecord| {
+            o.side == side && !is_waiting_stop(o) && o.kind.price() == Some(price)
+        };
         let queue = self.resting(side).into_iter().filter(here).map(|maker| (maker, false));
         let mut queue: VecDeque<(OrderRecord, bool)> = queue.collect();
         self.orders.retain(|o| !here(o));
-        let (mut met, mut left): (Vec<Met>, _) = (Vec::new(), taker.open);
+        let (mut matched, mut left): (Vec<MatchedOrder>, _) = (Vec::new(), taker.open);
         while left.0 > 0
-            && !taken.stopped
-            && let Some((mut maker, came_up)) = queue.pop_front()
+            && !result.stopped
+            && let Some((mut maker, is_replenished)) = queue.pop_front()
         {
             let same_account = maker.party.account == taker.party.account;
             let mode = if same_account { taker.self_trade } else { SelfTrade::None };
-            taken.stopped = matches!(mode, SelfTrade::CancelTaker | SelfTrade::CancelBoth);
+            result.stopped = matches!(mode, SelfTrade::CancelTaker | SelfTrade::CancelBoth);
             if mode == SelfTrade::CancelTaker {
-                queue.push_front((maker, came_up));
+                queue.push_front((maker, is_replenished));
                 break;
             }
-            let at = met.iter().position(|met| met.maker.party == maker.party);
+            let at = matched.iter().position(|matched| matched.maker.party == maker.party);
             let at = at.unwrap_or_else(|| {
-                met.push(Met { maker, mode, by: Quantity(0) });
-                met.len() - 1
+                matched.push(MatchedOrder { maker, mode, by: Quantity(0) });
+                matched.len() - 1
             });
             if matches!(mode, SelfTrade::CancelMaker | SelfTrade::CancelBoth) {
                 continue;
             }
             let by = left.min(maker.shown);
-            left = less(left, by);
-            met[at].by = Quantity(met[at].by.0 + by.0);
+            left = subtract(left, by);
+            matched[at].by = Quantity(matched[at].by.0 + by.0);
             if mode == SelfTrade::None {
-                taken.traded += by.0;
+                result.traded += by.0;
             }
-            maker.open = less(maker.open, by);
-            maker.shown = less(maker.shown, by);
+            maker.open = subtract(maker.open, by);
+            maker.shown = subtract(maker.shown, by);
             if maker.shown.0 > 0 {
-                queue.push_front((maker, came_up));
+                queue.push_front((maker, is_replenished));
             } else if maker.open.0 > 0 {
                 maker.shown = full_part(&maker);
                 queue.push_back((maker, true));
             }
         }
-        (met, queue)
+        (matched, queue)
     }
 
     /// Creates the events for an order that a taker met.
-    fn tell(&mut self, met: Met, taker: &mut OrderRecord) {
-        let Met { mut maker, mode, by } = met;
+    fn report_match(&mut self, matched: MatchedOrder, taker: &mut OrderRecord) {
+        let MatchedOrder { mut maker, mode, by } = matched;
         match mode {
             SelfTrade::None => {
                 let price = self.price_of_trade(&maker, taker);
@@ -202,10 +208,10 @@ impl Book {
 
     /// Reduces two orders of one account by the same quantity.
     fn decrement(&mut self, maker: &OrderRecord, taker: &mut OrderRecord, by: Quantity) {
-        taker.open = less(taker.open, by);
+        taker.open = subtract(taker.open, by);
         let shown = Quantity(maker.shown.0.saturating_sub(by.0));
         for (party, remaining, shown) in [
-            (maker.party, less(maker.open, by), shown),
+            (maker.party, subtract(maker.open, by), shown),
             (taker.party, taker.open, full_part(taker)),
         ] {
             self.events.push(Event::Reduced { party, by, remaining, shown });
@@ -214,8 +220,8 @@ impl Book {
 
     /// Puts an order back that a taker has left in the queue. If it shows a new part, it gets a new
     /// priority.
-    fn put_back(&mut self, mut maker: OrderRecord, came_up: bool) {
-        if came_up {
+    fn put_back(&mut self, mut maker: OrderRecord, is_replenished: bool) {
+        if is_replenished {
             maker.priority = self.take_priority();
             self.events.push(Event::Replenished {
                 party: maker.party,

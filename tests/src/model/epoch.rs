@@ -5,14 +5,14 @@ use pricetime_engine::{
     Reason, Sequence, Side, SideSummary, Turnover, Until,
 };
 
-use super::book::{Book, waits};
-use super::market::refuse;
+use super::book::{Book, is_waiting_stop};
+use super::market::refuse_if;
 
 impl Book {
     /// SetPhase.
     pub(super) fn set_phase(&mut self, to: Phase) -> Result<(), Reason> {
         let from = self.head.phase;
-        refuse(from == to, Reason::NoChange)?;
+        refuse_if(from == to, Reason::NoChange)?;
         match to {
             Phase::Continuous => {
                 // If nothing is crossed and no market order rests, this trades nothing.
@@ -30,7 +30,7 @@ impl Book {
 
     /// CloseEpoch.
     pub(super) fn close_epoch(&mut self, number: EpochNumber) -> Result<(), Reason> {
-        refuse(number != self.head.epoch, Reason::WrongEpoch)?;
+        refuse_if(number != self.head.epoch, Reason::WrongEpoch)?;
         let mut clearing = None;
         if self.head.phase == Phase::Call {
             clearing = self.uncross();
@@ -68,7 +68,7 @@ impl Book {
     fn summary(&self, side: Side) -> SideSummary {
         let side_orders = self.orders.iter().filter(|o| o.side == side);
         let (waiting, resting): (Vec<&OrderRecord>, Vec<&OrderRecord>) =
-            side_orders.partition(|o| waits(o));
+            side_orders.partition(|o| is_waiting_stop(o));
         let length = |orders: &[&OrderRecord]| u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let total = |orders: &[&OrderRecord]| Quantity(orders.iter().map(|o| o.open.0).sum());
         SideSummary {

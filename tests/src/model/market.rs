@@ -5,7 +5,7 @@ use pricetime_engine::{
     OrderRecord, Outcome, Phase, Place, Reason, RequestRecord, SessionId, Side, Terms, Timestamp,
 };
 
-use super::book::{Book, waits};
+use super::book::{Book, is_waiting_stop};
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -17,13 +17,13 @@ pub(super) struct Market {
 }
 
 /// Returns the reason as an error if the condition holds.
-pub(super) fn refuse(condition: bool, reason: Reason) -> Result<(), Reason> {
+pub(super) fn refuse_if(condition: bool, reason: Reason) -> Result<(), Reason> {
     if condition { Err(reason) } else { Ok(()) }
 }
 
 /// Refuses a command that is not from an operator.
 pub(super) fn operator(command: &Command) -> Result<(), Reason> {
-    refuse(!command.operator, Reason::NotOperator)
+    refuse_if(!command.operator, Reason::NotOperator)
 }
 
 /// BadSpec.
@@ -63,7 +63,7 @@ impl Market {
         let mut orders = self.book.orders.clone();
         orders.sort_by_key(|o| o.priority);
         let (waiting, resting): (Vec<OrderRecord>, Vec<OrderRecord>) =
-            orders.into_iter().partition(waits);
+            orders.into_iter().partition(is_waiting_stop);
         let mut blocked = self.blocked.clone();
         blocked.sort();
         MarketSnapshot {
@@ -139,8 +139,8 @@ impl Market {
 
     fn set_market(&mut self, terms: Terms) -> Result<(), Reason> {
         let spec = MarketSpec { terms, ..self.book.head.spec };
-        refuse(is_bad(&spec), Reason::BadSpec)?;
-        refuse(spec == self.book.head.spec, Reason::NoChange)?;
+        refuse_if(is_bad(&spec), Reason::BadSpec)?;
+        refuse_if(spec == self.book.head.spec, Reason::NoChange)?;
         self.book.head.spec = spec;
         self.book.events.push(Event::MarketSet(terms));
         Ok(())
@@ -148,28 +148,28 @@ impl Market {
 
     /// The caller removes the market from the engine.
     fn remove_market(&mut self) -> Result<(), Reason> {
-        refuse(!self.book.orders.is_empty(), Reason::MarketNotEmpty)?;
-        refuse(self.book.head.phase != Phase::Closed, Reason::WrongPhase)?;
+        refuse_if(!self.book.orders.is_empty(), Reason::MarketNotEmpty)?;
+        refuse_if(self.book.head.phase != Phase::Closed, Reason::WrongPhase)?;
         self.book.events.push(Event::MarketRemoved);
         Ok(())
     }
 
     fn place(&mut self, command: &Command, place: &Place, now: Timestamp) -> Result<(), Reason> {
         let phase = self.book.head.phase;
-        refuse(phase == Phase::Halted || phase == Phase::Closed, Reason::WrongPhase)?;
-        refuse(self.blocked.contains(&command.account), Reason::AccountBlocked)?;
+        refuse_if(phase == Phase::Halted || phase == Phase::Closed, Reason::WrongPhase)?;
+        refuse_if(self.blocked.contains(&command.account), Reason::AccountBlocked)?;
         self.book.place(command, place, now)
     }
 
     fn cancel(&mut self, command: &Command, order: OrderId) -> Result<(), Reason> {
         let live = self.book.get(order).ok_or(Reason::UnknownOrder)?;
-        refuse(live.party.account != command.account && !command.operator, Reason::NotOwner)?;
+        refuse_if(live.party.account != command.account && !command.operator, Reason::NotOwner)?;
         self.book.cancel_each(|o| o.party.order == order, CancelReason::Requested);
         Ok(())
     }
 
     fn cancel_all(&mut self, account: Option<AccountId>, side: Option<Side>) -> Result<(), Reason> {
-        refuse(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
+        refuse_if(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
         self.book.cancel_each(
             |o| account.is_none_or(|a| a == o.party.account) && side.is_none_or(|s| s == o.side),
             CancelReason::Requested,
@@ -179,7 +179,7 @@ impl Market {
 
     /// Orders without a session are never affected, not even if all sessions end.
     fn cancel_session(&mut self, session: Option<SessionId>) -> Result<(), Reason> {
-        refuse(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
+        refuse_if(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
         match session {
             Some(_) => self.book.cancel_each(|o| o.session == session, CancelReason::SessionEnded),
             None => self.book.cancel_each(|o| o.session.is_some(), CancelReason::SessionEnded),
@@ -189,15 +189,15 @@ impl Market {
 
     fn block(&mut self, account: AccountId) -> Result<(), Reason> {
         let full = self.blocked.len() >= count(self.book.head.spec.limits.blocked_max);
-        refuse(self.blocked.contains(&account), Reason::NoChange)?;
-        refuse(full, Reason::BlockedFull)?;
+        refuse_if(self.blocked.contains(&account), Reason::NoChange)?;
+        refuse_if(full, Reason::BlockedFull)?;
         self.blocked.push(account);
         self.book.events.push(Event::AccountBlocked(account));
         Ok(())
     }
 
     fn unblock(&mut self, account: AccountId) -> Result<(), Reason> {
-        refuse(!self.blocked.contains(&account), Reason::NoChange)?;
+        refuse_if(!self.blocked.contains(&account), Reason::NoChange)?;
         self.blocked.retain(|blocked| *blocked != account);
         self.book.events.push(Event::AccountUnblocked(account));
         Ok(())

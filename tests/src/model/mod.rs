@@ -24,7 +24,7 @@ use pricetime_engine::{
 };
 
 use crate::Core;
-use market::{Market, operator, refuse};
+use market::{Market, operator, refuse_if};
 
 /// The naive engine.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl Model {
 
     /// AddMarket under an id that no current market has.
     fn add_market(&mut self, command: &Command, spec: &MarketSpec) -> Answer {
-        if let Err(reason) = self.judge_new_market(command, spec) {
+        if let Err(reason) = self.check_new_market(command, spec) {
             return refusal(command, None, reason);
         }
         self.last_market = command.market;
@@ -163,16 +163,16 @@ impl Model {
         (vec![Event::MarketAdded(*spec)], Outcome::Accepted)
     }
 
-    fn judge_new_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
+    fn check_new_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
         let mut books = self.markets.iter().map(|m| &m.book);
         let symbol_taken = books.any(|b| b.head.spec.symbol == spec.symbol);
         let count = u64::try_from(self.markets.len()).unwrap_or(u64::MAX);
         operator(command)?;
-        refuse(command.market.0 == 0, Reason::ZeroMarketId)?;
-        refuse(command.market <= self.last_market, Reason::UsedMarketId)?;
-        refuse(symbol_taken, Reason::MarketExists)?;
-        refuse(market::is_bad(spec), Reason::BadSpec)?;
-        refuse(count >= u64::from(self.markets_max), Reason::MarketsFull)
+        refuse_if(command.market.0 == 0, Reason::ZeroMarketId)?;
+        refuse_if(command.market <= self.last_market, Reason::UsedMarketId)?;
+        refuse_if(symbol_taken, Reason::MarketExists)?;
+        refuse_if(market::is_bad(spec), Reason::BadSpec)?;
+        refuse_if(count >= u64::from(self.markets_max), Reason::MarketsFull)
     }
 }
 

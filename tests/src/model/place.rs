@@ -5,8 +5,8 @@ use pricetime_engine::{
     Quantity, Reason, TimeInForce, Timestamp, Until,
 };
 
-use super::book::{Book, waits};
-use super::market::{count, refuse};
+use super::book::{Book, is_waiting_stop};
+use super::market::{count, refuse_if};
 
 impl Book {
     /// Place in Continuous or Call, by an account that is not blocked.
@@ -16,7 +16,7 @@ impl Book {
         place: &Place,
         now: Timestamp,
     ) -> Result<(), Reason> {
-        self.judge_place(place)?;
+        self.check_place(place)?;
         let account = command.account;
         let mut order = OrderRecord {
             party: Party { order: place.order, account, reference: place.reference },
@@ -34,18 +34,18 @@ impl Book {
         };
         let continuous = self.head.phase == Phase::Continuous;
         let reaches = self.reaches_the_other_side(&order);
-        refuse(continuous && place.post_only && reaches, Reason::WouldTake)?;
+        refuse_if(continuous && place.post_only && reaches, Reason::WouldTake)?;
         if self.may_rest(place) {
-            self.judge_room(account)?;
+            self.check_capacity(account)?;
         }
 
         order.priority = self.take_priority();
         self.head.accepted += 1;
         self.events.push(Event::Accepted { account, place: *place, priority: order.priority });
-        if waits(&order) {
+        if is_waiting_stop(&order) {
             self.wait_or_elect(order);
         } else if continuous {
-            self.work(order);
+            self.execute(order);
         } else {
             self.rest(order);
         }
@@ -54,20 +54,25 @@ impl Book {
     }
 
     /// The first reason to refuse the order itself, if any.
-    fn judge_place(&self, place: &Place) -> Result<(), Reason> {
+    fn check_place(&self, place: &Place) -> Result<(), Reason> {
         let quantity = place.quantity;
-        let beyond = |part: Quantity| part.0 == 0 || part > quantity;
-        refuse(quantity.0 == 0, Reason::ZeroQuantity)?;
-        refuse(quantity > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
+        let is_outside = |part: Quantity| part.0 == 0 || part > quantity;
+        refuse_if(quantity.0 == 0, Reason::ZeroQuantity)?;
+        refuse_if(quantity > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
         let outside = |price: Option<Price>| price.is_some_and(|p| !self.in_band(p));
-        refuse(outside(place.kind.price()) || outside(place.kind.stop()), Reason::PriceOutOfBand)?;
-        refuse(self.get(place.order).is_some(), Reason::DuplicateOrderId)?;
-        refuse(
-            place.display_quantity.is_some_and(|d| beyond(d) || self.too_many_parts(quantity, d)),
+        refuse_if(
+            outside(place.kind.price()) || outside(place.kind.stop()),
+            Reason::PriceOutOfBand,
+        )?;
+        refuse_if(self.get(place.order).is_some(), Reason::DuplicateOrderId)?;
+        refuse_if(
+            place
+                .display_quantity
+                .is_some_and(|d| is_outside(d) || self.too_many_parts(quantity, d)),
             Reason::BadDisplayQuantity,
         )?;
-        refuse(place.minimum_quantity.is_some_and(beyond), Reason::BadMinimumQuantity)?;
-        refuse(self.is_bad_combination(place), Reason::BadCombination)
+        refuse_if(place.minimum_quantity.is_some_and(is_outside), Reason::BadMinimumQuantity)?;
+        refuse_if(self.is_bad_combination(place), Reason::BadCombination)
     }
 
     pub(super) fn in_band(&self, price: Price) -> bool {
@@ -100,8 +105,8 @@ impl Book {
             TimeInForce::ImmediateOrCancel => Some(Until::Immediate),
             TimeInForce::FillOrKill => Some(Until::Filled),
             TimeInForce::GoodTillDate(time) => (time > now).then_some(Until::Time(time)),
-            TimeInForce::ForEpochs(gates) => {
-                let further = gates.checked_sub(1)?;
+            TimeInForce::ForEpochs(epochs) => {
+                let further = epochs.checked_sub(1)?;
                 let last = self.head.epoch.0.checked_add(further)?;
                 Some(Until::Epoch(EpochNumber(last)))
             }
@@ -124,10 +129,10 @@ impl Book {
     }
 
     /// BookFull and AccountFull, for an order that may rest.
-    fn judge_room(&self, account: AccountId) -> Result<(), Reason> {
+    fn check_capacity(&self, account: AccountId) -> Result<(), Reason> {
         let limits = &self.head.spec.limits;
         let own = self.orders.iter().filter(|o| o.party.account == account).count();
-        refuse(self.orders.len() >= count(limits.orders_max), Reason::BookFull)?;
-        refuse(own >= count(limits.orders_per_account_max), Reason::AccountFull)
+        refuse_if(self.orders.len() >= count(limits.orders_max), Reason::BookFull)?;
+        refuse_if(own >= count(limits.orders_per_account_max), Reason::AccountFull)
     }
 }

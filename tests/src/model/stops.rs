@@ -54,7 +54,7 @@ impl Book {
         order.priority = self.take_priority();
         self.events.push(Event::Triggered { party: order.party, priority: order.priority });
         if self.head.phase == Phase::Continuous {
-            return self.work(order);
+            return self.execute(order);
         }
         match order.until {
             Until::Immediate => self.cancelled(&order, CancelReason::ImmediateOrCancel),

@@ -34,20 +34,20 @@ fn spec(reference: Option<i64>) -> MarketSpec {
 }
 
 /// A model and the number of its last command.
-struct Scene {
+struct Scenario {
     model: Model,
     sequence: u64,
 }
 
-impl Scene {
+impl Scenario {
     fn new(phase: Phase, reference: Option<i64>) -> Self {
-        let mut scene = Self { model: Model::new(4), sequence: 0 };
-        scene.done(Action::AddMarket(spec(reference)));
-        scene.done(Action::SetPhase(phase));
-        scene
+        let mut scenario = Self { model: Model::new(4), sequence: 0 };
+        scenario.done(Action::AddMarket(spec(reference)));
+        scenario.done(Action::SetPhase(phase));
+        scenario
     }
 
-    fn say(&mut self, account: u128, action: Action) -> (Vec<Event>, Outcome) {
+    fn submit(&mut self, account: u128, action: Action) -> (Vec<Event>, Outcome) {
         self.sequence += 1;
         let command = Command {
             sequence: Sequence(self.sequence),
@@ -65,14 +65,14 @@ impl Scene {
 
     /// A command from an operator, which must be accepted.
     fn done(&mut self, action: Action) -> Vec<Event> {
-        let (events, outcome) = self.say(0, action);
+        let (events, outcome) = self.submit(0, action);
         assert_eq!(outcome, Outcome::Accepted, "{action:?}");
         events
     }
 
     /// An order placed by the account with the order's number.
     fn place(&mut self, place: Place) -> Vec<Event> {
-        let (events, outcome) = self.say(place.order.0, Action::Place(place));
+        let (events, outcome) = self.submit(place.order.0, Action::Place(place));
         assert_eq!(outcome, Outcome::Accepted, "{place:?}");
         events
     }
@@ -113,8 +113,8 @@ fn stop(name: u128, side: Side, quantity: u64, stop: i64) -> Place {
 }
 
 /// A short description of each event of a group.
-fn story(events: &[Event]) -> Vec<String> {
-    let tell = |event: &Event| match event {
+fn describe(events: &[Event]) -> Vec<String> {
+    let describe_event = |event: &Event| match event {
         Event::Accepted { place, .. } => format!("accepted {}", place.order),
         Event::Traded { maker, taker, price, quantity, .. } => {
             format!("{} takes {quantity} of {} @ {price}", taker.order, maker.order)
@@ -134,44 +134,45 @@ fn story(events: &[Event]) -> Vec<String> {
         | Event::AccountUnblocked(_)
         | Event::Duplicate { .. }) => format!("{other:?}"),
     };
-    events.iter().map(tell).collect()
+    events.iter().map(describe_event).collect()
 }
 
 #[test]
 fn best_price_trades_first_and_then_the_oldest_order() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(limit(1, Side::Buy, 5, 100));
-    scene.place(limit(2, Side::Buy, 5, 101));
-    scene.place(limit(3, Side::Buy, 5, 101));
-    let events = scene.place(limit(4, Side::Sell, 12, 100));
-    let told =
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(limit(1, Side::Buy, 5, 100));
+    scenario.place(limit(2, Side::Buy, 5, 101));
+    scenario.place(limit(3, Side::Buy, 5, 101));
+    let events = scenario.place(limit(4, Side::Sell, 12, 100));
+    let expected_events =
         ["accepted 4", "4 takes 5 of 2 @ 101", "4 takes 5 of 3 @ 101", "4 takes 2 of 1 @ 100"];
-    assert_eq!(story(&events), told);
-    assert_eq!(scene.bids(), [(100, 3, 1)]);
+    assert_eq!(describe(&events), expected_events);
+    assert_eq!(scenario.bids(), [(100, 3, 1)]);
 }
 
 #[test]
 fn iceberg_shows_its_next_part_at_the_end_of_the_queue() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(Place { display_quantity: Some(Quantity(4)), ..limit(1, Side::Buy, 10, 100) });
-    scene.place(limit(2, Side::Buy, 3, 100));
-    let events = scene.place(market(3, Side::Sell, 9));
-    let told = ["accepted 3", "3 takes 6 of 1 @ 100", "3 takes 3 of 2 @ 100", "1 shows 2"];
-    assert_eq!(story(&events), told);
-    assert_eq!(scene.bids(), [(100, 2, 1)]);
-    assert_eq!(scene.model.live(), 1);
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(Place { display_quantity: Some(Quantity(4)), ..limit(1, Side::Buy, 10, 100) });
+    scenario.place(limit(2, Side::Buy, 3, 100));
+    let events = scenario.place(market(3, Side::Sell, 9));
+    let expected_events =
+        ["accepted 3", "3 takes 6 of 1 @ 100", "3 takes 3 of 2 @ 100", "1 shows 2"];
+    assert_eq!(describe(&events), expected_events);
+    assert_eq!(scenario.bids(), [(100, 2, 1)]);
+    assert_eq!(scenario.model.live(), 1);
 }
 
 #[test]
 fn stops_elect_one_another() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(limit(1, Side::Buy, 1, 100));
-    scene.place(limit(2, Side::Buy, 1, 99));
-    scene.place(limit(3, Side::Buy, 1, 98));
-    scene.place(stop(4, Side::Sell, 1, 99));
-    scene.place(stop(5, Side::Sell, 2, 100));
-    let events = scene.place(market(6, Side::Sell, 1));
-    let told = [
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(limit(1, Side::Buy, 1, 100));
+    scenario.place(limit(2, Side::Buy, 1, 99));
+    scenario.place(limit(3, Side::Buy, 1, 98));
+    scenario.place(stop(4, Side::Sell, 1, 99));
+    scenario.place(stop(5, Side::Sell, 2, 100));
+    let events = scenario.place(market(6, Side::Sell, 1));
+    let expected_events = [
         "accepted 6",
         "6 takes 1 of 1 @ 100",
         "triggered 5",
@@ -180,52 +181,52 @@ fn stops_elect_one_another() {
         "triggered 4",
         "4 gone: NoLiquidity",
     ];
-    assert_eq!(story(&events), told);
-    assert_eq!(scene.model.live(), 0);
+    assert_eq!(describe(&events), expected_events);
+    assert_eq!(scenario.model.live(), 0);
 }
 
 #[test]
 fn fill_or_kill_ignores_quantity_of_the_same_account() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(limit(1, Side::Sell, 5, 100));
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(limit(1, Side::Sell, 5, 100));
     let own = Place {
         time_in_force: TimeInForce::FillOrKill,
         self_trade: SelfTrade::Decrement,
         ..limit(2, Side::Buy, 5, 100)
     };
-    let (events, _) = scene.say(1, Action::Place(own));
-    assert_eq!(story(&events), ["accepted 2", "2 gone: FillOrKill"]);
-    let (events, _) = scene.say(7, Action::Place(own));
-    assert_eq!(story(&events), ["accepted 2", "2 takes 5 of 1 @ 100"]);
+    let (events, _) = scenario.submit(1, Action::Place(own));
+    assert_eq!(describe(&events), ["accepted 2", "2 gone: FillOrKill"]);
+    let (events, _) = scenario.submit(7, Action::Place(own));
+    assert_eq!(describe(&events), ["accepted 2", "2 takes 5 of 1 @ 100"]);
 }
 
 #[test]
 fn decrement_reduces_the_shown_part_of_an_iceberg() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(Place { display_quantity: Some(Quantity(2)), ..limit(1, Side::Sell, 5, 100) });
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(Place { display_quantity: Some(Quantity(2)), ..limit(1, Side::Sell, 5, 100) });
     let own = Place { self_trade: SelfTrade::Decrement, ..limit(2, Side::Buy, 3, 100) };
-    let (events, _) = scene.say(1, Action::Place(own));
-    let told = ["accepted 2", "1 loses 3", "2 loses 3", "1 shows 1"];
-    assert_eq!(story(&events), told);
+    let (events, _) = scenario.submit(1, Action::Place(own));
+    let expected_events = ["accepted 2", "1 loses 3", "2 loses 3", "1 shows 1"];
+    assert_eq!(describe(&events), expected_events);
 }
 
 #[test]
 fn market_order_stops_at_its_price_protection() {
-    let mut scene = Scene::new(Phase::Continuous, None);
+    let mut scenario = Scenario::new(Phase::Continuous, None);
     let terms = Terms { protection_ticks: Some(1), ..spec(None).terms };
-    scene.done(Action::SetMarket(terms));
-    scene.place(limit(1, Side::Sell, 1, 100));
-    scene.place(limit(2, Side::Sell, 1, 102));
-    let events = scene.place(market(3, Side::Buy, 2));
-    let told = ["accepted 3", "3 takes 1 of 1 @ 100", "3 gone: PriceProtection"];
-    assert_eq!(story(&events), told);
+    scenario.done(Action::SetMarket(terms));
+    scenario.place(limit(1, Side::Sell, 1, 100));
+    scenario.place(limit(2, Side::Sell, 1, 102));
+    let events = scenario.place(market(3, Side::Buy, 2));
+    let expected_events = ["accepted 3", "3 takes 1 of 1 @ 100", "3 gone: PriceProtection"];
+    assert_eq!(describe(&events), expected_events);
 }
 
 #[test]
 fn amend_that_only_reduces_quantity_keeps_priority() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(limit(1, Side::Buy, 5, 100));
-    scene.place(limit(2, Side::Buy, 5, 100));
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(limit(1, Side::Buy, 5, 100));
+    scenario.place(limit(2, Side::Buy, 5, 100));
     let amend = Amend {
         order: OrderId(1),
         price: Some(Price(100)),
@@ -234,50 +235,50 @@ fn amend_that_only_reduces_quantity_keeps_priority() {
         if_open: Some(Quantity(5)),
         requeue: false,
     };
-    let (_, outcome) = scene.say(1, Action::Amend(amend));
+    let (_, outcome) = scenario.submit(1, Action::Amend(amend));
     assert_eq!(outcome, Outcome::Accepted);
-    let (_, outcome) = scene.say(1, Action::Amend(amend));
+    let (_, outcome) = scenario.submit(1, Action::Amend(amend));
     assert_eq!(outcome, Outcome::Rejected(Reason::Changed));
-    let events = scene.place(market(3, Side::Sell, 1));
-    assert_eq!(story(&events), ["accepted 3", "3 takes 1 of 1 @ 100"]);
+    let events = scenario.place(market(3, Side::Sell, 1));
+    assert_eq!(describe(&events), ["accepted 3", "3 takes 1 of 1 @ 100"]);
 
     let requeue = Amend { if_open: None, quantity: None, requeue: true, ..amend };
-    scene.say(1, Action::Amend(requeue));
-    let events = scene.place(market(4, Side::Sell, 1));
-    assert_eq!(story(&events), ["accepted 4", "4 takes 1 of 2 @ 100"]);
+    scenario.submit(1, Action::Amend(requeue));
+    let events = scenario.place(market(4, Side::Sell, 1));
+    assert_eq!(describe(&events), ["accepted 4", "4 takes 1 of 2 @ 100"]);
 }
 
 #[test]
 fn uncross_trades_at_one_price_and_elects_stops_into_the_call() {
-    let mut scene = Scene::new(Phase::Call, None);
-    scene.place(limit(1, Side::Buy, 10, 105));
-    scene.place(market(2, Side::Buy, 2));
-    scene.place(limit(3, Side::Sell, 8, 100));
-    scene.place(limit(4, Side::Sell, 8, 103));
-    scene.place(stop(5, Side::Buy, 1, 101));
+    let mut scenario = Scenario::new(Phase::Call, None);
+    scenario.place(limit(1, Side::Buy, 10, 105));
+    scenario.place(market(2, Side::Buy, 2));
+    scenario.place(limit(3, Side::Sell, 8, 100));
+    scenario.place(limit(4, Side::Sell, 8, 103));
+    scenario.place(stop(5, Side::Buy, 1, 101));
     let clearing = Clearing { price: Price(103), volume: Quantity(12), surplus: -4 };
-    assert_eq!(scene.model.indicative(MARKET), Some(clearing));
+    assert_eq!(scenario.model.indicative(MARKET), Some(clearing));
     let number = EpochNumber(1);
-    let events = scene.done(Action::CloseEpoch { number });
-    let told = [
+    let events = scenario.done(Action::CloseEpoch { number });
+    let expected_events = [
         "3 takes 2 of 2 @ 103",
         "3 takes 6 of 1 @ 103",
         "4 takes 4 of 1 @ 103",
         "triggered 5",
         "closed",
     ];
-    assert_eq!(story(&events), told);
-    let events = scene.done(Action::SetPhase(Phase::Continuous));
-    assert_eq!(story(&events)[0], "5 takes 1 of 4 @ 103");
+    assert_eq!(describe(&events), expected_events);
+    let events = scenario.done(Action::SetPhase(Phase::Continuous));
+    assert_eq!(describe(&events)[0], "5 takes 1 of 4 @ 103");
 }
 
 #[test]
 fn gap_between_prices_is_treated_as_its_ticks() {
     for (reference, price) in [(None, -1), (Some(1), 1), (Some(900), 5), (Some(-900), -6)] {
-        let mut scene = Scene::new(Phase::Call, reference);
-        scene.place(limit(1, Side::Buy, 1, 5));
-        scene.place(limit(2, Side::Sell, 1, -6));
-        let clearing = scene.model.indicative(MARKET).unwrap();
+        let mut scenario = Scenario::new(Phase::Call, reference);
+        scenario.place(limit(1, Side::Buy, 1, 5));
+        scenario.place(limit(2, Side::Sell, 1, -6));
+        let clearing = scenario.model.indicative(MARKET).unwrap();
         assert_eq!(clearing.price, Price(price), "reference {reference:?}");
     }
 }
@@ -335,7 +336,7 @@ fn uniform_price_equals_the_tick_by_tick_result() {
     for _ in 0..3_000 {
         let references = [None, Some(-30), Some(-3), Some(0), Some(4)];
         let reference = random.pick(references);
-        let mut scene = Scene::new(Phase::Call, reference);
+        let mut scenario = Scenario::new(Phase::Call, reference);
         let mut orders = Vec::new();
         for name in 1..=u128::from(random.below(9)) {
             let (side, quantity) = (side(&mut random), 1 + random.below(4));
@@ -346,12 +347,12 @@ fn uniform_price_equals_the_tick_by_tick_result() {
                     limit(name, side, quantity, price)
                 }
             };
-            scene.place(place);
+            scenario.place(place);
             orders.push(place);
         }
         let expected = tick_by_tick(&orders, reference);
-        assert_eq!(scene.model.indicative(MARKET), expected, "{orders:?}");
-        let cleared = scene.done(Action::CloseEpoch { number: EpochNumber(1) });
+        assert_eq!(scenario.model.indicative(MARKET), expected, "{orders:?}");
+        let cleared = scenario.done(Action::CloseEpoch { number: EpochNumber(1) });
         let volume: u64 = cleared.iter().map(traded).sum();
         assert_eq!(volume, expected.map_or(0, |c| c.volume.0), "{orders:?}");
     }
@@ -363,7 +364,7 @@ fn traded(event: &Event) -> u64 {
 
 #[test]
 fn request_window_recognizes_a_repeated_request() {
-    let mut scene = Scene::new(Phase::Continuous, None);
+    let mut scenario = Scenario::new(Phase::Continuous, None);
     let mut command = Command {
         sequence: Sequence(10),
         timestamp: Timestamp(0),
@@ -374,10 +375,10 @@ fn request_window_recognizes_a_repeated_request() {
         action: Action::AdvanceTime,
         session: None,
     };
-    scene.model.apply(&command);
+    scenario.model.apply(&command);
     command.sequence = Sequence(11);
     command.operator = true;
-    let group = scene.model.apply(&command);
+    let group = scenario.model.apply(&command);
     let duplicate = Event::Duplicate {
         original: Sequence(10),
         outcome: Outcome::Rejected(Reason::NotOperator),
@@ -389,16 +390,16 @@ fn request_window_recognizes_a_repeated_request() {
 
 #[test]
 fn due_orders_expire_even_before_a_rejected_command() {
-    let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(Place {
+    let mut scenario = Scenario::new(Phase::Continuous, None);
+    scenario.place(Place {
         time_in_force: TimeInForce::GoodTillDate(Timestamp(4)),
         ..limit(1, Side::Buy, 1, 1)
     });
-    let (events, outcome) = scene.say(1, Action::Cancel { order: OrderId(1) });
+    let (events, outcome) = scenario.submit(1, Action::Cancel { order: OrderId(1) });
     assert_eq!(outcome, Outcome::Rejected(Reason::UnknownOrder));
     let gone = format!("1 gone: {:?}", CancelReason::Expired);
-    assert_eq!(story(&events)[0], gone);
+    assert_eq!(describe(&events)[0], gone);
     assert_eq!(events.len(), 2);
 }
 
-mod wild;
+mod random_values;

@@ -54,7 +54,7 @@ pub fn balances(epochs: u64) -> Vec<Balance> {
 pub fn begin(ledger: &mut dyn Ledger) -> Token {
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
     let position = Position { history: HISTORY, last: EpochNumber(0) };
-    let seed = Seed { market: MARKET, position, instead: None, balances: Vec::new() };
+    let seed = Seed { market: MARKET, position, replaces: None, balances: Vec::new() };
     ledger.seed(&seed, token).expect("a seed");
     token
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use pricetime_redis::RedisOptions;
 
 use super::Server;
-use crate::patience::until;
+use crate::wait::until;
 
 /// Starts a node that knows no other. As a replica it takes over only on request, so that a pause of the
 /// machine causes no failover.
@@ -14,9 +14,9 @@ use crate::patience::until;
 /// Panics if it does not start.
 #[must_use]
 pub fn node() -> Server {
-    let quiet = ["--cluster-replica-no-failover", "yes"];
+    let no_failover = ["--cluster-replica-no-failover", "yes"];
     let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    Server::start_with(&[&arguments[..], &quiet].concat())
+    Server::start_with(&[&arguments[..], &no_failover].concat())
 }
 
 /// Starts three masters with a third of the slots each.
@@ -35,11 +35,11 @@ pub fn cluster() -> Vec<Server> {
         assert_eq!(node.ask(&["CLUSTER", "MEET", "127.0.0.1", &nodes[0].port.to_string()]), "OK");
     }
     until("the cluster is ready", || {
-        let well = |node: &Server| {
+        let is_ready = |node: &Server| {
             let state = node.ask(&["CLUSTER", "INFO"]);
             state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3")
         };
-        nodes.iter().all(well)
+        nodes.iter().all(is_ready)
     });
     nodes
 }
@@ -53,12 +53,12 @@ pub fn replica(of: &Server) -> Server {
     let (replica, id) = (node(), of.ask(&["CLUSTER", "MYID"]));
     assert_eq!(replica.ask(&["CLUSTER", "MEET", "127.0.0.1", &of.port.to_string()]), "OK");
     until("the replica knows its master", || replica.ask(&["CLUSTER", "REPLICATE", &id]) == "OK");
-    follows(&replica);
+    wait_until_synced(&replica);
     replica
 }
 
 /// Waits until a replica is in sync with its master.
-pub fn follows(replica: &Server) {
+pub fn wait_until_synced(replica: &Server) {
     until("the replica follows", || {
         replica.ask(&["INFO", "replication"]).contains("master_link_status:up")
     });

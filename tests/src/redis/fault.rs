@@ -63,7 +63,7 @@ pub const FAULTS: [Fault; 17] = [
 impl Fault {
     /// Returns `true` if the fault is a change by hand, against the rules.
     #[must_use]
-    pub const fn tampers(self) -> bool {
+    pub const fn is_tampering(self) -> bool {
         matches!(
             self,
             Self::Deleted | Self::WrongType | Self::MemberGone | Self::MemberAdded | Self::OddTerm
@@ -72,16 +72,16 @@ impl Fault {
 }
 
 /// Replaces a key with a value of another type.
-pub const WRONG: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; redis.call('DEL', KEYS[1]); \
+pub const WRONG_TYPE_SCRIPT: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; redis.call('DEL', KEYS[1]); \
     if kind == 'list' then redis.call('SET', KEYS[1], 'x') else redis.call('RPUSH', KEYS[1], 'x') \
     end";
 /// Removes a member from a key.
-pub const GONE: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
+pub const REMOVE_MEMBER_SCRIPT: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
     if kind == 'zset' then redis.call('ZPOPMIN', KEYS[1]) \
     elseif kind == 'set' then redis.call('SPOP', KEYS[1]) \
     elseif kind == 'hash' then redis.call('HDEL', KEYS[1], redis.call('HKEYS', KEYS[1])[1]) end";
 /// Adds a member to a key.
-pub const ADDED: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
+pub const ADD_MEMBER_SCRIPT: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
     if kind == 'zset' then redis.call('ZADD', KEYS[1], 7, 'x') \
     elseif kind == 'set' then redis.call('SADD', KEYS[1], '999') \
     elseif kind == 'hash' then redis.call('HSET', KEYS[1], 'x', 'y') end";

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The end of a transaction, for Redis and for PostgreSQL.
-const ENDS: [&[u8]; 3] = [b"EXEC", b"EVAL", b"COMMIT\0"];
+const TRANSACTION_ENDS: [&[u8]; 3] = [b"EXEC", b"EVAL", b"COMMIT\0"];
 
 /// What the proxy does with the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Mode {
 }
 
 #[derive(Debug, Default)]
-struct Ways {
+struct Shared {
     mode: AtomicU8,
     number: AtomicU64,
     held: AtomicU64,
@@ -41,7 +41,7 @@ struct Ways {
 pub struct Proxy {
     /// The port it listens on.
     pub port: u16,
-    ways: Arc<Ways>,
+    shared_state: Arc<Shared>,
 }
 
 impl Proxy {
@@ -53,8 +53,8 @@ impl Proxy {
     pub fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let ways = Arc::new(Ways::default());
-        let shared = Arc::clone(&ways);
+        let shared_state = Arc::new(Shared::default());
+        let shared = Arc::clone(&shared_state);
         thread::spawn(move || {
             for client in listener.incoming() {
                 if shared.ended.load(SeqCst) {
@@ -66,11 +66,11 @@ impl Proxy {
                     continue;
                 }
                 if let Ok(server) = TcpStream::connect(("127.0.0.1", to)) {
-                    join(client, server, &shared);
+                    forward_both_ways(client, server, &shared);
                 }
             }
         });
-        Self { port, ways }
+        Self { port, shared_state }
     }
 
     /// Sets the mode.
@@ -80,74 +80,86 @@ impl Proxy {
             Mode::Cut => (1, 0),
             Mode::Late(late) => (2, u64::try_from(late.as_millis()).unwrap_or(0)),
             Mode::Swallow => (3, 0),
-            Mode::LoseReply(behind) => (4, behind),
+            Mode::LoseReply(skip) => (4, skip),
             Mode::Hold => (5, 0),
         };
-        self.ways.number.store(number, SeqCst);
-        self.ways.mode.store(mode, SeqCst);
+        self.shared_state.number.store(number, SeqCst);
+        self.shared_state.mode.store(mode, SeqCst);
     }
 
     /// The number of pieces of requests that [`Mode::Hold`] has held.
     #[must_use]
     pub fn held(&self) -> u64 {
-        self.ways.held.load(SeqCst)
+        self.shared_state.held.load(SeqCst)
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.ways.ended.store(true, SeqCst);
+        self.shared_state.ended.store(true, SeqCst);
         self.set(Mode::Cut);
         drop(TcpStream::connect(("127.0.0.1", self.port)));
     }
 }
 
-fn join(client: TcpStream, server: TcpStream, ways: &Arc<Ways>) {
+fn forward_both_ways(client: TcpStream, server: TcpStream, shared_state: &Arc<Shared>) {
     let lost = Arc::new(AtomicBool::new(false));
     let both = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
-    let Ok((client_too, server_too)) = both else { return };
+    let Ok((client_clone, server_clone)) = both else { return };
     for stream in [&client, &server] {
         drop(stream.set_nodelay(true));
     }
-    let (ways_too, lost_too) = (Arc::clone(ways), Arc::clone(&lost));
-    thread::spawn(move || carry(client, server, &ways_too, &lost_too, true));
-    let ways = Arc::clone(ways);
-    thread::spawn(move || carry(server_too, client_too, &ways, &lost, false));
+    let (shared_clone, lost_clone) = (Arc::clone(shared_state), Arc::clone(&lost));
+    thread::spawn(move || forward(client, server, &shared_clone, &lost_clone, true));
+    let shared_state = Arc::clone(shared_state);
+    thread::spawn(move || forward(server_clone, client_clone, &shared_state, &lost, false));
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool, asks: bool) {
-    let mut room = vec![0; 1 << 16];
-    while let Ok(length @ 1..) = from.read(&mut room) {
-        let words = &room[..length];
-        match ways.mode.load(SeqCst) {
+fn forward(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    shared_state: &Shared,
+    lost: &AtomicBool,
+    is_request: bool,
+) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..length];
+        match shared_state.mode.load(SeqCst) {
             1 => {
                 drop(from.shutdown(Shutdown::Both));
                 break;
             }
-            2 if asks => thread::sleep(Duration::from_millis(ways.number.load(SeqCst))),
-            3 => continue,
-            4 if asks && ENDS.iter().any(|end| words.windows(end.len()).any(|it| it == *end)) => {
-                // Below zero the number wraps around to a very large one, so only one reply is lost.
-                let behind = ways.number.fetch_sub(1, SeqCst);
-                lost.fetch_or(behind == 0, SeqCst);
+            2 if is_request => {
+                thread::sleep(Duration::from_millis(shared_state.number.load(SeqCst)))
             }
-            5 if asks => {
-                ways.held.fetch_add(1, SeqCst);
-                while ways.mode.load(SeqCst) == 5 {
+            3 => continue,
+            4 if is_request
+                && TRANSACTION_ENDS
+                    .iter()
+                    .any(|end| bytes.windows(end.len()).any(|it| it == *end)) =>
+            {
+                // Below zero the number wraps around to a very large one, so only one reply is lost.
+                let skip = shared_state.number.fetch_sub(1, SeqCst);
+                lost.fetch_or(skip == 0, SeqCst);
+            }
+            5 if is_request => {
+                shared_state.held.fetch_add(1, SeqCst);
+                while shared_state.mode.load(SeqCst) == 5 {
                     thread::sleep(Duration::from_millis(1));
                 }
             }
             _ => {}
         }
-        if !asks && lost.load(SeqCst) {
+        if !is_request && lost.load(SeqCst) {
             // The connection to the server stays open, because the server may not have read the request
             // yet.
             drop(to.shutdown(Shutdown::Both));
             continue;
         }
-        if to.write_all(words).is_err() {
+        if to.write_all(bytes).is_err() {
             break;
         }
     }
-    drop(to.shutdown(if asks { Shutdown::Write } else { Shutdown::Both }));
+    drop(to.shutdown(if is_request { Shutdown::Write } else { Shutdown::Both }));
 }

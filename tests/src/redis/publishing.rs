@@ -8,21 +8,21 @@ use pricetime_engine::Action;
 use pricetime_redis::RedisOptions;
 use pricetime_redis::stream::Publish;
 
-use super::judge::options;
-use super::streams::{KEYS, Told, expected, groups, judge, stored};
+use super::check::options;
+use super::streams::{KEYS, StreamEntry, check, expected, groups, stored_entries};
 use crate::load::{self, MARKET};
-use crate::patience::until;
+use crate::wait::until;
 
 /// The options to publish to the server on this port.
 #[must_use]
 pub fn publishing(port: u16) -> RedisOptions {
-    publishing_by(options(port))
+    with_publishing(options(port))
 }
 
 /// Adds publishing to these options.
 #[must_use]
-pub fn publishing_by(way: RedisOptions) -> RedisOptions {
-    RedisOptions { publish: Some(Publish::default()), ..way }
+pub fn with_publishing(redis: RedisOptions) -> RedisOptions {
+    RedisOptions { publish: Some(Publish::default()), ..redis }
 }
 
 /// Sends an action as an operator and waits for the answer.
@@ -49,7 +49,7 @@ pub fn open(folder: &Path, redis: RedisOptions) -> Host {
 /// Panics if the host has ended.
 pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
     for number in *next..*next + many {
-        while let Err(Refused::Busy) = host.tell(load::draft(seed, number)) {
+        while let Err(Refused::Busy) = host.submit_detached(load::draft(seed, number)) {
             std::thread::yield_now();
         }
     }
@@ -62,7 +62,7 @@ pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
 ///
 /// # Panics
 /// Panics if that does not happen.
-pub fn caught_up(host: &Host) {
+pub fn wait_until_published(host: &Host) {
     until("the streams catch up", || {
         let events = host.status().redis.events.expect("events are published");
         events.behind == 0 && events.state == RedisState::Connected
@@ -71,7 +71,7 @@ pub fn caught_up(host: &Host) {
 
 /// Returns `true` if events cannot be published now.
 #[must_use]
-pub fn is_ill(host: &Host) -> bool {
+pub fn is_degraded(host: &Host) -> bool {
     let events = host.status().redis.events;
     events.is_some_and(|events| matches!(events.state, RedisState::Degraded { .. }))
 }
@@ -80,7 +80,7 @@ pub fn is_ill(host: &Host) -> bool {
 ///
 /// # Panics
 /// Panics if that does not happen.
-pub fn until_ill(host: &Host, words: &str) {
+pub fn wait_until_degraded(host: &Host, words: &str) {
     until(words, || {
         let events = host.status().redis.events;
         events.is_some_and(
@@ -94,20 +94,24 @@ pub fn until_ill(host: &Host, words: &str) {
 /// # Panics
 /// Panics if the streams do not match the commands in the journal.
 #[must_use]
-pub fn hold(what: &str, folder: &Path, port: u16) -> [Vec<Told>; 3] {
-    hold_where(what, folder, |_| port)
+pub fn check_streams(what: &str, folder: &Path, port: u16) -> [Vec<StreamEntry>; 3] {
+    check_streams_at(what, folder, |_| port)
 }
 
-/// Like [`hold`], with a port for each stream.
+/// Like [`check_streams`], with a port for each stream.
 ///
 /// # Panics
-/// Panics like [`hold`].
+/// Panics like [`check_streams`].
 #[must_use]
-pub fn hold_where(what: &str, folder: &Path, port: impl Fn(&str) -> u16) -> [Vec<Told>; 3] {
+pub fn check_streams_at(
+    what: &str,
+    folder: &Path,
+    port: impl Fn(&str) -> u16,
+) -> [Vec<StreamEntry>; 3] {
     let expected = expected(&groups(folder));
     let mut each = KEYS.iter().zip(&expected);
     std::array::from_fn(|_| {
         let (key, expected) = each.next().expect("a stream");
-        judge(&format!("{what}, {key}"), &stored(port(key), key), expected)
+        check(&format!("{what}, {key}"), &stored_entries(port(key), key), expected)
     })
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 use pricetime_engine::{MarketSnapshot, OrderKind, OrderRecord, Side};
 
-use crate::patience::PATIENCE;
+use crate::wait::TIMEOUT;
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +17,14 @@ pub enum Reply {
     /// No value.
     Nil,
     /// An array.
-    Many(Vec<Self>),
+    Array(Vec<Self>),
     /// An error.
     Error(String),
 }
 
 impl Reply {
     fn texts(self) -> Vec<String> {
-        let Self::Many(many) = self else { return Vec::new() };
+        let Self::Array(many) = self else { return Vec::new() };
         many.into_iter().map(Self::text).collect()
     }
 
@@ -34,23 +34,23 @@ impl Reply {
             Self::Text(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| {
                 error.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
             }),
-            Self::Nil | Self::Many(_) | Self::Error(_) => String::new(),
+            Self::Nil | Self::Array(_) | Self::Error(_) => String::new(),
         }
     }
 }
 
 /// A connection.
 #[derive(Debug)]
-pub struct Raw(BufReader<TcpStream>);
+pub struct RawConnection(BufReader<TcpStream>);
 
-impl Raw {
+impl RawConnection {
     /// Connects to a server on loopback.
     ///
     /// # Errors
     /// Returns an error if the server does not answer.
     pub fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Self(BufReader::new(stream)))
     }
 
@@ -64,37 +64,37 @@ impl Raw {
             text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
         self.0.get_mut().write_all(text.as_bytes())?;
-        self.answer()
+        self.read_reply()
     }
 
     /// Reads the next message, which a subscriber gets without asking.
     ///
     /// # Errors
     /// Returns an error if no message arrives.
-    pub fn hear(&mut self) -> io::Result<Vec<String>> {
-        self.answer().map(Reply::texts)
+    pub fn receive(&mut self) -> io::Result<Vec<String>> {
+        self.read_reply().map(Reply::texts)
     }
 
-    fn answer(&mut self) -> io::Result<Reply> {
+    fn read_reply(&mut self) -> io::Result<Reply> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
-        let odd = || io::Error::other("an unexpected answer");
-        let (kind, rest) = line.trim_end().split_at_checked(1).ok_or_else(odd)?;
+        let unexpected = || io::Error::other("an unexpected answer");
+        let (kind, rest) = line.trim_end().split_at_checked(1).ok_or_else(unexpected)?;
         let length = rest.parse::<i64>();
         match (kind, length) {
             ("$" | "*", Ok(-1)) => Ok(Reply::Nil),
             ("$", Ok(length)) => {
-                let mut bytes = vec![0; usize::try_from(length).map_err(|_| odd())? + 2];
+                let mut bytes = vec![0; usize::try_from(length).map_err(|_| unexpected())? + 2];
                 self.0.read_exact(&mut bytes)?;
                 bytes.truncate(bytes.len() - 2);
                 Ok(Reply::Text(bytes))
             }
             ("*", Ok(length)) => {
-                (0..length).map(|_| self.answer()).collect::<Result<_, _>>().map(Reply::Many)
+                (0..length).map(|_| self.read_reply()).collect::<Result<_, _>>().map(Reply::Array)
             }
             ("-", _) => Ok(Reply::Error(rest.to_owned())),
             ("+" | ":", _) => Ok(Reply::Text(rest.as_bytes().to_vec())),
-            _ => Err(odd()),
+            _ => Err(unexpected()),
         }
     }
 
@@ -102,7 +102,7 @@ impl Raw {
     ///
     /// # Errors
     /// Returns an error if there is no reply.
-    pub fn look(&mut self, market: u32) -> io::Result<Sight> {
+    pub fn read_market(&mut self, market: u32) -> io::Result<MarketKeys> {
         let key = |part: &str| format!("pricetime:dev:{{{market}}}:{part}");
         self.ask(&["MULTI"])?;
         self.ask(&["HGETALL", &key("metadata")])?;
@@ -113,7 +113,7 @@ impl Raw {
         self.ask(&["ZCARD", &key("requests")])?;
         self.ask(&["SCARD", &key("blocked")])?;
         self.ask(&["GET", &key("epoch")])?;
-        let Reply::Many(parts) = self.ask(&["EXEC"])? else {
+        let Reply::Array(parts) = self.ask(&["EXEC"])? else {
             return Err(io::Error::other("no transaction"));
         };
         let mut parts = parts.into_iter();
@@ -126,13 +126,13 @@ impl Raw {
         let [bids, asks] = [next(), next()].map(side);
         let [orders, stops] = [next(), next()].map(|reply| reply.texts().into_iter().collect());
         let [requests, blocked, epoch] = [next(), next(), next()].map(Reply::text);
-        Ok(Sight { metadata, bids, asks, orders, stops, requests, blocked, epoch })
+        Ok(MarketKeys { metadata, bids, asks, orders, stops, requests, blocked, epoch })
     }
 }
 
 /// The ids and scores of a side, in the order of its sorted set.
 fn side(reply: Reply) -> Vec<(String, String)> {
-    let Reply::Many(many) = reply else { return Vec::new() };
+    let Reply::Array(many) = reply else { return Vec::new() };
     let of = |pair: &[Reply]| {
         let Some(Reply::Text(member)) = pair.first() else { return Default::default() };
         let id: String = member.iter().skip(8).map(|byte| format!("{byte:02x}")).collect();
@@ -143,7 +143,7 @@ fn side(reply: Reply) -> Vec<(String, String)> {
 
 /// The content of a market's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct MarketKeys {
     /// Its metadata.
     pub metadata: BTreeMap<String, String>,
     /// Ids and scores, in the order in which a reader gets them.
@@ -157,10 +157,10 @@ pub struct Sight {
     epoch: String,
 }
 
-impl Sight {
+impl MarketKeys {
     /// The value of a metadata field.
     #[must_use]
-    pub fn says(&self, field: &str) -> &str {
+    pub fn field(&self, field: &str) -> &str {
         self.metadata.get(field).map_or("", String::as_str)
     }
 
@@ -179,7 +179,7 @@ impl Sight {
             let cut = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex[range].to_owned());
             cut.join("-")
         };
-        let sight = Self {
+        let keys = Self {
             metadata: BTreeMap::new(),
             orders: state.resting.iter().map(field).collect(),
             stops: state.waiting.iter().map(field).collect(),
@@ -198,16 +198,16 @@ impl Sight {
             ("best_ask", ask),
             ("spread", both.map_or_else(String::new, |(bid, ask)| (ask - bid).to_string())),
             ("mid", both.map_or_else(String::new, |(bid, ask)| half(bid + ask))),
-            ("bids", sight.bids.len().to_string()),
-            ("asks", sight.asks.len().to_string()),
-            ("stops", sight.stops.len().to_string()),
-            ("requests", sight.requests.clone()),
-            ("blocked", sight.blocked.clone()),
-            ("epoch", sight.epoch.clone()),
+            ("bids", keys.bids.len().to_string()),
+            ("asks", keys.asks.len().to_string()),
+            ("stops", keys.stops.len().to_string()),
+            ("requests", keys.requests.clone()),
+            ("blocked", keys.blocked.clone()),
+            ("epoch", keys.epoch.clone()),
             ("digest", format!("{:032x}", state.digest())),
         ];
         let metadata = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
-        Self { metadata, ..sight }
+        Self { metadata, ..keys }
     }
 
     /// Keeps only the metadata fields that the other one has too.

@@ -3,8 +3,8 @@
 use pricetime_redis::RedisOptions;
 use tempfile::TempDir;
 
-use crate::patience::until;
 use crate::server::{Port, Process};
+use crate::wait::until;
 
 /// A sentinel that watches a master under the name `main`. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Sentinel {
     }
 
     /// Waits until the sentinel knows this replica.
-    pub fn knows(&self, replica: u16) {
+    pub fn wait_for_replica(&self, replica: u16) {
         until("the sentinel knows the replica", || {
             self.ask(&["SENTINEL", "replicas", "main"]).contains(&replica.to_string())
         });

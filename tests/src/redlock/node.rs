@@ -1,8 +1,8 @@
 //! A node as the lock sees it: one key with an expiry, and a clock that may be wrong.
 
-use pricetime_redis::redlock::{Answer, Ask, Deed};
+use pricetime_redis::redlock::{Answer, NodeRequest, Operation};
 
-use super::plan::Spoil;
+use super::plan::BrokenRule;
 
 /// The owner of a value: a lease and its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Node {
     /// The end of a failure, during which it accepts no connections.
     pub(super) dead_until: u64,
     /// The requests received during a hang: the lease, the request, and whether the answer reaches it.
-    pub(super) waiting: Vec<(usize, Ask, bool)>,
+    pub(super) waiting: Vec<(usize, NodeRequest, bool)>,
     key: Option<(Owner, u64)>,
     /// The owner at the time when the clock jumped back.
     delayed: Option<Owner>,
@@ -49,7 +49,7 @@ impl Node {
 
     /// The owner of the lock on this node, unless it only remains because the clock jumped back.
     #[must_use]
-    pub(super) fn left(&self, now: u64) -> Option<Owner> {
+    pub(super) fn leftover(&self, now: u64) -> Option<Owner> {
         let key = self.key.filter(|(owner, end)| *end > now && self.delayed != Some(*owner));
         key.map(|(owner, _)| owner)
     }
@@ -64,17 +64,17 @@ impl Node {
     pub(super) fn carry_out(
         &mut self,
         now: u64,
-        deed: Deed,
+        operation: Operation,
         owner: Owner,
-        (ttl, spoil): (u64, Spoil),
+        (ttl, broken_rule): (u64, BrokenRule),
     ) -> Answer {
         self.key = self.key.filter(|(_, end)| *end > now);
         let same = |found: Owner| {
-            found == owner || (spoil == Spoil::OneValue && found.lease == owner.lease)
+            found == owner || (broken_rule == BrokenRule::OneValue && found.lease == owner.lease)
         };
         let ours = self.key.map(|(found, _)| same(found));
-        match (deed, ours) {
-            (Deed::Take | Deed::Extend, None) | (Deed::Extend, Some(true)) => {
+        match (operation, ours) {
+            (Operation::Take | Operation::Extend, None) | (Operation::Extend, Some(true)) => {
                 let life = u128::from(ttl) * 1_000_000;
                 let rate = u128::from(1_000_000_u64.saturating_add_signed(self.fast_ppm));
                 let end = now + u64::try_from(life / rate).unwrap_or(u64::MAX);
@@ -83,18 +83,18 @@ impl Node {
                 self.promises.push(Promise { owner, until: end, broken: false });
                 Answer::Yes
             }
-            (Deed::Free, Some(true)) => {
+            (Operation::Free, Some(true)) => {
                 self.key = None;
                 self.promises.retain(|it| it.owner != owner);
                 Answer::Yes
             }
-            (Deed::Free, Some(false)) if spoil == Spoil::BlindFree => {
+            (Operation::Free, Some(false)) if broken_rule == BrokenRule::BlindFree => {
                 self.key = None;
                 Answer::Yes
             }
-            (Deed::Take, Some(_))
-            | (Deed::Extend | Deed::Free, Some(false))
-            | (Deed::Free, None) => Answer::No,
+            (Operation::Take, Some(_))
+            | (Operation::Extend | Operation::Free, Some(false))
+            | (Operation::Free, None) => Answer::No,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::generate::random::Random;
 
 /// A rule that is broken on purpose, to check that the simulation detects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoil {
+pub enum BrokenRule {
     /// No rule is broken.
     Nothing,
     /// One node fewer than a quorum is enough.
@@ -48,17 +48,17 @@ pub(super) struct Plan {
     /// The rules, possibly broken.
     pub(super) rules: Rules,
     /// The broken rule.
-    pub(super) spoil: Spoil,
+    pub(super) broken_rule: BrokenRule,
     /// The number of competing holders.
     pub(super) holders: usize,
     /// The time to live.
     pub(super) ttl: u64,
     /// The percentage of requests that fail on the way.
-    pub(super) trouble: u64,
+    pub(super) failure_percent: u64,
     /// Whether a connection preserves order, whatever happens to it.
     pub(super) in_order: bool,
     /// Whether late answers are still delivered.
-    pub(super) tells_late: bool,
+    pub(super) delivers_late_answers: bool,
     /// The end of all faults.
     pub(super) end: u64,
     /// The faults and their times.
@@ -75,24 +75,27 @@ impl Plan {
     /// # Panics
     /// Never panics.
     #[must_use]
-    pub(super) fn new(random: &mut Random, spoil: Spoil) -> Self {
-        let nodes =
-            if spoil == Spoil::Quorum { random.pick([3, 5]) } else { random.pick([1, 3, 5]) };
+    pub(super) fn new(random: &mut Random, broken_rule: BrokenRule) -> Self {
+        let nodes = if broken_rule == BrokenRule::Quorum {
+            random.pick([3, 5])
+        } else {
+            random.pick([1, 3, 5])
+        };
         let ttl = Duration::from_millis(random.pick([50, 200, 1_000, 10_000]));
         let mut rules = Rules::new(nodes, ttl).expect("rules");
-        match spoil {
-            Spoil::Quorum => rules.quorum -= 1,
-            Spoil::Drift => rules.drift = Duration::ZERO,
-            Spoil::Nothing
-            | Spoil::FromAnswer
-            | Spoil::Trusting
-            | Spoil::BlindFree
-            | Spoil::OneValue
-            | Spoil::NoCleaning => {}
+        match broken_rule {
+            BrokenRule::Quorum => rules.quorum -= 1,
+            BrokenRule::Drift => rules.drift = Duration::ZERO,
+            BrokenRule::Nothing
+            | BrokenRule::FromAnswer
+            | BrokenRule::Trusting
+            | BrokenRule::BlindFree
+            | BrokenRule::OneValue
+            | BrokenRule::NoCleaning => {}
         }
         let ttl = micros(ttl);
         let end = ttl * random.within(2, 5);
-        let forgets = spoil == Spoil::Nothing && random.chance(50);
+        let forgets = broken_rule == BrokenRule::Nothing && random.chance(50);
         let holders = 2 + usize::from(random.chance(50));
         let faults = (0..random.pick([0, 2, 6, 12]))
             .map(|_| {
@@ -111,12 +114,12 @@ impl Plan {
             .collect();
         Self {
             rules,
-            spoil,
+            broken_rule,
             holders,
             ttl,
-            trouble: random.pick([0, 5, 25]),
+            failure_percent: random.pick([0, 5, 25]),
             in_order: random.chance(70),
-            tells_late: random.chance(50),
+            delivers_late_answers: random.chance(50),
             end,
             faults,
         }
@@ -124,7 +127,7 @@ impl Plan {
 
     /// The time limit for an answer.
     #[must_use]
-    pub(super) fn patience(&self) -> u64 {
-        micros(self.rules.patience)
+    pub(super) fn answer_timeout(&self) -> u64 {
+        micros(self.rules.answer_timeout)
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pricetime_redis::redlock::{Answer, Ask, Deed, Lease, Reply, Step};
+use pricetime_redis::redlock::{Answer, Lease, NodeRequest, Operation, Reply, Step};
 
 use super::node::Node;
-use super::plan::{Fault, Plan, Spoil};
+use super::plan::{BrokenRule, Fault, Plan};
 use crate::generate::random::Random;
 
 /// More events than ever occur in one schedule.
@@ -20,15 +20,15 @@ pub(super) enum Event {
     Revive {
         node: usize,
     },
-    /// A request arrives at its node; `heard` tells whether its answer arrives.
+    /// A request arrives at its node; `is_answered` tells whether its answer arrives.
     Arrive {
         lease: usize,
-        ask: Ask,
-        heard: bool,
+        ask: NodeRequest,
+        is_answered: bool,
     },
     Answer {
         lease: usize,
-        ask: Ask,
+        ask: NodeRequest,
         answer: Answer,
     },
     /// A lease receives the time, unless it has asked for another wake-up since.
@@ -72,7 +72,7 @@ impl Holder {
         Duration::from_micros(u64::try_from(local).unwrap_or(0))
     }
 
-    pub(super) fn truly(&self, local: Duration) -> u64 {
+    pub(super) fn true_time(&self, local: Duration) -> u64 {
         let local = local.as_micros().saturating_sub(u128::from(self.offset));
         let rate = u128::from(1_000_000_u64.saturating_add_signed(self.fast_ppm));
         u64::try_from(local * 1_000_000 / rate).unwrap_or(u64::MAX) + 1
@@ -86,9 +86,9 @@ pub(super) struct Running {
     pub(super) lease: Lease,
     pub(super) attempt: u64,
     /// The end of the validity that it was notified of.
-    pub(super) told: Option<Duration>,
+    pub(super) reported: Option<Duration>,
     pub(super) crashed: bool,
-    wakes: Option<u64>,
+    wake_at: Option<u64>,
     answered: BTreeSet<u64>,
 }
 
@@ -101,23 +101,23 @@ pub struct World {
     pub(super) nodes: Vec<Node>,
     pub(super) holders: Vec<Holder>,
     pub(super) leases: Vec<Running>,
-    pub(super) living: Vec<usize>,
+    pub(super) active: Vec<usize>,
     queue: BTreeMap<(u64, u64), Event>,
-    pub(super) numbers: u64,
+    pub(super) event_count: u64,
     /// How often a lock was held.
-    pub had: u64,
+    pub times_held: u64,
     /// How often two holders had the lock at once, explained by a node's data loss.
     pub excused: u64,
     /// Whether it prints the events.
-    pub tells: bool,
+    pub prints_events: bool,
 }
 
 impl World {
     /// Creates the world of this seed.
     #[must_use]
-    pub fn new(seed: u64, spoil: Spoil) -> Self {
+    pub fn new(seed: u64, broken_rule: BrokenRule) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::new(&mut random, spoil);
+        let plan = Plan::new(&mut random, broken_rule);
         // Any two clocks drift apart by less than the hundredth that the rules allow.
         let fast_ppm = |random: &mut Random| random.around(0, 4_500);
         let count = plan.rules.nodes;
@@ -137,32 +137,32 @@ impl World {
             nodes,
             holders,
             leases: Vec::new(),
-            living: Vec::new(),
+            active: Vec::new(),
             queue: BTreeMap::new(),
-            numbers: 0,
-            had: 0,
+            event_count: 0,
+            times_held: 0,
             excused: 0,
-            tells: false,
+            prints_events: false,
         };
         for (at, fault) in std::mem::take(&mut world.plan.faults) {
-            world.put(at, Event::Fault(fault));
+            world.schedule(at, Event::Fault(fault));
         }
         for holder in 0..world.holders.len() {
             let at = world.random.below(world.plan.ttl);
-            world.put(at, Event::Begin { holder });
+            world.schedule(at, Event::Begin { holder });
         }
         world
     }
 
-    pub(super) fn put(&mut self, at: u64, event: Event) {
-        self.numbers += 1;
-        self.queue.insert((at, self.numbers), event);
+    pub(super) fn schedule(&mut self, at: u64, event: Event) {
+        self.event_count += 1;
+        self.queue.insert((at, self.event_count), event);
     }
 
     /// The number of events so far.
     #[must_use]
     pub const fn events(&self) -> u64 {
-        self.numbers
+        self.event_count
     }
 
     pub(super) fn until(&mut self, end: u64) -> Result<(), String> {
@@ -172,12 +172,12 @@ impl World {
             }
             let ((at, _), event) = entry.remove_entry();
             self.now = self.now.max(at);
-            if self.tells {
+            if self.prints_events {
                 eprintln!("{at}: {event:?}");
             }
-            self.happen(event);
-            self.judge()?;
-            if self.numbers > EVENTS_MAX {
+            self.handle(event);
+            self.check_invariants()?;
+            if self.event_count > EVENTS_MAX {
                 return Err(String::from("it never becomes idle"));
             }
         }
@@ -185,7 +185,7 @@ impl World {
         Ok(())
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         let sleeper = match event {
             Event::Fault(_) | Event::Revive { .. } | Event::Arrive { .. } => None,
             Event::Answer { lease, .. } | Event::Wake { lease, .. } | Event::Act { lease, .. } => {
@@ -195,20 +195,20 @@ impl World {
         };
         let sleeps = sleeper.map_or(0, |holder| self.holders[holder].sleeps_until);
         if sleeps > self.now {
-            return self.put(sleeps, event);
+            return self.schedule(sleeps, event);
         }
         match event {
-            Event::Fault(fault) => self.suffer(fault),
+            Event::Fault(fault) => self.apply_fault(fault),
             Event::Revive { node } => self.revive(node),
-            Event::Arrive { lease, ask, heard } => self.arrive(lease, ask, heard),
+            Event::Arrive { lease, ask, is_answered } => self.arrive(lease, ask, is_answered),
             Event::Answer { lease, ask, answer } => {
                 if self.leases[lease].answered.insert(ask.number) {
-                    self.with(lease, |it, now| it.hear(now, &ask, answer));
+                    self.with(lease, |it, now| it.handle_answer(now, &ask, answer));
                 }
             }
             Event::Wake { lease, at } => {
-                if self.leases[lease].wakes == Some(at) {
-                    self.leases[lease].wakes = None;
+                if self.leases[lease].wake_at == Some(at) {
+                    self.leases[lease].wake_at = None;
                     self.with(lease, Lease::tick);
                 }
             }
@@ -228,7 +228,7 @@ impl World {
         }
     }
 
-    fn suffer(&mut self, fault: Fault) {
+    fn apply_fault(&mut self, fault: Fault) {
         let now = self.now;
         let until = |lasts: u64| now + lasts;
         // A longer fault is not cut short; otherwise later messages would overtake those that wait for its
@@ -237,13 +237,13 @@ impl World {
         match fault {
             Fault::Hang { node, lasts } => {
                 longer(&mut self.nodes[node].hung_until, until(lasts));
-                self.put(until(lasts), Event::Revive { node });
+                self.schedule(until(lasts), Event::Revive { node });
             }
             Fault::Die { node, lasts } => {
                 longer(&mut self.nodes[node].dead_until, until(lasts));
                 // The unread requests are lost with the node.
                 for (lease, ask, _) in std::mem::take(&mut self.nodes[node].waiting) {
-                    self.put(now, Event::Answer { lease, ask, answer: Answer::Unknown });
+                    self.schedule(now, Event::Answer { lease, ask, answer: Answer::Unknown });
                 }
             }
             Fault::Forget { node } => self.nodes[node].forget(),
@@ -256,25 +256,25 @@ impl World {
 
     fn crash(&mut self, lease: usize) {
         let running = &mut self.leases[lease];
-        if running.told.take().is_none() {
+        if running.reported.take().is_none() {
             return;
         }
         running.crashed = true;
-        self.living.retain(|it| *it != lease);
+        self.active.retain(|it| *it != lease);
         let at = self.now + self.random.below(self.plan.ttl);
         let holder = running.holder;
-        self.put(at, Event::Begin { holder });
+        self.schedule(at, Event::Begin { holder });
     }
 
     pub(super) fn begin(&mut self, holder: usize, most: Duration) {
         let now = self.holders[holder].local(self.now);
         let lease = Lease::new(self.plan.rules, now, now + most, self.random.bits());
         let answered = BTreeSet::new();
-        let (told, crashed, wakes) = (None, false, None);
-        let running = Running { holder, lease, attempt: 0, told, crashed, wakes, answered };
+        let (reported, crashed, wake_at) = (None, false, None);
+        let running = Running { holder, lease, attempt: 0, reported, crashed, wake_at, answered };
         self.leases.push(running);
         let number = self.leases.len() - 1;
-        self.living.push(number);
+        self.active.push(number);
         self.with(number, |_, _| {});
     }
 
@@ -288,9 +288,9 @@ impl World {
         work(&mut running.lease, local);
         while let Some(step) = self.leases[number].lease.next_step() {
             match step {
-                Step::Tell(told) => self.tell(number, local, told),
-                Step::Ask(ask) => {
-                    if ask.deed == Deed::Take {
+                Step::Notify(reported) => self.handle_reply(number, local, reported),
+                Step::NodeRequest(ask) => {
+                    if ask.operation == Operation::Take {
                         self.leases[number].attempt = ask.attempt;
                     }
                     self.send(number, ask);
@@ -298,41 +298,46 @@ impl World {
             }
         }
         let running = &mut self.leases[number];
-        let Some(wakes) = running.lease.wakes_at() else {
-            self.living.retain(|it| *it != number || !self.leases[number].lease.is_over());
+        let Some(wake_at) = running.lease.wakes_at() else {
+            self.active.retain(|it| *it != number || !self.leases[number].lease.is_over());
             return;
         };
-        let at = self.holders[holder].truly(wakes).max(self.now) + self.random.below(200);
-        if running.wakes.is_none_or(|wakes| wakes > at) {
-            running.wakes = Some(at);
-            self.put(at, Event::Wake { lease: number, at });
+        let at = self.holders[holder].true_time(wake_at).max(self.now) + self.random.below(200);
+        if running.wake_at.is_none_or(|wake_at| wake_at > at) {
+            running.wake_at = Some(at);
+            self.schedule(at, Event::Wake { lease: number, at });
         }
     }
 
-    fn tell(&mut self, number: usize, local: Duration, told: Reply) {
+    fn handle_reply(&mut self, number: usize, local: Duration, reported: Reply) {
         let (ttl, drift) = (self.plan.rules.ttl, self.plan.rules.drift);
-        let spoilt =
-            |until| if self.plan.spoil == Spoil::FromAnswer { local + ttl - drift } else { until };
+        let with_rule_broken = |until| {
+            if self.plan.broken_rule == BrokenRule::FromAnswer {
+                local + ttl - drift
+            } else {
+                until
+            }
+        };
         let running = &mut self.leases[number];
-        match told {
+        match reported {
             Reply::Held { until } => {
-                running.told = Some(spoilt(until));
-                self.had += 1;
+                running.reported = Some(with_rule_broken(until));
+                self.times_held += 1;
                 for _ in 0..=self.random.below(3) {
                     let at = self.now + self.random.below(self.plan.ttl * 3 / 2);
                     let acts =
                         [(3, Act::Extend), (2, Act::Keep), (3, Act::Release), (1, Act::Crash)];
                     let act = self.random.weighted(&acts);
-                    self.put(at, Event::Act { lease: number, act });
+                    self.schedule(at, Event::Act { lease: number, act });
                 }
             }
-            Reply::Extended { until } => running.told = Some(spoilt(until)),
+            Reply::Extended { until } => running.reported = Some(with_rule_broken(until)),
             Reply::NotExtended => {}
             Reply::Refused { .. } | Reply::Lost | Reply::Released { .. } => {
-                running.told = None;
+                running.reported = None;
                 let holder = running.holder;
                 let at = self.now + self.random.below(self.plan.ttl / 2);
-                self.put(at, Event::Begin { holder });
+                self.schedule(at, Event::Begin { holder });
             }
         }
     }

@@ -36,14 +36,16 @@ pub fn copy(from: &Path, to: &Path) {
 /// # Panics
 /// Panics if the journal cannot be read.
 #[must_use]
-pub fn told(folder: &Path) -> Recount {
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
-    let journal = look.journal().expect("a journal");
+pub fn recount_folder(folder: &Path) -> Recount {
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let journal = folder_reader.journal().expect("a journal");
     let mut engine = Engine::new(10_000);
     let (mut recount, mut groups) = (Recount::default(), Vec::<Group>::new());
-    for command in look.reader().read(journal.oldest(), journal.durable).expect("a whole journal") {
+    for command in
+        folder_reader.reader().read(journal.oldest(), journal.durable).expect("a whole journal")
+    {
         engine.apply(&command.expect("a command"), &mut groups);
-        groups.drain(..).for_each(|group| recount.hear(&group));
+        groups.drain(..).for_each(|group| recount.process(&group));
     }
     recount
 }
@@ -53,10 +55,10 @@ pub fn told(folder: &Path) -> Recount {
 ///
 /// # Panics
 /// Panics if they differ.
-pub fn judge(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usize {
-    let recount = told(folder);
-    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
-    let history = look.history();
+pub fn check_ledger(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usize {
+    let recount = recount_folder(folder);
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let history = folder_reader.history();
     let mut last: BTreeMap<MarketId, EpochNumber> = BTreeMap::new();
     for (market, epoch) in &recount.closed {
         let id = Batch::id_of(history, *market, *epoch);
@@ -69,14 +71,18 @@ pub fn judge(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usi
         let (_, position) = ledger.position(market).expect("an answer");
         assert_eq!(position.map(|it| (it.history, it.last)), Some((history, epoch)));
         assert!(ledger.pending(market, history, 10).expect("an answer").is_empty());
-        let has = ledger.balances(market, None, usize::MAX >> 1).expect("an answer");
-        let has: Sums = has
+        let balances = ledger.balances(market, None, usize::MAX >> 1).expect("an answer");
+        let balances: Sums = balances
             .into_iter()
             .map(|it| (it.account, (it.base, it.quote)))
             .filter(|(_, sum)| *sum != (0, 0))
             .collect();
         let closed = |it: EpochNumber| it <= epoch;
-        assert_eq!(has, recount.sums(market, platform, closed), "what accounts have in {market}");
+        assert_eq!(
+            balances,
+            recount.sums(market, platform, closed),
+            "what accounts have in {market}"
+        );
     }
     recount.closed.len()
 }

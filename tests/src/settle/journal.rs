@@ -13,7 +13,7 @@ use super::recount::Recount;
 use crate::generate::random::Random;
 
 /// The history of all journals.
-pub const OURS: History = History(11);
+pub const HISTORY: History = History(11);
 /// The account that receives the fees.
 pub const PLATFORM: AccountId = AccountId(1);
 
@@ -63,7 +63,7 @@ fn spec(market: MarketId, random: &mut Random) -> MarketSpec {
 }
 
 impl Writer {
-    fn say(&mut self, market: MarketId, account: AccountId, action: Action) {
+    fn submit(&mut self, market: MarketId, account: AccountId, action: Action) {
         self.sequence += 1;
         let command = Command {
             sequence: Sequence(self.sequence),
@@ -78,7 +78,7 @@ impl Writer {
         let mut groups = Vec::new();
         self.engine.apply(&command, &mut groups);
         for group in groups {
-            self.journal.recount.hear(&group);
+            self.journal.recount.process(&group);
             let closed = self.collector.group(&group.header, &group.events, group.outcome);
             if let Some(Closed::Whole(batch)) = closed {
                 self.journal.batches[(market.0 - 1) as usize].push(batch);
@@ -104,7 +104,7 @@ impl Writer {
                 self_trade: SelfTrade::None,
             };
             // The platform sometimes trades as well.
-            self.say(market, AccountId(u128::from(random.within(1, 5))), Action::Place(place));
+            self.submit(market, AccountId(u128::from(random.within(1, 5))), Action::Place(place));
         }
     }
 }
@@ -118,25 +118,25 @@ impl Journal {
     pub fn random(markets: u32, random: &mut Random) -> Self {
         let journal =
             Self { batches: vec![Vec::new(); markets as usize], recount: Recount::default() };
-        let collector = Collector::new(OURS, PLATFORM, &[]);
+        let collector = Collector::new(HISTORY, PLATFORM, &[]);
         let mut writer = Writer { engine: Engine::new(markets), collector, sequence: 0, journal };
         for market in (1..=markets).map(MarketId) {
             let added = Action::AddMarket(spec(market, random));
-            writer.say(market, PLATFORM, added);
-            writer.say(market, PLATFORM, Action::SetPhase(Phase::Continuous));
+            writer.submit(market, PLATFORM, added);
+            writer.submit(market, PLATFORM, Action::SetPhase(Phase::Continuous));
             let epochs = random.within(1, 8);
             for number in (1..=epochs).map(EpochNumber) {
                 for _ in 0..random.below(4) {
                     writer.trade(market, random);
                 }
                 if random.once_in(8) {
-                    writer.say(market, PLATFORM, Action::SetMarket(terms(random)));
+                    writer.submit(market, PLATFORM, Action::SetMarket(terms(random)));
                 }
                 if number.0 == epochs && random.once_in(4) {
-                    writer.say(market, PLATFORM, Action::SetPhase(Phase::Closed));
-                    writer.say(market, PLATFORM, Action::RemoveMarket);
+                    writer.submit(market, PLATFORM, Action::SetPhase(Phase::Closed));
+                    writer.submit(market, PLATFORM, Action::RemoveMarket);
                 } else {
-                    writer.say(market, PLATFORM, Action::CloseEpoch { number });
+                    writer.submit(market, PLATFORM, Action::CloseEpoch { number });
                 }
             }
         }

@@ -70,9 +70,9 @@ impl Market {
         self.outcomes.iter().find(|outcome| outcome.id == id).copied()
     }
 
-    fn give(&mut self, account: AccountId, base: i128, quote: i128) {
-        let has = self.balances.entry(account).or_default();
-        *has = (has.0 + base, has.1 + quote);
+    fn credit(&mut self, account: AccountId, base: i128, quote: i128) {
+        let amounts = self.balances.entry(account).or_default();
+        *amounts = (amounts.0 + base, amounts.1 + quote);
     }
 }
 
@@ -88,8 +88,8 @@ impl Ledger for Model {
         let (id, digest) = (batch.id(), batch.digest());
         let market = self.market(batch.market);
         let settled = market.outcome(id).map(|outcome| outcome.digest);
-        let there = market.inbox.iter().find(|it| it.id() == id).map(Batch::digest);
-        match settled.or(there) {
+        let deposited = market.inbox.iter().find(|it| it.id() == id).map(Batch::digest);
+        match settled.or(deposited) {
             Some(known) if known == digest => Ok(Deposited::Known),
             Some(other) => Ok(Deposited::Conflict(other)),
             None => {
@@ -146,7 +146,7 @@ impl Ledger for Model {
         }
         if deed == Deed::Post {
             for transfer in &batch.transfers {
-                market.give(transfer.account, transfer.base, transfer.quote);
+                market.credit(transfer.account, transfer.base, transfer.quote);
             }
         }
         let outcome = Outcome { id, epoch: batch.epoch, digest, deed, token };
@@ -167,12 +167,12 @@ impl Ledger for Model {
         if market.position == Some(seed.position) {
             return Ok(());
         }
-        if market.position != seed.instead {
+        if market.position != seed.replaces {
             return Self::refuse("its position differs");
         }
         market.position = Some(seed.position);
         for balance in &seed.balances {
-            market.give(balance.account, balance.base, balance.quote);
+            market.credit(balance.account, balance.base, balance.quote);
         }
         Ok(())
     }
@@ -197,13 +197,13 @@ impl Ledger for Model {
         limit: usize,
     ) -> Result<Vec<Balance>, LedgerError> {
         let all = self.market(market).balances.iter();
-        let balance = |(account, has): (&AccountId, &(i128, i128))| Balance {
+        let balance = |(account, amounts): (&AccountId, &(i128, i128))| Balance {
             account: *account,
-            base: has.0,
-            quote: has.1,
+            base: amounts.0,
+            quote: amounts.1,
         };
-        let those = all.map(balance).filter(|it| after.is_none_or(|after| it.account > after));
-        Ok(those.take(limit).collect())
+        let selected = all.map(balance).filter(|it| after.is_none_or(|after| it.account > after));
+        Ok(selected.take(limit).collect())
     }
 
     fn outbox(

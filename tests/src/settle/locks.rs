@@ -11,7 +11,7 @@ use core::time::Duration;
 struct Node {
     /// The leases: market, owner and expiry.
     leases: Vec<(usize, u64, u64)>,
-    away_until: u64,
+    down_until: u64,
     late_until: u64,
 }
 
@@ -25,13 +25,13 @@ pub struct Locks {
 
 /// A fault of a server.
 #[derive(Clone, Copy, Debug)]
-pub enum Mishap {
+pub enum LockFault {
     /// It does not answer until this time.
-    Away(u64),
+    Down(u64),
     /// It answers too late until this time.
     Late(u64),
     /// It loses all leases.
-    Forgets,
+    LosesLeases,
 }
 
 impl Locks {
@@ -42,20 +42,20 @@ impl Locks {
     }
 
     /// Applies a fault to one of them.
-    pub fn befall(&mut self, mishap: Mishap, random: &mut Random) {
+    pub fn apply(&mut self, fault: LockFault, random: &mut Random) {
         let at = random.below(self.nodes.len() as u64) as usize;
         let node = &mut self.nodes[at];
-        match mishap {
-            Mishap::Away(until) => node.away_until = until,
-            Mishap::Late(until) => node.late_until = until,
-            Mishap::Forgets => node.leases.clear(),
+        match fault {
+            LockFault::Down(until) => node.down_until = until,
+            LockFault::Late(until) => node.late_until = until,
+            LockFault::LosesLeases => node.leases.clear(),
         }
     }
 
     /// Ends all faults.
     pub fn heal(&mut self) {
         for node in &mut self.nodes {
-            (node.away_until, node.late_until) = (0, 0);
+            (node.down_until, node.late_until) = (0, 0);
         }
     }
 
@@ -63,7 +63,7 @@ impl Locks {
     pub fn take(&mut self, market: usize, owner: u64, now: u64, local: Duration) -> Locked {
         let (mut yes, mut silent) = (0, 0);
         for node in &mut self.nodes {
-            if now < node.away_until {
+            if now < node.down_until {
                 silent += 1;
                 continue;
             }
@@ -89,7 +89,7 @@ impl Locks {
 
     /// Releases a lock on all servers that are up.
     pub fn free(&mut self, market: usize, owner: u64, now: u64) {
-        for node in self.nodes.iter_mut().filter(|node| now >= node.away_until) {
+        for node in self.nodes.iter_mut().filter(|node| now >= node.down_until) {
             node.leases.retain(|(it, by, _)| (*it, *by) != (market, owner));
         }
     }

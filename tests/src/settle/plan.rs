@@ -23,48 +23,48 @@ pub struct Plan {
     /// How long a runner waits for the ledger.
     pub answer_within: u64,
     /// The usual and the maximum latency of a message.
-    pub way: u64,
-    pub way_max: u64,
+    pub latency: u64,
+    pub latency_max: u64,
     pub slow_once_in: u64,
     pub lost_once_in: u64,
-    pub doubled_once_in: u64,
+    pub duplicate_once_in: u64,
     pub crash_once_in: u64,
-    pub unkept_once_in: u64,
-    pub part_once_in: u64,
-    pub lacking_once_in: u64,
+    pub unsaved_once_in: u64,
+    pub partial_once_in: u64,
+    pub missing_once_in: u64,
     /// The lock is granted to every runner at once.
     pub lock_for_all_once_in: u64,
     /// The number of faults from `mishap`.
-    pub mishaps: u64,
+    pub fault_count: u64,
     /// The percentage of epochs that the ledger refuses.
     pub refused_percent: u64,
     /// How often, in percent, an operator removes the reason of a refusal.
-    pub mended_percent: u64,
+    pub repaired_percent: u64,
     /// The number of times that a stranger interferes.
-    pub strangers: u64,
+    pub foreign_clients: u64,
     /// Whether an operator sets the ledger's position back.
-    pub put_back: bool,
+    pub set_back: bool,
     /// Whether the whole ledger is restored from a copy.
     pub restored: bool,
     /// Whether the first runner stays down after the last fault.
     pub gone: bool,
     /// Whether the second runner's journal stays empty.
-    pub deaf: bool,
+    pub lacks_journal: bool,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Plan {
     /// Generates the plan; about half of all possible faults occur in it.
-    pub fn draw(random: &mut Random) -> Self {
+    pub fn generate(random: &mut Random) -> Self {
         let mut rate = |often: [u64; 3]| if random.chance(50) { random.pick(often) } else { NEVER };
         let slow_once_in = rate([3, 10, 30]);
         let lost_once_in = rate([3, 8, 20]);
-        let doubled_once_in = rate([3, 8, 20]);
+        let duplicate_once_in = rate([3, 8, 20]);
         let crash_once_in = rate([15, 30, 80]);
-        let unkept_once_in = rate([1, 2, 5]);
-        let part_once_in = rate([1, 3, 6]);
-        let lacking_once_in = rate([2, 3, 6]);
+        let unsaved_once_in = rate([1, 2, 5]);
+        let partial_once_in = rate([1, 3, 6]);
+        let missing_once_in = rate([2, 3, 6]);
         let lock_for_all_once_in = rate([1, 2, 4]);
         let ms = Duration::from_millis;
         let patience = RetryPolicy {
@@ -85,28 +85,28 @@ impl Plan {
             lag_max: random.pick([5, 100, 3_000]),
             patience,
             answer_within: random.pick([30, 100]),
-            way: random.pick([2, 10]),
-            way_max: random.pick([100, 1_000, 5_000]),
+            latency: random.pick([2, 10]),
+            latency_max: random.pick([100, 1_000, 5_000]),
             slow_once_in,
             lost_once_in,
-            doubled_once_in,
+            duplicate_once_in,
             crash_once_in,
-            unkept_once_in,
-            part_once_in,
-            lacking_once_in,
+            unsaved_once_in,
+            partial_once_in,
+            missing_once_in,
             lock_for_all_once_in,
-            mishaps: random.pick([0, 4, 12]),
+            fault_count: random.pick([0, 4, 12]),
             refused_percent: random.pick([0, 0, 0, 30]),
-            mended_percent: random.pick([0, 50]),
-            strangers: random.pick([0, 0, 2]),
-            put_back: random.once_in(8),
+            repaired_percent: random.pick([0, 50]),
+            foreign_clients: random.pick([0, 0, 2]),
+            set_back: random.once_in(8),
             gone: random.once_in(6),
-            deaf: random.once_in(6),
+            lacks_journal: random.once_in(6),
             restored: random.once_in(4),
         };
-        if plan.gone && plan.deaf {
+        if plan.gone && plan.lacks_journal {
             // A batch that a stranger has deposited stays forever if the batches before it are missing.
-            plan.strangers = 0;
+            plan.foreign_clients = 0;
             plan.restored = false;
         }
         if plan.restored && random.chance(50) {

@@ -46,7 +46,7 @@ impl Recount {
     ///
     /// # Panics
     /// Panics if an event is about a market that does not exist.
-    pub fn hear(&mut self, group: &Group) {
+    pub fn process(&mut self, group: &Group) {
         if group.outcome != Outcome::Accepted {
             return;
         }
@@ -88,22 +88,22 @@ impl Recount {
         &self,
         market: MarketId,
         platform: AccountId,
-        asked: impl Fn(EpochNumber) -> bool,
+        selects: impl Fn(EpochNumber) -> bool,
     ) -> Sums {
         let mut sums = Sums::new();
-        let mut give = |account, base: i128, quote: i128| {
+        let mut credit = |account, base: i128, quote: i128| {
             let sum: &mut (i128, i128) = sums.entry(account).or_default();
             sum.0 += base;
             sum.1 += quote;
         };
-        for it in self.trades.iter().filter(|it| it.market == market && asked(it.epoch)) {
-            let worth = i128::from(it.price) * i128::from(it.quantity);
-            give(it.buyer, i128::from(it.quantity), -worth);
-            give(it.seller, -i128::from(it.quantity), worth);
+        for it in self.trades.iter().filter(|it| it.market == market && selects(it.epoch)) {
+            let value = i128::from(it.price) * i128::from(it.quantity);
+            credit(it.buyer, i128::from(it.quantity), -value);
+            credit(it.seller, -i128::from(it.quantity), value);
             for (account, ppm) in [(it.buyer, it.buyer_ppm), (it.seller, it.seller_ppm)] {
-                let fee = millionths(worth, ppm);
-                give(account, 0, -fee);
-                give(platform, 0, fee);
+                let fee = millionths(value, ppm);
+                credit(account, 0, -fee);
+                credit(platform, 0, fee);
             }
         }
         sums.retain(|_, sum| *sum != (0, 0));
@@ -125,10 +125,11 @@ impl Recount {
     /// The number of trades of an epoch, and the sums of their quantities and of their values.
     #[must_use]
     pub fn turnover(&self, market: MarketId, epoch: EpochNumber) -> (u64, u128, i128) {
-        let those = self.trades.iter().filter(|it| (it.market, it.epoch) == (market, epoch));
-        those.fold((0, 0, 0), |(trades, volume, worth), it| {
+        let trades_of_epoch =
+            self.trades.iter().filter(|it| (it.market, it.epoch) == (market, epoch));
+        trades_of_epoch.fold((0, 0, 0), |(trades, volume, value), it| {
             let more = i128::from(it.price) * i128::from(it.quantity);
-            (trades + 1, volume + u128::from(it.quantity), worth + more)
+            (trades + 1, volume + u128::from(it.quantity), value + more)
         })
     }
 }

@@ -5,27 +5,27 @@ use core::time::Duration;
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_settlement::ledger::Deed;
 use pricetime_settlement::{
-    Ask, Closed, Drops, Kept, Locked, Reply, RetryPolicy, Settler, Start, Step,
+    Checkpoint, Closed, Drops, Locked, PollResult, Reply, RetryPolicy, Settler, Start, Step,
 };
 
-use super::journal::{Journal, OURS};
+use super::journal::{HISTORY, Journal};
 
 /// The initial value of its clock.
 const CLOCK: u64 = 100_000_000;
 
 /// A market of a process.
 #[derive(Debug)]
-pub struct Desk {
+pub struct MarketState {
     /// Its settler, while the process runs.
     pub settler: Option<Settler>,
     /// The number of the call that it waits for.
     pub call: Option<usize>,
     /// The state that survives a restart.
-    pub kept: Kept,
+    pub stored: Checkpoint,
     /// The epochs that it has dropped, as stored on its disk.
     pub drops: Drops,
     /// The number of epochs that have closed in this process's journal.
-    pub heard: u64,
+    pub closed_epochs: u64,
     /// The end of its lease on the lock, by its own clock.
     lease: Option<Duration>,
     /// The last time at which it learned of another claim on the market.
@@ -41,7 +41,7 @@ pub struct Runner {
     /// The number of its starts.
     pub life: u64,
     /// Its markets.
-    pub desks: Vec<Desk>,
+    pub markets: Vec<MarketState>,
     /// The end of its pause.
     pub paused_until: u64,
     /// The time until which it cannot reach the ledger.
@@ -56,12 +56,12 @@ impl Runner {
     /// Creates a process that has not started.
     #[must_use]
     pub fn new(number: u64, markets: usize) -> Self {
-        let desk = || Desk {
+        let state = || MarketState {
             settler: None,
             call: None,
-            kept: Kept::default(),
+            stored: Checkpoint::default(),
             drops: Drops::new(),
-            heard: 0,
+            closed_epochs: 0,
             lease: None,
             fenced: None,
             token: false,
@@ -69,7 +69,7 @@ impl Runner {
         Self {
             number,
             life: 0,
-            desks: (0..markets).map(|_| desk()).collect(),
+            markets: (0..markets).map(|_| state()).collect(),
             paused_until: 0,
             cut_until: 0,
             offset: CLOCK,
@@ -86,7 +86,7 @@ impl Runner {
     /// Returns `true` if it runs.
     #[must_use]
     pub fn runs(&self) -> bool {
-        self.desks.iter().all(|desk| desk.settler.is_some())
+        self.markets.iter().all(|state| state.settler.is_some())
     }
 
     /// Its owner id for the locks, different for every start.
@@ -99,18 +99,18 @@ impl Runner {
     pub fn start(&mut self, patience: RetryPolicy) {
         self.life += 1;
         self.wake_at = None;
-        for (market, desk) in (1..).map(MarketId).zip(&mut self.desks) {
+        for (market, state) in (1..).map(MarketId).zip(&mut self.markets) {
             let start = Start {
                 market,
-                history: OURS,
-                closed: EpochNumber(desk.heard),
-                kept: desk.kept.clone(),
-                drops: Ok(desk.drops.clone()),
-                chance: self.life << 40 | self.number << 32 | u64::from(market.0),
+                history: HISTORY,
+                closed: EpochNumber(state.closed_epochs),
+                stored: state.stored.clone(),
+                drops: Ok(state.drops.clone()),
+                jitter: self.life << 40 | self.number << 32 | u64::from(market.0),
             };
-            desk.settler = Some(Settler::new(start, patience));
-            desk.call = None;
-            (desk.lease, desk.fenced, desk.token) = (None, None, false);
+            state.settler = Some(Settler::new(start, patience));
+            state.call = None;
+            (state.lease, state.fenced, state.token) = (None, None, false);
         }
     }
 
@@ -119,24 +119,24 @@ impl Runner {
         self.offset = if ahead { self.offset + far } else { self.offset - far };
         self.wake_at = None;
         // After a jump back, the same time may occur again.
-        self.desks.iter_mut().for_each(|desk| desk.fenced = None);
+        self.markets.iter_mut().for_each(|state| state.fenced = None);
     }
 
     /// Ends the process; only stored state remains.
     pub fn crash(&mut self) {
-        for desk in &mut self.desks {
-            desk.settler = None;
-            desk.call = None;
+        for state in &mut self.markets {
+            state.settler = None;
+            state.call = None;
         }
     }
 
     /// Closes an epoch in the journal of this process. If `part`, the process does not know the whole
     /// batch.
-    pub fn hear(&mut self, market: usize, journal: &Journal, part: bool) {
-        let desk = &mut self.desks[market];
-        let batch = &journal.batches[market][desk.heard as usize];
-        desk.heard += 1;
-        if let Some(settler) = &mut desk.settler {
+    pub fn close_epoch(&mut self, market: usize, journal: &Journal, part: bool) {
+        let state = &mut self.markets[market];
+        let batch = &journal.batches[market][state.closed_epochs as usize];
+        state.closed_epochs += 1;
+        if let Some(settler) = &mut state.settler {
             settler.closed(if part {
                 Closed::Part { market: batch.market, epoch: batch.epoch }
             } else {
@@ -146,18 +146,18 @@ impl Runner {
     }
 }
 
-impl Desk {
+impl MarketState {
     /// The next step. Every change to the ledger must be made under a lock and a token.
     ///
     /// # Errors
     /// Returns an error if the step is not allowed.
-    pub fn poll(&mut self, clock: Duration) -> Result<Option<Ask>, String> {
+    pub fn poll(&mut self, clock: Duration) -> Result<Option<PollResult>, String> {
         let Some(settler) = &mut self.settler else { return Ok(None) };
         let ask = settler.poll(clock);
-        if self.call.is_some() && matches!(ask, Ask::Step(_)) {
+        if self.call.is_some() && matches!(ask, PollResult::Step(_)) {
             return Err(format!("two steps at once: {ask:?}"));
         }
-        let Ask::Step(step) = &ask else { return Ok(Some(ask)) };
+        let PollResult::Step(step) = &ask else { return Ok(Some(ask)) };
         let holds = self.lease.is_some_and(|until| clock < until);
         let fault = match step {
             Step::Claim { .. } if self.fenced == Some(clock) => {
@@ -173,11 +173,11 @@ impl Desk {
             {
                 Some("applies something else than the drops on its disk")
             }
-            Step::Keep(_)
-            | Step::Note(_)
-            | Step::Recall(_)
-            | Step::Look
-            | Step::Need { .. }
+            Step::Checkpoint(_)
+            | Step::StoreDrops(_)
+            | Step::ReadOutcome(_)
+            | Step::ReadPosition
+            | Step::RemakeBatches { .. }
             | Step::Deposit(_)
             | Step::Read { .. }
             | Step::Lock
@@ -190,25 +190,25 @@ impl Desk {
     }
 
     /// Passes the result of a step to the settler.
-    pub fn told(&mut self, clock: Duration, came: Reply) {
+    pub fn handle_reply(&mut self, clock: Duration, reply: Reply) {
         use pricetime_settlement::ledger::Applied;
         self.call = None;
-        if let Reply::Locked(locked) = &came {
+        if let Reply::Locked(locked) = &reply {
             self.lease = match locked {
                 Locked::Until(until) => Some(*until),
                 Locked::Elsewhere | Locked::Unreachable => None,
             };
             self.token &= self.lease.is_some();
-        } else if came == Reply::Unlocked {
+        } else if reply == Reply::Unlocked {
             (self.lease, self.token) = (None, false);
-        } else if let Reply::Claimed(Ok(_)) = &came {
+        } else if let Reply::Claimed(Ok(_)) = &reply {
             self.token = true;
-        } else if let Reply::Applied(Ok(Applied::Fenced(_))) = &came {
+        } else if let Reply::Applied(Ok(Applied::Fenced(_))) = &reply {
             self.fenced = Some(clock);
             self.token = false;
         }
         if let Some(settler) = &mut self.settler {
-            settler.told(clock, came);
+            settler.handle_reply(clock, reply);
         }
     }
 

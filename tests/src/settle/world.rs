@@ -6,12 +6,12 @@ use std::collections::BinaryHeap;
 
 use pricetime_engine::MarketId;
 use pricetime_settlement::ledger::{Ledger, Position, Token};
-use pricetime_settlement::{Ask, Reply, Standing, Step};
+use pricetime_settlement::{PollResult, Reply, Standing, Step};
 
 use super::journal::Journal;
-use super::judge::{Judge, Tally};
 use super::ledger::{Flaw, Model};
 use super::locks::Locks;
+use super::observer::{Observer, Tally};
 use super::plan::Plan;
 use super::runner::Runner;
 use crate::generate::random::Random;
@@ -19,7 +19,7 @@ use crate::generate::random::Random;
 /// More events than any schedule needs, so that one that never ends is detected.
 const EVENTS_MAX: u64 = 100_000;
 /// Everything must be settled within this time after the last fault: more than twice the longest backoff.
-const PATIENCE: u64 = 3_600_000;
+const TIMEOUT: u64 = 3_600_000;
 
 /// A scheduled event.
 #[derive(Clone, Debug)]
@@ -36,14 +36,14 @@ pub(super) enum Event {
     /// An answer reaches the sender.
     Answer {
         call: usize,
-        came: Reply,
+        reply: Reply,
     },
     /// The sender stops waiting for the answer.
     Late {
         call: usize,
     },
     /// An epoch closes in a runner's journal.
-    Hear {
+    CloseEpoch {
         runner: usize,
         market: usize,
     },
@@ -57,12 +57,12 @@ pub(super) enum Event {
         market: usize,
     },
     /// A random fault occurs.
-    Mishap,
+    RandomFault,
     /// A client outside the runners interferes with the ledger.
-    Stranger,
+    ForeignClient,
     /// The ledger's position is set back, or corrected.
-    PutBack,
-    PutRight,
+    SetBack,
+    CorrectPosition,
     /// The whole ledger is copied, or restored from that copy.
     Copy,
     Restore,
@@ -87,12 +87,12 @@ pub struct World {
     pub(super) plan: Plan,
     pub(super) journal: Journal,
     pub(super) model: Model,
-    pub(super) judge: Judge,
+    pub(super) observer: Observer,
     pub(super) locks: Locks,
     pub(super) runners: Vec<Runner>,
     pub(super) hangs_until: u64,
     /// The copy of the ledger, with the judge's state at that time.
-    pub(super) copied: Option<(Model, Judge)>,
+    pub(super) copied: Option<(Model, Observer)>,
     /// Earlier requests than this one were lost when the ledger was restored.
     pub(super) restored: usize,
     events: BinaryHeap<Reverse<(u64, u64)>>,
@@ -107,22 +107,22 @@ pub struct World {
 /// Returns the violated invariant and its time.
 pub fn run(seed: u64, flaw: Flaw) -> Result<Tally, String> {
     let mut world = World::new(seed, flaw);
-    let end = world.go();
-    world.judge.tally.schedules = 1;
+    let end = world.run_events();
+    world.observer.tally.schedules = 1;
     end.map_err(|what| format!("seed {seed} at {} ms: {what}", world.now))?;
-    Ok(world.judge.tally)
+    Ok(world.observer.tally)
 }
 
 impl World {
     fn new(seed: u64, flaw: Flaw) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::draw(&mut random);
+        let plan = Plan::generate(&mut random);
         let journal = Journal::random(plan.markets, &mut random);
         let markets = journal.batches.len();
         let mut world = Self {
             now: 0,
             model: Model::new(flaw),
-            judge: Judge::default(),
+            observer: Observer::default(),
             locks: Locks::new(plan.nodes, plan.ttl),
             runners: (0..plan.runners).map(|number| Runner::new(number, markets)).collect(),
             hangs_until: 0,
@@ -135,22 +135,22 @@ impl World {
             plan,
             journal,
         };
-        world.set_out();
+        world.schedule_initial_events();
         world
     }
 
     /// Schedules the events that are known from the beginning.
-    fn set_out(&mut self) {
+    fn schedule_initial_events(&mut self) {
         let end = self.plan.faults_until;
         for runner in 0..self.runners.len() {
             let lag = self.random.below(self.plan.lag_max);
-            let deaf = runner == 1 && self.plan.deaf;
-            for market in (0..self.journal.batches.len()).filter(|_| !deaf) {
+            let lacks_journal = runner == 1 && self.plan.lacks_journal;
+            for market in (0..self.journal.batches.len()).filter(|_| !lacks_journal) {
                 let mut at = 0;
                 for _ in 0..self.journal.batches[market].len() {
                     at += self.plan.epoch_every;
                     let later = at + lag + self.random.below(10);
-                    self.at(later, Event::Hear { runner, market });
+                    self.at(later, Event::CloseEpoch { runner, market });
                 }
             }
             let start = self.random.below(100);
@@ -163,16 +163,19 @@ impl World {
                 }
             }
         }
-        let times = [(self.plan.mishaps, Event::Mishap), (self.plan.strangers, Event::Stranger)];
+        let times = [
+            (self.plan.fault_count, Event::RandomFault),
+            (self.plan.foreign_clients, Event::ForeignClient),
+        ];
         for (many, event) in times {
             for _ in 0..many {
                 let at = self.random.below(end);
                 self.at(at, event.clone());
             }
         }
-        if self.plan.put_back {
+        if self.plan.set_back {
             let at = self.random.below(end);
-            self.at(at, Event::PutBack);
+            self.at(at, Event::SetBack);
         }
         if self.plan.restored {
             let at = self.random.below(end / 2);
@@ -187,25 +190,25 @@ impl World {
     }
 
     pub(super) fn once_in(&mut self, many: u64) -> bool {
-        many != u64::MAX && self.faulty() && self.random.once_in(many)
+        many != u64::MAX && self.faults_active() && self.random.once_in(many)
     }
 
-    pub(super) fn faulty(&self) -> bool {
+    pub(super) fn faults_active(&self) -> bool {
         self.now < self.plan.faults_until
     }
 
-    fn go(&mut self) -> Result<(), String> {
+    fn run_events(&mut self) -> Result<(), String> {
         while let Some(Reverse((at, number))) = self.events.pop() {
             self.now = self.now.max(at);
-            self.judge.tally.events += 1;
-            if self.now > self.plan.faults_until + PATIENCE || number > EVENTS_MAX {
-                let knows = self.somebody_knows();
-                self.judge.end(&mut self.model, &self.journal, knows)?;
+            self.observer.tally.events += 1;
+            if self.now > self.plan.faults_until + TIMEOUT || number > EVENTS_MAX {
+                let is_complete = self.has_complete_journal();
+                self.observer.end(&mut self.model, &self.journal, is_complete)?;
                 return Err(format!("it does not become idle: {:?}", self.standings()));
             }
             let Some(event) = self.list[number as usize].take() else { continue };
             self.carry_out(event)?;
-            if !self.faulty() && self.rests() {
+            if !self.faults_active() && self.is_idle() {
                 return Ok(());
             }
         }
@@ -213,35 +216,35 @@ impl World {
     }
 
     fn standings(&self) -> Vec<Standing> {
-        let desks = self.runners.iter().flat_map(|runner| &runner.desks);
-        desks.filter_map(|desk| desk.settler.as_ref()).map(|it| it.standing()).collect()
+        let markets = self.runners.iter().flat_map(|runner| &runner.markets);
+        markets.filter_map(|state| state.settler.as_ref()).map(|it| it.standing()).collect()
     }
 
     /// Returns `true` if no remaining runner has anything to do or holds a lock, and everything is settled.
-    fn rests(&mut self) -> bool {
-        let there = |runner: &&Runner| runner.number > 0 || !self.plan.gone;
-        let rests = self.runners.iter().filter(there).all(|runner| {
+    fn is_idle(&mut self) -> bool {
+        let is_left = |runner: &&Runner| runner.number > 0 || !self.plan.gone;
+        let is_idle = self.runners.iter().filter(is_left).all(|runner| {
             let clock = runner.clock(self.now);
-            let deaf = runner.number == 1 && self.plan.deaf;
-            runner.desks.iter().zip(&self.journal.batches).all(|(desk, batches)| {
-                (deaf || desk.heard == batches.len() as u64)
-                    && desk.call.is_none()
-                    && !desk.holds(clock)
-                    && desk.settler.as_ref().is_some_and(|it| it.standing() == Standing::Idle)
+            let lacks_journal = runner.number == 1 && self.plan.lacks_journal;
+            runner.markets.iter().zip(&self.journal.batches).all(|(state, batches)| {
+                (lacks_journal || state.closed_epochs == batches.len() as u64)
+                    && state.call.is_none()
+                    && !state.holds(clock)
+                    && state.settler.as_ref().is_some_and(|it| it.standing() == Standing::Idle)
             })
         });
-        let knows = self.somebody_knows();
-        rests && self.judge.end(&mut self.model, &self.journal, knows).is_ok()
+        let is_complete = self.has_complete_journal();
+        is_idle && self.observer.end(&mut self.model, &self.journal, is_complete).is_ok()
     }
 
     /// Returns `true` if a runner with a complete journal is left.
-    fn somebody_knows(&self) -> bool {
-        let gone = usize::from(self.plan.gone) + usize::from(self.plan.deaf);
+    fn has_complete_journal(&self) -> bool {
+        let gone = usize::from(self.plan.gone) + usize::from(self.plan.lacks_journal);
         self.runners.len() > gone
     }
 
     fn carry_out(&mut self, event: Event) -> Result<(), String> {
-        if let Some(runner) = self.whose(&event)
+        if let Some(runner) = self.runner_of(&event)
             && self.runners[runner].paused_until > self.now
         {
             let later = self.runners[runner].paused_until;
@@ -258,14 +261,14 @@ impl World {
                 self.poll(runner)
             }
             Event::Arrive { call } => self.arrive(call),
-            Event::Answer { call, came } => self.told(call, came, false),
+            Event::Answer { call, reply } => self.handle_reply(call, reply, false),
             Event::Late { call } => self.late(call),
-            Event::Hear { runner, market } => {
-                let part = self.once_in(self.plan.part_once_in);
-                self.runners[runner].hear(market, &self.journal, part);
+            Event::CloseEpoch { runner, market } => {
+                let part = self.once_in(self.plan.partial_once_in);
+                self.runners[runner].close_epoch(market, &self.journal, part);
                 self.poll(runner)
             }
-            Event::Start { runner: 0 } if self.plan.gone && !self.faulty() => Ok(()),
+            Event::Start { runner: 0 } if self.plan.gone && !self.faults_active() => Ok(()),
             Event::Start { runner } => {
                 if !self.runners[runner].runs() {
                     self.runners[runner].start(self.plan.patience);
@@ -276,28 +279,28 @@ impl World {
                 self.operate(runner, market)?;
                 self.poll(runner)
             }
-            Event::Mishap => self.mishap(),
-            Event::Stranger => self.stranger(),
-            Event::PutBack => self.put_back(),
-            Event::PutRight => self.put_right(),
+            Event::RandomFault => self.apply_random_fault(),
+            Event::ForeignClient => self.act_as_foreign_client(),
+            Event::SetBack => self.set_back(),
+            Event::CorrectPosition => self.correct_position(),
             Event::Copy => self.copy(),
             Event::Restore => self.restore(),
             Event::Heal => self.heal(),
         }
     }
 
-    fn whose(&self, event: &Event) -> Option<usize> {
+    fn runner_of(&self, event: &Event) -> Option<usize> {
         match event {
             Event::Wake { runner, .. }
-            | Event::Hear { runner, .. }
+            | Event::CloseEpoch { runner, .. }
             | Event::Start { runner }
             | Event::Operator { runner, .. } => Some(*runner),
             Event::Answer { call, .. } | Event::Late { call } => Some(self.calls[*call].runner),
             Event::Arrive { .. }
-            | Event::Mishap
-            | Event::Stranger
-            | Event::PutBack
-            | Event::PutRight
+            | Event::RandomFault
+            | Event::ForeignClient
+            | Event::SetBack
+            | Event::CorrectPosition
             | Event::Copy
             | Event::Restore
             | Event::Heal => None,
@@ -314,13 +317,13 @@ impl World {
                 return Ok(());
             }
             let clock = self.runners[runner].clock(self.now);
-            match self.runners[runner].desks[market].poll(clock)? {
+            match self.runners[runner].markets[market].poll(clock)? {
                 None => return Ok(()),
-                Some(Ask::Rest(until)) => {
-                    self.rest(runner, market, until);
+                Some(PollResult::Wait(until)) => {
+                    self.schedule_wake(runner, market, until);
                     market += 1;
                 }
-                Some(Ask::Step(step)) => {
+                Some(PollResult::Step(step)) => {
                     if self.once_in(self.plan.crash_once_in) {
                         self.crash(runner);
                         // The request that it sent last may still arrive.
@@ -336,9 +339,9 @@ impl World {
         Ok(())
     }
 
-    fn rest(&mut self, runner: usize, market: usize, until: Option<Duration>) {
-        let desk = &self.runners[runner].desks[market];
-        let standing = desk.settler.as_ref().map(|it| it.standing());
+    fn schedule_wake(&mut self, runner: usize, market: usize, until: Option<Duration>) {
+        let state = &self.runners[runner].markets[market];
+        let standing = state.settler.as_ref().map(|it| it.standing());
         if let Some(Standing::DeadLetter { .. } | Standing::Halted(_) | Standing::Held) = standing {
             let at = self.now + self.random.within(100, 3_000);
             self.at(at, Event::Operator { runner, market });
@@ -355,7 +358,7 @@ impl World {
     }
 
     fn crash(&mut self, runner: usize) {
-        self.judge.tally.crashes += 1;
+        self.observer.tally.crashes += 1;
         self.runners[runner].crash();
         let at = self.now + self.random.pick([1, 100, 3_000]);
         self.at(at, Event::Start { runner });
@@ -363,11 +366,11 @@ impl World {
 
     /// The highest token, for a client that never claimed one.
     pub(super) fn token(&self, market: MarketId) -> Token {
-        self.judge.token(market)
+        self.observer.token(market)
     }
 
     /// The position of a market in the ledger.
-    pub(super) fn stand(&mut self, market: MarketId) -> Option<Position> {
+    pub(super) fn position_of(&mut self, market: MarketId) -> Option<Position> {
         self.model.position(market).ok().and_then(|(_, position)| position)
     }
 }

@@ -8,7 +8,7 @@ use pricetime_engine::{
 };
 
 use super::spec::{self, MarketLine};
-use super::words::{Read, id, number};
+use super::words::{Parsed, id, number};
 
 /// The prefixes of a line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Prefix {
 
 /// A command without sequence number and timestamp.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spoken {
+pub(super) struct ParsedCommand {
     pub(super) account: AccountId,
     pub(super) operator: bool,
     pub(super) request: Option<RequestId>,
@@ -31,7 +31,7 @@ pub(super) struct Spoken {
 }
 
 /// Parses `in 2:`, `at 10:` and `seq 7:` at the start of a line.
-pub(super) fn prefixed(mut line: &str) -> Read<(Prefix, &str)> {
+pub(super) fn parse_prefix(mut line: &str) -> Parsed<(Prefix, &str)> {
     let mut prefix = Prefix::default();
     while let Some((head, rest)) = line.split_once(": ") {
         match head.split_once(' ') {
@@ -57,23 +57,23 @@ impl<'a> Words<'a> {
         self.0.next()
     }
 
-    fn word(&mut self, what: &str) -> Read<&'a str> {
+    fn word(&mut self, what: &str) -> Parsed<&'a str> {
         self.0.next().ok_or_else(|| format!("{what} is missing"))
     }
 
-    fn order(&mut self) -> Read<OrderId> {
+    fn order(&mut self) -> Parsed<OrderId> {
         self.word("the order").and_then(id).map(OrderId)
     }
 
-    fn account(&mut self) -> Read<AccountId> {
+    fn account(&mut self) -> Parsed<AccountId> {
         self.word("the account").and_then(id).map(AccountId)
     }
 
-    fn price(&mut self) -> Read<Price> {
+    fn price(&mut self) -> Parsed<Price> {
         self.word("the price").and_then(number).map(Price)
     }
 
-    fn quantity(&mut self) -> Read<Quantity> {
+    fn quantity(&mut self) -> Parsed<Quantity> {
         self.word("the quantity").and_then(number).map(Quantity)
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn operator() -> AccountId {
 /// The optional endings of a command.
 #[derive(Default)]
 struct Ending {
-    speaker: Option<AccountId>,
+    sender: Option<AccountId>,
     operator: bool,
     request: Option<RequestId>,
     session: Option<SessionId>,
@@ -94,9 +94,9 @@ struct Ending {
 
 impl Ending {
     /// Parses the word if it belongs to an ending.
-    fn take(&mut self, word: &str, words: &mut Words<'_>) -> Read<()> {
+    fn take(&mut self, word: &str, words: &mut Words<'_>) -> Parsed<()> {
         match word {
-            "by" => self.speaker = Some(words.account()?),
+            "by" => self.sender = Some(words.account()?),
             "operator" => self.operator = true,
             "request" => self.request = Some(RequestId(number(words.word("the request")?)?)),
             "session" => self.session = Some(session(words.word("the session")?)?),
@@ -105,16 +105,16 @@ impl Ending {
         Ok(())
     }
 
-    fn spoken(self, named: AccountId, action: Action) -> Spoken {
-        let account = self.speaker.unwrap_or(named);
+    fn parsed(self, named: AccountId, action: Action) -> ParsedCommand {
+        let account = self.sender.unwrap_or(named);
         let operator = self.operator || account == operator();
         let Self { request, session, .. } = self;
-        Spoken { account, operator, request, session, action, market: None }
+        ParsedCommand { account, operator, request, session, action, market: None }
     }
 }
 
 /// Parses the command of a line. `market` and `terms` are the current ones, from which a `set` starts.
-pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
+pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Parsed<ParsedCommand> {
     let mut words = Words::new(line);
     match words.word("the command")? {
         "place" => place(&mut words),
@@ -155,8 +155,8 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
         "add" => {
             let (pairs, ending) = split_pairs(words);
             let line = MarketLine::read(market, &pairs)?;
-            let spoken = finish(ending, operator(), Action::AddMarket(line.spec))?;
-            Ok(Spoken { market: Some(line.market), ..spoken })
+            let parsed = finish(ending, operator(), Action::AddMarket(line.spec))?;
+            Ok(ParsedCommand { market: Some(line.market), ..parsed })
         }
         "set" => {
             let (pairs, ending) = split_pairs(words);
@@ -167,12 +167,12 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
 }
 
 /// Completes the action with the rest of the line, which is its ending.
-fn finish(mut words: Words<'_>, named: AccountId, action: Action) -> Read<Spoken> {
+fn finish(mut words: Words<'_>, named: AccountId, action: Action) -> Parsed<ParsedCommand> {
     let mut ending = Ending::default();
     while let Some(word) = words.next() {
         ending.take(word, &mut words)?;
     }
-    Ok(ending.spoken(named, action))
+    Ok(ending.parsed(named, action))
 }
 
 fn split_pairs(words: Words<'_>) -> (Vec<&str>, Words<'_>) {
@@ -180,7 +180,7 @@ fn split_pairs(words: Words<'_>) -> (Vec<&str>, Words<'_>) {
     (pairs, Words(rest.into_iter()))
 }
 
-fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
+fn place<'a>(words: &mut Words<'a>) -> Parsed<ParsedCommand> {
     let (order, account) = (words.order()?, words.account()?);
     let side = match words.word("the side")? {
         "buy" => Side::Buy,
@@ -220,7 +220,7 @@ fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
             return Err("`@ PRICE`, `market` or `stop PRICE` is missing".to_owned());
         }
     };
-    Ok(ending.spoken(account, Action::Place(place)))
+    Ok(ending.parsed(account, Action::Place(place)))
 }
 
 fn attribute<'a>(
@@ -228,7 +228,7 @@ fn attribute<'a>(
     ending: &mut Ending,
     word: &str,
     words: &mut Words<'a>,
-) -> Read<()> {
+) -> Parsed<()> {
     match word {
         "ioc" => place.time_in_force = TimeInForce::ImmediateOrCancel,
         "fok" => place.time_in_force = TimeInForce::FillOrKill,
@@ -258,7 +258,7 @@ fn attribute<'a>(
     Ok(())
 }
 
-fn amend(words: &mut Words<'_>) -> Read<Spoken> {
+fn amend(words: &mut Words<'_>) -> Parsed<ParsedCommand> {
     let (order, account) = (words.order()?, words.account()?);
     let mut amend = Amend {
         order,
@@ -279,16 +279,16 @@ fn amend(words: &mut Words<'_>) -> Read<Spoken> {
             other => ending.take(other, words)?,
         }
     }
-    Ok(ending.spoken(account, Action::Amend(amend)))
+    Ok(ending.parsed(account, Action::Amend(amend)))
 }
 
-fn session(word: &str) -> Read<SessionId> {
+fn session(word: &str) -> Parsed<SessionId> {
     let number = number(word).ok().and_then(NonZeroU32::new);
     number.map(SessionId).ok_or_else(|| format!("`{word}` is not a session number"))
 }
 
-fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {
-    let whose = match words.word("whose")? {
+fn cancel_all(words: &mut Words<'_>) -> Parsed<ParsedCommand> {
+    let chosen = match words.word("whose")? {
         "everyone" => None,
         name => Some(AccountId(id(name)?)),
     };
@@ -301,6 +301,6 @@ fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {
             other => ending.take(other, words)?,
         }
     }
-    let action = Action::CancelAll { account: whose, side };
-    Ok(ending.spoken(whose.unwrap_or_else(operator), action))
+    let action = Action::CancelAll { account: chosen, side };
+    Ok(ending.parsed(chosen.unwrap_or_else(operator), action))
 }

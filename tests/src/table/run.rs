@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use pricetime_engine::{Action, Command, MarketId, Outcome, Phase, Sequence, Terms, Timestamp};
 
-use super::Judged;
-use super::command::{self, Prefix, Spoken, Words, operator, prefixed};
-use super::ledger::Ledger;
-use super::say::say;
-use super::saying::Saying;
+use super::TableCore;
+use super::command::{self, ParsedCommand, Prefix, Words, operator, parse_prefix};
+use super::describe::describe;
+use super::known_state::KnownState;
+use super::phrase::Phrase;
 use super::script::{Scenario, Step, scenarios};
 use super::spec::MarketLine;
-use super::state::{self, LOOKS, View};
-use super::words::{Read, number, repeated};
+use super::state::{self, QUERIES, View};
+use super::words::{Parsed, number, repeated};
 
 /// The result of a file.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Verdict {
 }
 
 /// Runs a file against new cores. `core` creates one for a number of markets.
-pub fn run<C: Judged>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdict {
+pub fn run<C: TableCore>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdict {
     let mut verdict = Verdict { rewritten: text.to_owned(), ..Verdict::default() };
     let scenarios = match scenarios(text) {
         Ok(scenarios) => scenarios,
@@ -42,9 +42,9 @@ pub fn run<C: Judged>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdic
     for scenario in &scenarios {
         verdict.steps += scenario.steps.len();
         let markets_max = markets_max(scenario).unwrap_or(16);
-        let mut play = Play::new(core(markets_max));
+        let mut scenario_run = ScenarioRun::new(core(markets_max));
         for step in &scenario.steps {
-            if let Err(problem) = play.step(step, &mut corrections) {
+            if let Err(problem) = scenario_run.step(step, &mut corrections) {
                 let (line, name) = (step.line, &scenario.name);
                 verdict.failures.push(format!("{file}:{line}: in `{name}`:\n  {problem}"));
             }
@@ -87,52 +87,52 @@ fn rewritten(text: &str, corrections: &Corrections) -> String {
 }
 
 /// A running scenario.
-struct Play<C> {
+struct ScenarioRun<C> {
     core: C,
-    ledger: Ledger,
+    known_state: KnownState,
     clock: Timestamp,
     market: MarketId,
     /// Whether the scenario has its markets.
-    begun: bool,
+    has_markets: bool,
 }
 
-impl<C: Judged> Play<C> {
+impl<C: TableCore> ScenarioRun<C> {
     fn new(core: C) -> Self {
         Self {
             core,
-            ledger: Ledger::default(),
+            known_state: KnownState::default(),
             clock: Timestamp(0),
             market: MarketId(1),
-            begun: false,
+            has_markets: false,
         }
     }
 
-    fn step(&mut self, step: &Step, corrections: &mut Corrections) -> Read<()> {
+    fn step(&mut self, step: &Step, corrections: &mut Corrections) -> Parsed<()> {
         let mut words = Words::new(&step.left);
         match words.next().unwrap_or_default() {
             "engine" => return Ok(()),
             "market" => return self.open_market(&step.left),
             "no" if step.left == "no market" => {
-                self.begun = true;
+                self.has_markets = true;
                 return Ok(());
             }
             _ => {}
         }
-        if !self.begun {
+        if !self.has_markets {
             self.open_market("market")?;
         }
-        let (prefix, line) = prefixed(&step.left)?;
+        let (prefix, line) = parse_prefix(&step.left)?;
         let word = Words::new(line).next().unwrap_or_default();
         if word == "time" {
             let time = line.trim_start_matches("time").trim();
             self.clock = Timestamp(number(time)?);
             return Ok(());
         }
-        let is_look = LOOKS.contains(&word) || (word == "blocked" && step.right.is_none());
-        let (got, expected) = if is_look {
+        let is_query = QUERIES.contains(&word) || (word == "blocked" && step.right.is_none());
+        let (got, expected) = if is_query {
             let market = prefix.market.unwrap_or(self.market);
             let expected = line[word.len()..].trim();
-            (state::look(&self.core, market, word)?, expected.to_owned())
+            (state::query(&self.core, market, word)?, expected.to_owned())
         } else {
             let right = step.right.clone();
             let expected = right.ok_or("the line has no expectation: -> …")?;
@@ -143,10 +143,10 @@ impl<C: Judged> Play<C> {
         if fits {
             return audited;
         }
-        let arrow = if is_look { word.to_owned() } else { format!("{} ->", step.left) };
-        let plain = text(&got, Saying::plain, is_look);
+        let arrow = if is_query { word.to_owned() } else { format!("{} ->", step.left) };
+        let plain = text(&got, Phrase::plain, is_query);
         if !step.repeated {
-            let head = if is_look {
+            let head = if is_query {
                 step.left[..step.left.len() - line.len() + word.len()].to_owned()
             } else {
                 arrow.clone()
@@ -154,67 +154,67 @@ impl<C: Judged> Play<C> {
             let correction = wrapped(&format!("{head} {plain}"));
             corrections.insert(step.line, (step.lines, correction));
         }
-        let full = text(&got, Saying::full, is_look);
+        let full = text(&got, Phrase::full, is_query);
         Err(format!("{arrow}\n  expected: {expected}\n  got:      {plain}\n  in full:  {full}"))
     }
 
     /// Adds a market and opens it. The table does not see these commands.
-    fn open_market(&mut self, line: &str) -> Read<()> {
+    fn open_market(&mut self, line: &str) -> Parsed<()> {
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         let market = MarketLine::read(self.market, &words)?;
-        if !self.begun {
+        if !self.has_markets {
             self.market = market.market;
         }
-        self.begun = true;
+        self.has_markets = true;
         let prefix = Prefix { market: Some(market.market), ..Prefix::default() };
-        self.unseen(prefix, Action::AddMarket(market.spec))?;
+        self.execute_unchecked(prefix, Action::AddMarket(market.spec))?;
         if market.phase != Phase::Closed {
-            self.unseen(prefix, Action::SetPhase(market.phase))?;
+            self.execute_unchecked(prefix, Action::SetPhase(market.phase))?;
         }
         Ok(())
     }
 
-    fn unseen(&mut self, prefix: Prefix, action: Action) -> Read<()> {
+    fn execute_unchecked(&mut self, prefix: Prefix, action: Action) -> Parsed<()> {
         let account = operator();
         let (request, session, market) = (None, None, None);
-        let spoken = Spoken { account, operator: true, request, session, action, market };
-        let command = self.stamped(prefix, spoken);
+        let parsed = ParsedCommand { account, operator: true, request, session, action, market };
+        let command = self.stamped(prefix, parsed);
         let group = self.core.apply(&command);
-        let said = say(&mut self.ledger, &command, &group);
+        let phrases = describe(&mut self.known_state, &command, &group);
         if group.outcome == Outcome::Accepted {
             Ok(())
         } else {
-            Err(format!("the market cannot be opened: {}", text(&[said], Saying::full, false)))
+            Err(format!("the market cannot be opened: {}", text(&[phrases], Phrase::full, false)))
         }
     }
 
-    fn command(&mut self, prefix: Prefix, line: &str) -> Read<Vec<Saying>> {
+    fn command(&mut self, prefix: Prefix, line: &str) -> Parsed<Vec<Phrase>> {
         let market = prefix.market.unwrap_or(self.market);
-        let usual = MarketLine::usual(market).spec.terms;
-        let terms: Terms = self.ledger.market(market).map_or(usual, |m| m.terms);
-        let spoken = command::read(line, market, terms)?;
-        let command = self.stamped(prefix, spoken);
+        let defaults = MarketLine::defaults(market).spec.terms;
+        let terms: Terms = self.known_state.market(market).map_or(defaults, |m| m.terms);
+        let parsed = command::read(line, market, terms)?;
+        let command = self.stamped(prefix, parsed);
         let group = self.core.apply(&command);
-        Ok(say(&mut self.ledger, &command, &group))
+        Ok(describe(&mut self.known_state, &command, &group))
     }
 
-    fn stamped(&self, prefix: Prefix, spoken: Spoken) -> Command {
-        let next = Sequence(self.ledger.last_sequence.0.saturating_add(1));
+    fn stamped(&self, prefix: Prefix, parsed: ParsedCommand) -> Command {
+        let next = Sequence(self.known_state.last_sequence.0.saturating_add(1));
         Command {
             sequence: prefix.sequence.unwrap_or(next),
             timestamp: prefix.time.unwrap_or(self.clock),
-            market: spoken.market.or(prefix.market).unwrap_or(self.market),
-            account: spoken.account,
-            operator: spoken.operator,
-            request: spoken.request,
-            action: spoken.action,
-            session: spoken.session,
+            market: parsed.market.or(prefix.market).unwrap_or(self.market),
+            account: parsed.account,
+            operator: parsed.operator,
+            request: parsed.request,
+            action: parsed.action,
+            session: parsed.session,
         }
     }
 }
 
 /// Returns `true` if the lists match the line.
-fn fits(got: &[Vec<Saying>], expected: &str) -> Read<bool> {
+fn fits(got: &[Vec<Phrase>], expected: &str) -> Parsed<bool> {
     let lists: Vec<&str> = expected.split(" | ").collect();
     if lists.len() != got.len() {
         return Ok(false);
@@ -232,11 +232,11 @@ fn fits(got: &[Vec<Saying>], expected: &str) -> Read<bool> {
     Ok(true)
 }
 
-fn text(got: &[Vec<Saying>], words: impl Fn(&Saying) -> String, look: bool) -> String {
-    let list = |list: &Vec<Saying>| match (list.as_slice(), look) {
+fn text(got: &[Vec<Phrase>], words: impl Fn(&Phrase) -> String, query: bool) -> String {
+    let list = |list: &Vec<Phrase>| match (list.as_slice(), query) {
         ([], true) => "-".to_owned(),
         ([], false) => "nothing".to_owned(),
-        (said, _) => said.iter().map(&words).collect::<Vec<_>>().join(", "),
+        (phrases, _) => phrases.iter().map(&words).collect::<Vec<_>>().join(", "),
     };
     let lists: View = got.to_vec();
     lists.iter().map(list).collect::<Vec<_>>().join(" | ")

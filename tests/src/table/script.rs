@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{Read, repeated};
+use super::words::{Parsed, repeated};
 
 /// A scenario.
 #[derive(Clone, Debug)]
@@ -68,22 +68,22 @@ pub(super) fn scenarios(text: &str) -> Result<Vec<Scenario>, (usize, String)> {
 fn statements(text: &str) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::new();
     for (at, raw) in text.lines().enumerate() {
-        let said = match raw.find("# ") {
+        let content = match raw.find("# ") {
             Some(from) if raw[..from].trim().is_empty() || raw[..from].ends_with(' ') => {
                 &raw[..from]
             }
             Some(_) | None => raw,
         };
-        if said.trim().is_empty() || said.trim() == "#" {
+        if content.trim().is_empty() || content.trim() == "#" {
             continue;
         }
         match statements.last_mut() {
-            Some(open) if said.starts_with(' ') => {
+            Some(open) if content.starts_with(' ') => {
                 open.lines = at + 2 - open.line;
-                open.text = format!("{} {}", open.text, said.trim());
+                open.text = format!("{} {}", open.text, content.trim());
             }
             Some(_) | None => {
-                let text = said.trim().to_owned();
+                let text = content.trim().to_owned();
                 statements.push(Statement { line: at + 1, lines: 1, text });
             }
         }
@@ -91,9 +91,9 @@ fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
-fn steps(statement: &Statement) -> Read<Vec<Step>> {
-    let written_out = repeated(&statement.text, "repeat")?;
-    let repeated = written_out.len() != 1 || statement.text.starts_with("repeat ");
+fn steps(statement: &Statement) -> Parsed<Vec<Step>> {
+    let expanded = repeated(&statement.text, "repeat")?;
+    let repeated = expanded.len() != 1 || statement.text.starts_with("repeat ");
     let step = |text: String| {
         let (left, right) = match text.split_once(" -> ") {
             Some((left, right)) => (left.trim().to_owned(), Some(right.trim().to_owned())),
@@ -101,7 +101,7 @@ fn steps(statement: &Statement) -> Read<Vec<Step>> {
         };
         Step { line: statement.line, lines: statement.lines, left, right, repeated }
     };
-    Ok(written_out.into_iter().map(step).collect())
+    Ok(expanded.into_iter().map(step).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use pricetime_engine::{
     Fees, Limits, MarketId, MarketSpec, Phase, Price, Pricing, Quantity, Step, Symbol, Terms,
 };
 
-use super::words::{Read, number};
+use super::words::{Parsed, number};
 
 /// A market from a `market` or `add` line.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub(super) struct MarketLine {
 
 impl MarketLine {
     /// The default market of a scenario.
-    pub(super) fn usual(market: MarketId) -> Self {
+    pub(super) fn defaults(market: MarketId) -> Self {
         let symbol = Symbol::new(&format!("M{market}")).expect("letters and digits");
         let terms = Terms {
             price_min: Price(-1_000_000),
@@ -38,21 +38,21 @@ impl MarketLine {
     }
 
     /// Parses the words of a market.
-    pub(super) fn read(market: MarketId, words: &[&str]) -> Read<Self> {
+    pub(super) fn read(market: MarketId, words: &[&str]) -> Parsed<Self> {
         let mut id = market;
         for (key, value) in pairs(words)? {
             if key == "id" {
                 id = MarketId(number(value)?);
             }
         }
-        let mut line = Self::usual(id);
+        let mut line = Self::defaults(id);
         for (key, value) in pairs(words)? {
-            line.put(key, value)?;
+            line.set(key, value)?;
         }
         Ok(line)
     }
 
-    fn put(&mut self, key: &str, value: &str) -> Read<()> {
+    fn set(&mut self, key: &str, value: &str) -> Parsed<()> {
         let spec = &mut self.spec;
         match key {
             "id" => {}
@@ -73,22 +73,22 @@ impl MarketLine {
             "blocked_max" => spec.limits.blocked_max = number(value)?,
             "parts_max" => spec.limits.parts_max = number(value)?,
             "phase" => self.phase = phase(value)?,
-            other => put_term(&mut spec.terms, other, value)?,
+            other => set_term(&mut spec.terms, other, value)?,
         }
         Ok(())
     }
 }
 
 /// These terms with the changes in these words.
-pub(super) fn changed(mut terms: Terms, words: &[&str]) -> Read<Terms> {
+pub(super) fn changed(mut terms: Terms, words: &[&str]) -> Parsed<Terms> {
     for (key, value) in pairs(words)? {
-        put_term(&mut terms, key, value)?;
+        set_term(&mut terms, key, value)?;
     }
     Ok(terms)
 }
 
 /// Parses the name of a phase.
-pub(super) fn phase(word: &str) -> Read<Phase> {
+pub(super) fn phase(word: &str) -> Parsed<Phase> {
     match word {
         "continuous" => Ok(Phase::Continuous),
         "call" => Ok(Phase::Call),
@@ -108,7 +108,7 @@ pub(super) const fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
+fn set_term(terms: &mut Terms, key: &str, value: &str) -> Parsed<()> {
     let two = |between| value.split_once(between).ok_or(format!("`{key}` requires two numbers"));
     match key {
         "band" => {
@@ -126,16 +126,16 @@ fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
     Ok(())
 }
 
-fn optional<N: super::words::Ends>(value: &str) -> Read<Option<N>> {
+fn optional<N: super::words::NumberLimits>(value: &str) -> Parsed<Option<N>> {
     if value == "none" { Ok(None) } else { number(value).map(Some) }
 }
 
-fn step(value: &str) -> Read<Step> {
+fn step(value: &str) -> Parsed<Step> {
     let (mantissa, exponent) = value.split_once('e').unwrap_or((value, "0"));
     Ok(Step { mantissa: number(mantissa)?, exponent: number(exponent)? })
 }
 
-fn pairs<'a>(words: &[&'a str]) -> Read<Vec<(&'a str, &'a str)>> {
+fn pairs<'a>(words: &[&'a str]) -> Parsed<Vec<(&'a str, &'a str)>> {
     let pair = |word: &&'a str| word.split_once('=').ok_or(format!("`{word}` is not key=value"));
     words.iter().map(pair).collect()
 }

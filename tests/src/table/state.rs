@@ -2,20 +2,20 @@
 
 use pricetime_engine::{Clearing, MarketId, MarketSnapshot, OrderKind, OrderRecord, Price, Side};
 
-use super::Judged;
-use super::saying::Saying;
+use super::TableCore;
+use super::phrase::Phrase;
 use super::spec::phase_name;
-use super::words::{Read, name};
+use super::words::{Parsed, name};
 
 /// The first words of queries.
-pub(super) const LOOKS: [&str; 9] =
+pub(super) const QUERIES: [&str; 9] =
     ["book", "depth", "best", "stops", "indicative", "last", "epoch", "next", "is"];
 
 /// The result of a query: lists, of which a book has two.
-pub(super) type View = Vec<Vec<Saying>>;
+pub(super) type View = Vec<Vec<Phrase>>;
 
 /// Runs a query.
-pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<View> {
+pub(super) fn query<C: TableCore>(core: &C, market: MarketId, word: &str) -> Parsed<View> {
     let snapshot = core.snapshot();
     let state = snapshot
         .markets
@@ -23,7 +23,7 @@ pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<Vi
         .find(|m| m.head.market == market)
         .ok_or_else(|| format!("there is no market {market}"))?;
     let head = &state.head;
-    let one = |text: String| vec![vec![Saying::new(text)]];
+    let one = |text: String| vec![vec![Phrase::new(text)]];
     Ok(match word {
         "book" => [Side::Buy, Side::Sell].map(|side| orders(state, side)).into(),
         "depth" => [Side::Buy, Side::Sell].map(|side| levels(state, side)).into(),
@@ -36,14 +36,14 @@ pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<Vi
         "indicative" => {
             let clearing = core.indicative(market);
             let words = |c: Clearing| format!("{} x {} surplus {}", c.price, c.volume, c.surplus);
-            vec![clearing.map(words).map(Saying::new).into_iter().collect()]
+            vec![clearing.map(words).map(Phrase::new).into_iter().collect()]
         }
-        "last" => vec![head.last_price.map(Saying::new).into_iter().collect()],
+        "last" => vec![head.last_price.map(Phrase::new).into_iter().collect()],
         "epoch" => one(head.epoch.to_string()),
         "next" => one(format!("#{}", head.next_priority)),
         "is" => one(phase_name(head.phase).to_owned()),
         "blocked" => {
-            vec![state.blocked.iter().map(|a| Saying::new(name(a.0))).collect()]
+            vec![state.blocked.iter().map(|a| Phrase::new(name(a.0))).collect()]
         }
         other => return Err(format!("`{other}` cannot be shown")),
     })
@@ -62,11 +62,11 @@ fn sorted(state: &MarketSnapshot, side: Side) -> Vec<&OrderRecord> {
     orders
 }
 
-fn orders(state: &MarketSnapshot, side: Side) -> Vec<Saying> {
+fn orders(state: &MarketSnapshot, side: Side) -> Vec<Phrase> {
     sorted(state, side).into_iter().map(resting).collect()
 }
 
-fn resting(order: &OrderRecord) -> Saying {
+fn resting(order: &OrderRecord) -> Phrase {
     let quantity = if order.shown == order.open {
         order.open.to_string()
     } else {
@@ -74,29 +74,29 @@ fn resting(order: &OrderRecord) -> Saying {
     };
     let at = order.kind.price().map_or("market".to_owned(), |p| format!("@ {p}"));
     let stopped = matches!(order.kind, OrderKind::Stop { .. } | OrderKind::StopLimit { .. });
-    Saying::new(name(order.party.order.0))
-        .must(format!("{quantity} {at}"))
-        .must_if(stopped, "(a stop in the book)")
-        .may(format!("#{}", order.priority))
+    Phrase::new(name(order.party.order.0))
+        .required(format!("{quantity} {at}"))
+        .required_if(stopped, "(a stop in the book)")
+        .optional(format!("#{}", order.priority))
 }
 
-fn stop(order: &OrderRecord) -> Saying {
+fn stop(order: &OrderRecord) -> Phrase {
     let side = match order.side {
         Side::Buy => "buy",
         Side::Sell => "sell",
     };
     let price = order.kind.price().map_or(String::new(), |p| format!("@ {p}"));
     let stop = order.kind.stop().map_or("(no stop)".to_owned(), |p| format!("stop {p}"));
-    Saying::new(name(order.party.order.0))
-        .must(format!("{side} {}", order.open))
-        .must_if(!price.is_empty(), price)
-        .must(stop)
-        .must_if(order.shown.0 != 0, format!("(shows {})", order.shown))
-        .may(format!("#{}", order.priority))
+    Phrase::new(name(order.party.order.0))
+        .required(format!("{side} {}", order.open))
+        .required_if(!price.is_empty(), price)
+        .required(stop)
+        .required_if(order.shown.0 != 0, format!("(shows {})", order.shown))
+        .optional(format!("#{}", order.priority))
 }
 
 /// The public levels of a side: the visible quantity, and the number of orders.
-fn levels(state: &MarketSnapshot, side: Side) -> Vec<Saying> {
+fn levels(state: &MarketSnapshot, side: Side) -> Vec<Phrase> {
     let mut levels: Vec<(Price, u128, u32)> = Vec::new();
     for order in sorted(state, side) {
         let Some(price) = order.kind.price() else {
@@ -110,8 +110,8 @@ fn levels(state: &MarketSnapshot, side: Side) -> Vec<Saying> {
             Some(_) | None => levels.push((price, u128::from(order.shown.0), 1)),
         }
     }
-    let saying = |(price, shown, count): (Price, u128, u32)| {
-        Saying::new(format!("{shown} in {count} @ {price}"))
+    let phrase = |(price, shown, count): (Price, u128, u32)| {
+        Phrase::new(format!("{shown} in {count} @ {price}"))
     };
-    levels.into_iter().map(saying).collect()
+    levels.into_iter().map(phrase).collect()
 }

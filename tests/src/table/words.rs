@@ -3,27 +3,27 @@
 use std::str::FromStr;
 
 /// The parsed value, or the reason that it cannot be parsed.
-pub(super) type Read<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// A number type with names for its limits.
-pub(super) trait Ends: FromStr {
+pub(super) trait NumberLimits: FromStr {
     const LOWEST: Self;
     const HIGHEST: Self;
 }
 
-macro_rules! ends {
+macro_rules! number_limits {
     ($($number:ty),*) => {$(
-        impl Ends for $number {
+        impl NumberLimits for $number {
             const LOWEST: Self = Self::MIN;
             const HIGHEST: Self = Self::MAX;
         }
     )*};
 }
 
-ends!(i8, i32, i64, u32, u64, u128);
+number_limits!(i8, i32, i64, u32, u64, u128);
 
 /// Parses a number; `min` and `max` are the limits of its type.
-pub(super) fn number<N: Ends>(word: &str) -> Read<N> {
+pub(super) fn number<N: NumberLimits>(word: &str) -> Parsed<N> {
     match word {
         "min" => Ok(N::LOWEST),
         "max" => Ok(N::HIGHEST),
@@ -35,7 +35,7 @@ pub(super) fn number<N: Ends>(word: &str) -> Read<N> {
 }
 
 /// The id of a name: its letters, or the digits after `0x`.
-pub(super) fn id(word: &str) -> Read<u128> {
+pub(super) fn id(word: &str) -> Parsed<u128> {
     if let Some(digits) = word.strip_prefix("0x") {
         return u128::from_str_radix(digits, 16).map_err(|_| format!("`{word}` is not an id"));
     }
@@ -61,7 +61,7 @@ fn in_name(letter: u8) -> bool {
 }
 
 /// The text once for each number of `i 1..9: text`, or the text alone if it is not a repetition.
-pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
+pub(super) fn repeated(text: &str, keyword: &str) -> Parsed<Vec<String>> {
     let Some(rest) = text.strip_prefix(keyword).and_then(|t| t.strip_prefix(' ')) else {
         return Ok(vec![text.to_owned()]);
     };
@@ -72,11 +72,11 @@ pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
     let (first, last): (i64, i64) = (number(first)?, number(last)?);
     let numbers: Vec<i64> =
         if first <= last { (first..=last).collect() } else { (last..=first).rev().collect() };
-    Ok(numbers.into_iter().map(|n| filled_in(body, variable, n)).collect())
+    Ok(numbers.into_iter().map(|n| substituted(body, variable, n)).collect())
 }
 
 /// The text with every `{…}` about this variable evaluated.
-fn filled_in(text: &str, variable: &str, value: i64) -> String {
+fn substituted(text: &str, variable: &str, value: i64) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, (inside, after))) =

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::search::{LIBRARIES, code, hold, read, root, sources};
+use crate::search::{LIBRARIES, assert_rule, code, read, root, sources};
 
 /// Adds the paths of a tree of imports, groups in braces written out. Returns the text behind it.
-fn spread<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str>>) -> &'a str {
+fn expand_paths<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str>>) -> &'a str {
     let text = text.trim_start();
     if let Some(mut rest) = text.strip_prefix('{') {
         while !rest.is_empty() && !rest.starts_with('}') {
             // Another name of what is imported is passed over.
-            rest = spread(rest, before, paths).trim_start_matches(|c| c != ',' && c != '}');
+            rest = expand_paths(rest, before, paths).trim_start_matches(|c| c != ',' && c != '}');
             rest = rest.trim_start_matches(',').trim_start();
         }
         return rest.strip_prefix('}').unwrap_or(rest);
@@ -20,7 +20,7 @@ fn spread<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str>>) 
     let (word, rest) = text.split_at(end);
     let path = [before, &[word]].concat();
     if let Some(more) = rest.strip_prefix("::") {
-        return spread(more, &path, paths);
+        return expand_paths(more, &path, paths);
     }
     paths.push(path);
     rest
@@ -33,7 +33,7 @@ fn paths(text: &str) -> Vec<Vec<&str>> {
     for (at, _) in begins {
         let (before, path) = text.split_at(at);
         if !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-            spread(path, &[], &mut paths);
+            expand_paths(path, &[], &mut paths);
         }
     }
     paths
@@ -80,15 +80,18 @@ fn cycles(files: &[(String, String)]) -> BTreeSet<String> {
 
 #[test]
 fn files_of_a_library_import_each_other_in_one_direction() {
-    let mut against = Vec::new();
+    let mut violations = Vec::new();
     for folder in LIBRARIES.iter().map(|(folder, _)| *folder).chain(["benches", "cli"]) {
         let files = sources(&format!("{folder}/src"));
         let name = |file: &Path| file.strip_prefix(root()).map(|it| it.display().to_string());
         let files: Vec<_> =
             files.iter().map(|file| (name(file).expect("in the workspace"), read(file))).collect();
-        against.extend(cycles(&files));
+        violations.extend(cycles(&files));
     }
-    hold("No two files of a library import each other, directly or through other files.", &against);
+    assert_rule(
+        "No two files of a library import each other, directly or through other files.",
+        &violations,
+    );
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod search;
 
 use std::path::PathBuf;
 
-use search::{LIBRARIES, code, hold, never_in_engine, places, read, root, sources, words};
+use search::{
+    LIBRARIES, assert_absent_from_engine, assert_rule, code, places, read, root, sources, words,
+};
 
 /// The dependencies that a manifest names, dev-dependencies left out, each as its line has it.
 fn dependencies(manifest: &str) -> Vec<(String, String)> {
@@ -37,18 +39,18 @@ fn engine_depends_only_on_a_fixed_list_of_crates() {
     let manifest = read(root().join("engine/Cargo.toml"));
     let found = dependencies(&manifest);
     assert!(found.iter().any(|(name, _)| name == "siphasher"), "{found:?}");
-    let against: Vec<_> = found
+    let violations: Vec<_> = found
         .into_iter()
         .filter(|(name, rest)| {
-            let may = optional.contains(&name.as_str()) && rest.contains("optional = true");
-            name != "siphasher" && !may
+            let allowed = optional.contains(&name.as_str()) && rest.contains("optional = true");
+            name != "siphasher" && !allowed
         })
         .map(|(name, rest)| format!("engine/Cargo.toml: {name} = {rest}"))
         .collect();
-    hold(
+    assert_rule(
         "The engine depends on `rust_decimal`, `serde`, `siphasher` and `uuid` at most, and all but \
          `siphasher` are optional.",
-        &against,
+        &violations,
     );
 }
 
@@ -59,17 +61,17 @@ fn engine_uses_no_clock_file_network_or_thread() {
     let asks = ["fs", "net", "env", "process", "SystemTime", "Instant", "UNIX_EPOCH", "tokio"];
     let starts = ["io", "spawn", "scope", "Builder", "sleep", "yield_now", "crossbeam_channel"];
     let more = ["async", "redis", "include_bytes"];
-    never_in_engine(sentence, &[asks.as_slice(), &starts, &more].concat());
+    assert_absent_from_engine(sentence, &[asks.as_slice(), &starts, &more].concat());
 }
 
 #[test]
 fn engine_uses_no_float() {
-    never_in_engine("There is no float in the engine.", &["f32", "f64"]);
+    assert_absent_from_engine("There is no float in the engine.", &["f32", "f64"]);
 }
 
 #[test]
 fn engine_uses_no_standard_hash_table() {
-    never_in_engine(
+    assert_absent_from_engine(
         "The engine uses no hash table of the standard library, so no iteration order decides anything.",
         &["HashMap", "HashSet", "RandomState", "hash_map", "hash_set"],
     );
@@ -77,7 +79,7 @@ fn engine_uses_no_standard_hash_table() {
 
 #[test]
 fn engine_uses_no_random_numbers() {
-    never_in_engine(
+    assert_absent_from_engine(
         "The engine draws no random number.",
         &["rand", "fastrand", "getrandom", "new_v4", "now_v7", "thread_rng"],
     );
@@ -85,92 +87,96 @@ fn engine_uses_no_random_numbers() {
 
 #[test]
 fn fixed_index_key_is_used_only_for_generated_ids() {
-    let made_up = ["demo.rs", "golden"];
+    let generated_ids = ["demo.rs", "golden"];
     let files = ["persistence", "host/src", "gateway/src", "cli/src"];
     let files: Vec<_> = files.iter().flat_map(|folder| sources(folder)).collect();
-    let mut against = Vec::new();
-    let is_made_up = |file: &PathBuf| file.iter().any(|part| made_up.iter().any(|it| part == *it));
-    for file in files.iter().filter(|file| !is_made_up(file)) {
+    let mut violations = Vec::new();
+    let has_generated_ids =
+        |file: &PathBuf| file.iter().any(|part| generated_ids.iter().any(|it| part == *it));
+    for file in files.iter().filter(|file| !has_generated_ids(file)) {
         let text = read(file);
         let fixed = |line: &str| line.contains("Engine::new(") || line.contains("IndexKey::FIXED");
         let lines = code(&text).filter(|(_, line)| fixed(line));
-        against.extend(lines.map(|(number, _)| format!("{}:{number}", file.display())));
+        violations.extend(lines.map(|(number, _)| format!("{}:{number}", file.display())));
     }
-    hold(
+    assert_rule(
         "An engine that holds ids of clients never has the fixed key, `IndexKey::FIXED`.",
-        &against,
+        &violations,
     );
 }
 
 #[test]
 fn engine_has_no_unsafe_code() {
-    never_in_engine("There is no `unsafe` code in the engine.", &["unsafe"]);
+    assert_absent_from_engine("There is no `unsafe` code in the engine.", &["unsafe"]);
 }
 
 #[test]
 fn engine_logs_and_prints_nothing() {
-    let said =
+    let output_words =
         ["print", "println", "eprint", "eprintln", "dbg", "log", "tracing", "stdout", "stderr"];
-    let made = ["format", "to_string"];
+    let text_words = ["format", "to_string"];
     let mut files = sources("engine/src");
-    let mut against = places(&files, |word| said.contains(&word));
+    let mut violations = places(&files, |word| output_words.contains(&word));
     files.retain(|file| !file.ends_with("decimal.rs") && !file.ends_with("step.rs"));
-    against.extend(places(&files, |word| made.contains(&word)));
+    violations.extend(places(&files, |word| text_words.contains(&word)));
     let sentence = "The engine logs nothing and prints nothing, and only `decimal.rs` and `step.rs` make \
                     text.";
-    hold(sentence, &against);
+    assert_rule(sentence, &violations);
 }
 
 #[test]
 fn model_does_not_call_the_engine() {
     let files = sources("tests/src/model");
-    let mut against = places(&files, |word| ["Engine", "Subject", "Trial"].contains(&word));
+    let mut violations = places(&files, |word| ["Engine", "Subject", "Trial"].contains(&word));
     // Whatever of the engine the model names, it names in an import: so the imports are all there is.
-    let works = ["Book", "Engine", "Level", "OrderView", "Broken"];
+    let engine_types = ["Book", "Engine", "Level", "OrderView", "Broken"];
     for file in &files {
         let text: String = code(&read(file)).map(|(_, line)| format!("{line}\n")).collect();
         for part in text.split("pricetime_engine::").skip(1) {
             let import = part.split(';').next().unwrap_or(part);
-            let taken = words(import).filter(|word| works.contains(word));
-            against.extend(taken.map(|word| format!("{}: imports {word}", file.display())));
+            let taken = words(import).filter(|word| engine_types.contains(word));
+            violations.extend(taken.map(|word| format!("{}: imports {word}", file.display())));
             if import.trim_start().starts_with('*') {
-                against.push(format!("{}: imports everything", file.display()));
+                violations.push(format!("{}: imports everything", file.display()));
             }
         }
     }
-    hold(
+    assert_rule(
         "The reference model never calls the engine's own book: a model that used the code it \
          checks would prove nothing.",
-        &against,
+        &violations,
     );
 }
 
 #[test]
 fn libraries_do_not_depend_on_tests_benches_or_fuzz() {
-    let mut against = Vec::new();
-    for (room, may_see) in LIBRARIES {
-        let manifest = read(root().join(room).join("Cargo.toml"));
+    let mut violations = Vec::new();
+    for (dir, may_see) in LIBRARIES {
+        let manifest = read(root().join(dir).join("Cargo.toml"));
         for (name, _) in dependencies(&manifest) {
             if name.starts_with("pricetime") && !may_see.contains(&name.as_str()) {
-                against.push(format!("{room}/Cargo.toml: {name}"));
+                violations.push(format!("{dir}/Cargo.toml: {name}"));
             }
         }
     }
-    hold(
+    assert_rule(
         "No library depends on `tests`, `benches` or `fuzz`, and the engine depends on no other crate \
          of the workspace.",
-        &against,
+        &violations,
     );
 }
 
 #[test]
 fn test_files_are_where_cargo_finds_them() {
     let files = std::fs::read_dir(root().join("tests")).expect("tests");
-    let against: Vec<String> = files
+    let violations: Vec<String> = files
         .filter_map(|file| file.expect("a file").file_name().into_string().ok())
         .filter(|name| name.ends_with(".rs"))
         .collect();
-    hold("No test file is outside `tests/tests`, where Cargo would not find it.", &against);
+    assert_rule(
+        "No test file is outside `tests/tests`, where Cargo would not find it.",
+        &violations,
+    );
 }
 
 #[test]
@@ -179,32 +185,32 @@ fn only_the_host_reads_the_wall_clock() {
     let timed = ["host", "gateway"];
     let libraries = LIBRARIES.iter().filter(|(folder, _)| !timed.contains(folder));
     let others: Vec<PathBuf> = libraries.flat_map(|(folder, _)| sources(folder)).collect();
-    let against = places(&others, |word| clocks.contains(&word));
-    hold("Of all libraries only `host` reads the wall clock.", &against);
+    let violations = places(&others, |word| clocks.contains(&word));
+    assert_rule("Of all libraries only `host` reads the wall clock.", &violations);
     // How time goes by, whatever the hour, is what a lock lives by.
     let others: Vec<PathBuf> =
         sources("persistence").into_iter().filter(|it| !it.ends_with("redlock/clock.rs")).collect();
-    let against = places(&others, |word| ["clock_gettime", "ClockId"].contains(&word));
-    hold("Of all libraries only `host` reads the wall clock.", &against);
+    let violations = places(&others, |word| ["clock_gettime", "ClockId"].contains(&word));
+    assert_rule("Of all libraries only `host` reads the wall clock.", &violations);
     // One spells dates, for which it has to name the type.
-    let may = ["sequencer.rs", "json/value.rs"];
+    let allowed = ["sequencer.rs", "json/value.rs"];
     let mut others = [sources("host/src"), sources("gateway/src")].concat();
-    others.retain(|file| !may.iter().any(|it| file.ends_with(it)));
-    let against = places(&others, |word| ["SystemTime", "UNIX_EPOCH"].contains(&word));
-    hold("In `host`, only `sequencer.rs` does.", &against);
+    others.retain(|file| !allowed.iter().any(|it| file.ends_with(it)));
+    let violations = places(&others, |word| ["SystemTime", "UNIX_EPOCH"].contains(&word));
+    assert_rule("In `host`, only `sequencer.rs` does.", &violations);
 }
 
 #[test]
 fn redis_client_is_named_only_in_its_folder() {
-    let rooms = ["redis", "redis.rs", "redlock", "redlock.rs"];
-    let within = |file: &PathBuf| file.iter().any(|part| rooms.iter().any(|room| part == *room));
+    let dirs = ["redis", "redis.rs", "redlock", "redlock.rs"];
+    let within = |file: &PathBuf| file.iter().any(|part| dirs.iter().any(|dir| part == *dir));
     let others: Vec<PathBuf> = LIBRARIES
         .iter()
-        .flat_map(|(room, _)| sources(room))
+        .flat_map(|(dir, _)| sources(dir))
         .filter(|file| !(within(file) && file.iter().any(|part| part == "persistence")))
         .collect();
     let client = ["RedisResult", "RedisConnectionInfo", "FromRedisValue", "ToRedisArgs"];
-    hold(
+    assert_rule(
         "Only `persistence/redis` and the Redis ledger name the Redis client.",
         &places(&others, |word| client.contains(&word)),
     );
@@ -228,27 +234,27 @@ fn named(files: &[PathBuf], crates: &[&str]) -> Vec<String> {
 fn ledger_clients_are_named_only_in_their_folders() {
     let sentence = "Only `ledger/postgres` names the PostgreSQL client, and only `ledger/embedded` \
                     names redb.";
-    let rooms = [
+    let dirs = [
         ("postgres", ["tokio_postgres", "tokio_postgres_rustls"].as_slice()),
         ("embedded", ["redb"].as_slice()),
     ];
-    let files: Vec<PathBuf> = LIBRARIES.iter().flat_map(|(room, _)| sources(room)).collect();
-    for (room, crates) in rooms {
+    let files: Vec<PathBuf> = LIBRARIES.iter().flat_map(|(dir, _)| sources(dir)).collect();
+    for (dir, crates) in dirs {
         let ledgers = root().join("persistence/settlement/src/ledger");
-        let (file, folder) = (ledgers.join(format!("{room}.rs")), ledgers.join(room));
+        let (file, folder) = (ledgers.join(format!("{dir}.rs")), ledgers.join(dir));
         let within = |it: &PathBuf| *it == file || it.starts_with(&folder);
         let (inside, others): (Vec<PathBuf>, _) = files.iter().cloned().partition(within);
         assert!(!named(&inside, crates).is_empty(), "{crates:?} are not named any more");
-        let mut against = named(&others, crates);
+        let mut violations = named(&others, crates);
         for (library, _) in
             LIBRARIES.iter().filter(|(library, _)| *library != "persistence/settlement")
         {
             let manifest = read(root().join(library).join("Cargo.toml"));
             let names = dependencies(&manifest).into_iter().map(|(name, _)| name);
             let clients = names.filter(|name| crates.contains(&name.replace('-', "_").as_str()));
-            against.extend(clients.map(|name| format!("{library}/Cargo.toml: {name}")));
+            violations.extend(clients.map(|name| format!("{library}/Cargo.toml: {name}")));
         }
-        hold(sentence, &against);
+        assert_rule(sentence, &violations);
     }
 }
 
@@ -278,28 +284,28 @@ fn names_avoid_empty_words() {
         "tests",
     ]
     .iter()
-    .flat_map(|room| sources(room))
+    .flat_map(|dir| sources(dir))
     .collect();
-    let mut against = Vec::new();
+    let mut violations = Vec::new();
     for file in &files {
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if stem.split('_').any(|part| empty.contains(&part)) {
-            against.push(file.display().to_string());
+            violations.push(file.display().to_string());
         }
         for (number, line) in code(&read(file)) {
             let mut before = "";
             for word in words(line).filter(|word| !word.is_empty()) {
                 let named = ["struct", "enum", "trait", "mod", "fn", "type"].contains(&before);
                 if named && parts(word).any(|part| empty.contains(&part.as_str())) {
-                    against.push(format!("{}:{number}: {word}", file.display()));
+                    violations.push(format!("{}:{number}: {word}", file.display()));
                 }
                 before = word;
             }
         }
     }
-    hold(
+    assert_rule(
         "Nothing is called manager, processor, handler, service, util, helper, data or info.",
-        &against,
+        &violations,
     );
 }
 

@@ -70,17 +70,17 @@ pub(crate) fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<St
 }
 
 /// Fails with the sentence where there is anything that goes against it.
-pub(crate) fn hold(sentence: &str, against: &[String]) {
+pub(crate) fn assert_rule(sentence: &str, violations: &[String]) {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = flat(&read(root().join("ARCHITECTURE.md")));
     assert!(page.contains(&flat(sentence)), "ARCHITECTURE.md no longer says: {sentence}");
     assert!(
-        against.is_empty(),
+        violations.is_empty(),
         "ARCHITECTURE.md says: \"{sentence}\"\nBut:\n{}",
-        against.join("\n")
+        violations.join("\n")
     );
 }
 
-pub(crate) fn never_in_engine(sentence: &str, banned: &[&str]) {
-    hold(sentence, &places(&sources("engine/src"), |word| banned.contains(&word)));
+pub(crate) fn assert_absent_from_engine(sentence: &str, banned: &[&str]) {
+    assert_rule(sentence, &places(&sources("engine/src"), |word| banned.contains(&word)));
 }

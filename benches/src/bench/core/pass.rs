@@ -8,7 +8,7 @@ use pricetime_engine::{Engine, Event, Header, Outcome, Sink};
 
 use super::super::machine::thread_time;
 use super::super::memory;
-use super::super::plan::Made;
+use super::super::plan::PreparedCommands;
 
 /// The results of a first pass, which is not timed.
 pub(super) struct Pass {
@@ -64,9 +64,9 @@ impl Sink for Trades {
 }
 
 /// Creates an engine and executes the opening.
-fn stand(made: &Made) -> Engine {
-    let mut engine = Engine::new(made.markets);
-    for command in &made.opening {
+fn prepare_engine(prepared: &PreparedCommands) -> Engine {
+    let mut engine = Engine::new(prepared.markets);
+    for command in &prepared.opening {
         engine.apply(command, &mut ());
     }
     engine
@@ -78,16 +78,16 @@ fn resting(engine: &Engine) -> u64 {
 
 impl Pass {
     /// Executes all commands once, and measures memory and trades.
-    pub(super) fn looking(made: &Made) -> Self {
-        let begun = memory::resident();
-        let grown = |now: Option<u64>| Some(now?.saturating_sub(begun?));
-        let peak_is_ours = memory::forget_peak();
-        let mut engine = stand(made);
+    pub(super) fn untimed(prepared: &PreparedCommands) -> Self {
+        let start = memory::resident();
+        let grown = |now: Option<u64>| Some(now?.saturating_sub(start?));
+        let is_peak_reset = memory::reset_peak();
+        let mut engine = prepare_engine(prepared);
         let opening_growth = grown(memory::resident());
         let (resting_first, faults_first) = (resting(&engine), memory::faults());
         let mut trades = Trades::default();
         let allocations = memory::allocations(|| {
-            for command in &made.flow {
+            for command in &prepared.flow {
                 engine.apply(command, &mut trades);
             }
         });
@@ -95,7 +95,7 @@ impl Pass {
         Self {
             resting_first,
             opening_growth,
-            peak_growth: peak_is_ours.and_then(|()| grown(memory::peak())),
+            peak_growth: is_peak_reset.and_then(|()| grown(memory::peak())),
             faults: faults.zip(faults_first).map(|(last, first)| last - first),
             allocations,
             digest: engine.digest(),
@@ -107,21 +107,21 @@ impl Pass {
 
 /// The result of a run at full speed.
 pub(super) struct Run {
-    pub(super) taken: Duration,
+    pub(super) elapsed: Duration,
     /// The CPU time of the thread in that time.
-    pub(super) on_core: Duration,
+    pub(super) cpu_time: Duration,
     pub(super) digest: u128,
 }
 
 /// Executes all commands at full speed.
-pub(super) fn run(made: &Made) -> Run {
-    let (mut engine, mut sink) = (stand(made), Batch::new());
-    let (begun, begun_core) = (Instant::now(), thread_time());
-    for command in &made.flow {
+pub(super) fn run(prepared: &PreparedCommands) -> Run {
+    let (mut engine, mut sink) = (prepare_engine(prepared), Batch::new());
+    let (start, cpu_start) = (Instant::now(), thread_time());
+    for command in &prepared.flow {
         black_box(engine.apply(black_box(command), &mut sink));
     }
-    let (taken, on_core) = (begun.elapsed(), thread_time().saturating_sub(begun_core));
-    Run { taken, on_core, digest: engine.digest() }
+    let (elapsed, cpu_time) = (start.elapsed(), thread_time().saturating_sub(cpu_start));
+    Run { elapsed, cpu_time, digest: engine.digest() }
 }
 
 /// The times of single commands.
@@ -131,8 +131,8 @@ pub(super) struct Times {
     pub(super) clock: Histogram<u64>,
 }
 
-fn ns(begun: Instant, ended: Instant) -> u64 {
-    u64::try_from((ended - begun).as_nanos()).unwrap_or(u64::MAX)
+fn ns(start: Instant, finished: Instant) -> u64 {
+    u64::try_from((finished - start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Times {
@@ -140,19 +140,19 @@ impl Times {
         let empty = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
         let (commands, mut clock) = (empty(), empty());
         for _ in 0..100_000 {
-            let begun = Instant::now();
-            clock.saturating_record(ns(begun, Instant::now()));
+            let start = Instant::now();
+            clock.saturating_record(ns(start, Instant::now()));
         }
         Self { commands, clock }
     }
 
     /// Times each command of a run. Returns the digest of the final state.
-    pub(super) fn pass(&mut self, made: &Made) -> u128 {
-        let (mut engine, mut sink) = (stand(made), Batch::new());
-        for command in &made.flow {
-            let begun = Instant::now();
+    pub(super) fn pass(&mut self, prepared: &PreparedCommands) -> u128 {
+        let (mut engine, mut sink) = (prepare_engine(prepared), Batch::new());
+        for command in &prepared.flow {
+            let start = Instant::now();
             black_box(engine.apply(black_box(command), &mut sink));
-            self.commands.saturating_record(ns(begun, Instant::now()));
+            self.commands.saturating_record(ns(start, Instant::now()));
         }
         engine.digest()
     }

@@ -9,9 +9,12 @@ use pricetime::{Draft, Host};
 
 use super::super::load;
 use super::super::report::Sent;
-use super::market::{BETWEEN, MOST_ASKS, PRICE_MIN, QUANTITY_MAX, asked, draft, limit, other};
+use super::market::{
+    MIDDLE_PRICE, MOST_ASKS_PRICE, PRICE_MIN, QUANTITY_MAX, ask_quantity, client_account, draft,
+    limit,
+};
 use super::readers;
-use super::step::{Begun, Step, send};
+use super::step::{StartedClient, Step, send};
 use crate::failure::Failure;
 
 /// An attack.
@@ -19,14 +22,14 @@ pub(super) struct Attack {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     /// Starts the attack in a market with this many orders, made with this seed.
-    pub(super) begin: fn(&Host, usize, u64) -> Result<Begun, Failure>,
+    pub(super) begin: fn(&Host, usize, u64) -> Result<StartedClient, Failure>,
 }
 
 pub(super) const ALL: [Attack; 9] = [
     Attack {
         name: "nobody",
         what: "no client at all: what the harmless client costs",
-        begin: |_, _, _| Ok(Begun { opening: Sent::default(), step: None }),
+        begin: |_, _, _| Ok(StartedClient { opening: Sent::default(), step: None }),
     },
     Attack {
         name: "chosen-ids",
@@ -71,10 +74,10 @@ fn begin(
     host: &Host,
     opening: impl Iterator<Item = Draft>,
     then: impl Iterator<Item = Draft> + Send + 'static,
-) -> Result<Begun, Failure> {
+) -> Result<StartedClient, Failure> {
     let closed = load::closed(host, &[opening.collect()], Duration::MAX)?;
     let opening = Sent { sent: closed.done, refused: closed.refused };
-    Ok(Begun { opening, step: Some(send(then)) })
+    Ok(StartedClient { opening, step: Some(send(then)) })
 }
 
 /// The number of accounts that own the attacker's resting orders.
@@ -83,14 +86,14 @@ const OWNERS: u64 = 4;
 const TAKER: u64 = OWNERS;
 
 fn place(account: u64, place: Place) -> Draft {
-    draft(other(account), Action::Place(place))
+    draft(client_account(account), Action::Place(place))
 }
 
 const fn order(number: u64) -> OrderId {
     OrderId(1 << 100 | number as u128)
 }
 
-fn chosen_ids(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+fn chosen_ids(host: &Host, orders: usize, _: u64) -> Result<StartedClient, Failure> {
     /// One half of `IndexKey::FIXED`. Under that key all ids with this lower half have the same
     /// hash.
     const COLLIDING: u128 = 0x243f_6a88_85a3_08d3;
@@ -101,15 +104,15 @@ fn chosen_ids(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
     let resting = orders as u64 / 5;
     let more = (resting..).flat_map(move |number| {
         let cancel = Action::Cancel { order: order(number) };
-        [bid(TAKER, number), draft(other(TAKER), cancel)]
+        [bid(TAKER, number), draft(client_account(TAKER), cancel)]
     });
     begin(host, (0..resting).map(|number| bid(number % OWNERS, number)), more)
 }
 
-fn request_window(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+fn request_window(host: &Host, orders: usize, _: u64) -> Result<StartedClient, Failure> {
     let refused = |number: u64| Draft {
         request: Some(RequestId(number.into())),
-        ..draft(other(0), Action::Cancel { order: order(number) })
+        ..draft(client_account(0), Action::Cancel { order: order(number) })
     };
     // With the default number of orders, this fills the window.
     let first = u64::from(Limits::default().requests_max).min(orders as u64);
@@ -118,7 +121,7 @@ fn request_window(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> 
 
 /// An iceberg that shows one lot.
 fn iceberg(number: u64, owner: u64, parts: u32) -> Draft {
-    let hidden = limit(order(number), Side::Sell, BETWEEN, Quantity(parts.into()));
+    let hidden = limit(order(number), Side::Sell, MIDDLE_PRICE, Quantity(parts.into()));
     place(owner, Place { display_quantity: Some(Quantity(1)), ..hidden })
 }
 
@@ -128,12 +131,12 @@ fn taker(number: u64, price: Price, quantity: Quantity) -> Place {
     Place { time_in_force, ..limit(order(number), Side::Buy, price, quantity) }
 }
 
-fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<StartedClient, Failure> {
     const EACH: u64 = 12;
     const ROUND: u64 = OWNERS * EACH + 1;
     let iceberg = |number| iceberg(number, number % OWNERS, Limits::default().parts_max);
     let more = (ROUND..).map(move |number| match number % ROUND {
-        0 => place(TAKER, taker(number, BETWEEN, QUANTITY_MAX)),
+        0 => place(TAKER, taker(number, MIDDLE_PRICE, QUANTITY_MAX)),
         _ => iceberg(number),
     });
     begin(host, (1..ROUND).map(iceberg), more)
@@ -141,20 +144,25 @@ fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
 
 /// None of these orders trades, and the engine finds that out late: for every second order after most
 /// levels of the book, for the others in the middle of a long queue with orders of the same account.
-fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<Begun, Failure> {
+fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<StartedClient, Failure> {
     /// Few parts, so that an account may have many icebergs.
     const PARTS: u32 = 10;
     let icebergs = orders as u64 / 25;
     let owned = icebergs / (OWNERS + 1) * u64::from(PARTS);
     let others = icebergs * u64::from(PARTS) - owned;
-    let asked = asked(seed, orders);
+    let ask_quantity = ask_quantity(seed, orders);
     let more = (icebergs..).map(move |number| {
         let (price, quantity, minimum, self_trade) = if number % 2 == 0 {
             // One more than other accounts offer, so the engine has to look at the account's own
             // orders.
-            (MOST_ASKS, QUANTITY_MAX, Quantity(others + asked + 1), SelfTrade::CancelMaker)
+            (
+                MOST_ASKS_PRICE,
+                QUANTITY_MAX,
+                Quantity(others + ask_quantity + 1),
+                SelfTrade::CancelMaker,
+            )
         } else {
-            (BETWEEN, Quantity(others + owned / 2), Quantity(others), SelfTrade::Decrement)
+            (MIDDLE_PRICE, Quantity(others + owned / 2), Quantity(others), SelfTrade::Decrement)
         };
         let taker = taker(number, price, quantity);
         place(TAKER, Place { minimum_quantity: Some(minimum), self_trade, ..taker })
@@ -163,8 +171,11 @@ fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<Begun, Failure> {
     begin(host, opening, more)
 }
 
-fn empty_cancels(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
-    let all = draft(other(0), Action::CancelAll { account: Some(other(0)), side: None });
+fn empty_cancels(_: &Host, _: usize, _: u64) -> Result<StartedClient, Failure> {
+    let all = draft(
+        client_account(0),
+        Action::CancelAll { account: Some(client_account(0)), side: None },
+    );
     let mut number = 0;
     let step: Step = Box::new(move |host| {
         number += 1;
@@ -177,10 +188,10 @@ fn empty_cancels(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
         // If the host is busy, the next call tries again.
         Ok(host.submit_in(&mut host.session(), place(0, bid)).ok())
     });
-    Ok(Begun { opening: Sent::default(), step: Some(step) })
+    Ok(StartedClient { opening: Sent::default(), step: Some(step) })
 }
 
-fn crowding_out(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+fn crowding_out(host: &Host, _: usize, _: u64) -> Result<StartedClient, Failure> {
     /// The number of commands that are sent before the answers are read.
     const SENT: u64 = 1_024;
     let bid = |number| place(0, limit(order(number), Side::Buy, PRICE_MIN, Quantity(1)));
@@ -192,5 +203,5 @@ fn crowding_out(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
         opening.refused += closed.refused;
         first += SENT;
     }
-    Ok(Begun { opening, step: Some(send((first..).map(bid))) })
+    Ok(StartedClient { opening, step: Some(send((first..).map(bid))) })
 }

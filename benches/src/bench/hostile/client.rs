@@ -17,45 +17,45 @@ const WINDOW: usize = 256;
 
 /// What a client has sent in all rounds, and the time that it took.
 #[derive(Debug, Default)]
-pub(super) struct Paced {
+pub(super) struct PacedClient {
     pub(super) sent: Sent,
-    taken: Duration,
+    elapsed: Duration,
 }
 
-impl Paced {
+impl PacedClient {
     /// The commands or calls a second that it sent.
     pub(super) fn rate(&self) -> f64 {
-        self.sent.sent as f64 / self.taken.as_secs_f64().max(1e-9)
+        self.sent.sent as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// Takes a step whenever one is due, until `over`, but at least one.
+    /// Takes a step whenever one is due, until `stop`, but at least one.
     pub(super) fn round(
         &mut self,
         host: &Host,
         step: &mut Step,
         rate: u32,
-        over: &AtomicBool,
+        stop: &AtomicBool,
     ) -> Result<(), Failure> {
-        let (begun, mut waiting) = (Instant::now(), VecDeque::with_capacity(WINDOW));
+        let (started, mut waiting) = (Instant::now(), VecDeque::with_capacity(WINDOW));
         for number in 0_u32.. {
-            let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(rate));
+            let due = started + Duration::from_secs_f64(f64::from(number) / f64::from(rate));
             thread::sleep(due.saturating_duration_since(Instant::now()));
             self.sent.sent += 1;
             waiting.extend(step(host)?);
             if waiting.len() == WINDOW
                 && let Some(first) = waiting.pop_front()
             {
-                self.hear(first)?;
+                self.wait_for_answer(first)?;
             }
-            if over.load(Ordering::Acquire) {
+            if stop.load(Ordering::Acquire) {
                 break;
             }
         }
-        self.taken += begun.elapsed();
-        waiting.into_iter().try_for_each(|ticket| self.hear(ticket))
+        self.elapsed += started.elapsed();
+        waiting.into_iter().try_for_each(|ticket| self.wait_for_answer(ticket))
     }
 
-    fn hear(&mut self, ticket: Ticket) -> Result<(), Failure> {
+    fn wait_for_answer(&mut self, ticket: Ticket) -> Result<(), Failure> {
         let group = ticket.wait().map_err(Failure::failed)?;
         self.sent.refused += usize::from(group.outcome != Outcome::Accepted);
         Ok(())

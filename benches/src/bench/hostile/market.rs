@@ -16,13 +16,13 @@ pub(super) const PRICE_MIN: Price = Price(1);
 /// The highest valid price.
 const PRICE_MAX: Price = Price(1_000_000);
 /// A price between the bids and the asks of the book, at which attackers trade with each other.
-pub(super) const BETWEEN: Price = Price(500_000);
+pub(super) const MIDDLE_PRICE: Price = Price(500_000);
 const BIDS: i64 = 400_000;
 const ASKS: i64 = 600_000;
 /// The number of prices on each side of the book.
 const PRICES: u64 = 5_000;
 /// About four fifths of the asks of the book are at this price or a better one.
-pub(super) const MOST_ASKS: Price = Price(ASKS + PRICES.cast_signed() * 4 / 5);
+pub(super) const MOST_ASKS_PRICE: Price = Price(ASKS + PRICES.cast_signed() * 4 / 5);
 
 /// The accounts of the book and of the honest commands.
 pub(super) const HONEST: Range<u128> = 1..1_001;
@@ -32,7 +32,7 @@ pub(super) const HONEST_ORDERS: u64 = 1 << 40;
 pub(super) const OTHER_ORDERS: u64 = 1 << 41;
 
 /// The accounts of the other client, hostile or not.
-pub(super) const fn other(number: u64) -> AccountId {
+pub(super) const fn client_account(number: u64) -> AccountId {
     AccountId(1 << 64 | number as u128)
 }
 
@@ -61,24 +61,27 @@ pub(super) fn opening(seed: u64, orders: usize) -> Vec<Draft> {
     let operator = |action| Draft { operator: true, ..draft(AccountId(0), action) };
     let opened = [Action::AddMarket(spec()), Action::SetPhase(Phase::Continuous)].map(operator);
     let resting = (0..orders as u64).map(|number| {
-        let chance = mixed(seed ^ number);
-        let away = (chance % PRICES).cast_signed();
-        let (side, price) =
-            if number % 2 == 0 { (Side::Buy, BIDS - away) } else { (Side::Sell, ASKS + away) };
-        let quantity = Quantity(1 + (chance >> 32) % 100);
+        let bits = scramble(seed ^ number);
+        let distance = (bits % PRICES).cast_signed();
+        let (side, price) = if number % 2 == 0 {
+            (Side::Buy, BIDS - distance)
+        } else {
+            (Side::Sell, ASKS + distance)
+        };
+        let quantity = Quantity(1 + (bits >> 32) % 100);
         let place = limit(order(seed, number), side, Price(price), quantity);
         draft(owner(&HONEST, number), Action::Place(place))
     });
     opened.into_iter().chain(resting).collect()
 }
 
-/// The total quantity of the book's asks up to [`MOST_ASKS`].
-pub(super) fn asked(seed: u64, orders: usize) -> u64 {
+/// The total quantity of the book's asks up to [`MOST_ASKS_PRICE`].
+pub(super) fn ask_quantity(seed: u64, orders: usize) -> u64 {
     let quantity = |draft: &Draft| {
         let Action::Place(Place { side: Side::Sell, quantity, kind, .. }) = draft.action else {
             return 0;
         };
-        if kind.price().is_some_and(|price| price <= MOST_ASKS) { quantity.0 } else { 0 }
+        if kind.price().is_some_and(|price| price <= MOST_ASKS_PRICE) { quantity.0 } else { 0 }
     };
     opening(seed, orders).iter().map(quantity).sum()
 }
@@ -92,7 +95,7 @@ pub(super) fn plain(
 ) -> impl Iterator<Item = Draft> + Send {
     (first..).flat_map(move |number| {
         let (account, order) = (owner(&accounts, number), order(seed, number));
-        let price = Price(BIDS - (mixed(seed ^ number) % PRICES).cast_signed());
+        let price = Price(BIDS - (scramble(seed ^ number) % PRICES).cast_signed());
         let place = Action::Place(limit(order, Side::Buy, price, Quantity(1)));
         [(place, order.0), (Action::Cancel { order }, !order.0)].map(|(action, request)| Draft {
             request: Some(RequestId(request)),
@@ -107,11 +110,11 @@ fn owner(accounts: &Range<u128>, number: u64) -> AccountId {
 
 /// An id with all bits in use, like a UUID.
 fn order(seed: u64, number: u64) -> OrderId {
-    OrderId(u128::from(mixed(seed ^ number)) << 64 | u128::from(mixed(!number)))
+    OrderId(u128::from(scramble(seed ^ number)) << 64 | u128::from(scramble(!number)))
 }
 
 /// A number that looks random and follows from another.
-fn mixed(number: u64) -> u64 {
+fn scramble(number: u64) -> u64 {
     Random::new(number).bits()
 }
 

@@ -4,8 +4,8 @@ use pricetime::engine::AccountId;
 use pricetime::{AccountFeed, Host, MarketFeed, Options, Question};
 
 use super::super::report::Sent;
-use super::market::{HONEST, MARKET, other};
-use super::step::{Begun, Step, harmless};
+use super::market::{HONEST, MARKET, client_account};
+use super::step::{StartedClient, Step, harmless};
 use crate::failure::Failure;
 
 /// The largest depth of a book that a client may request.
@@ -14,13 +14,13 @@ const DEPTH: usize = 1_000;
 const FEEDS: usize = 256;
 
 /// An attacker that sends nothing before the first round.
-fn begun(step: Step) -> Result<Begun, Failure> {
-    Ok(Begun { opening: Sent::default(), step: Some(step) })
+fn without_opening(step: Step) -> Result<StartedClient, Failure> {
+    Ok(StartedClient { opening: Sent::default(), step: Some(step) })
 }
 
-pub(super) fn reads(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+pub(super) fn reads(_: &Host, _: usize, _: u64) -> Result<StartedClient, Failure> {
     let mut number = 0_u64;
-    begun(Box::new(move |host| {
+    without_opening(Box::new(move |host| {
         number += 1;
         match number % 5 {
             0 => drop(host.view(MARKET, DEPTH)),
@@ -49,7 +49,7 @@ impl Feed {
         let feed = if number.is_multiple_of(2) {
             host.subscribe(MARKET).map(Self::Market)
         } else {
-            host.subscribe_account(MARKET, other(0)).map(Self::Account)
+            host.subscribe_account(MARKET, client_account(0)).map(Self::Account)
         };
         feed.ok_or_else(|| Failure::failed("the market that is attacked is gone"))
     }
@@ -63,13 +63,13 @@ impl Feed {
     }
 }
 
-pub(super) fn unread_feeds(host: &Host, _: usize, seed: u64) -> Result<Begun, Failure> {
-    let room = Options::new("").subscription;
+pub(super) fn unread_feeds(host: &Host, _: usize, seed: u64) -> Result<StartedClient, Failure> {
+    let capacity = Options::new("").subscription;
     let feeds: Result<Vec<_>, _> = (0..FEEDS).map(|number| Feed::new(host, number)).collect();
     let (mut feeds, mut plain, mut next) = (feeds?, harmless(seed), 0);
-    begun(Box::new(move |host| {
+    without_opening(Box::new(move |host| {
         next = (next + 1) % FEEDS;
-        if let Some(feed) = feeds.get_mut(next).filter(|feed| feed.waiting() >= room) {
+        if let Some(feed) = feeds.get_mut(next).filter(|feed| feed.waiting() >= capacity) {
             *feed = Feed::new(host, next)?;
         }
         plain(host)

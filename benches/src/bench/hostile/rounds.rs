@@ -10,9 +10,9 @@ use pricetime::{Draft, Host, Options};
 use super::super::host::Scratch;
 use super::super::load;
 use super::super::machine::CoreTime;
-use super::super::report::{Beside, Latency, Sent};
+use super::super::report::{HonestFigures, Latency, Sent};
 use super::super::runs::Runs;
-use super::client::Paced;
+use super::client::PacedClient;
 use super::market::{HONEST, HONEST_ORDERS, opening, plain};
 use super::step::Step;
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ pub(super) struct Rounds {
     sent: Sent,
     times: Vec<Latency>,
     cores: CoreTime,
-    client: Paced,
+    client: PacedClient,
 }
 
 impl Rounds {
@@ -54,7 +54,7 @@ impl Rounds {
             sent: Sent::default(),
             times: Vec::new(),
             cores: CoreTime::default(),
-            client: Paced::default(),
+            client: PacedClient::default(),
         })
     }
 
@@ -70,13 +70,13 @@ impl Rounds {
         step: Option<&mut Step>,
     ) -> Result<(), Failure> {
         let drafts: Vec<_> = self.honest.by_ref().take(commands).collect();
-        let (host, client, over) = (&self.host, &mut self.client, &AtomicBool::new(false));
+        let (host, client, stop) = (&self.host, &mut self.client, &AtomicBool::new(false));
         let before = CoreTime::now();
         let (load, refused) = thread::scope(|scope| {
             let beside =
-                step.map(|step| scope.spawn(move || client.round(host, step, rates.client, over)));
+                step.map(|step| scope.spawn(move || client.round(host, step, rates.client, stop)));
             let honest = load::open(host, &drafts, rates.honest.into(), Duration::MAX);
-            over.store(true, Ordering::Release);
+            stop.store(true, Ordering::Release);
             if let Some(beside) = beside {
                 beside.join().map_err(|_| Failure::failed("the other client panicked"))??;
             }
@@ -95,11 +95,11 @@ impl Rounds {
     }
 
     /// Closes the host and returns the results of the rounds.
-    pub(super) fn end(self) -> Result<Beside, Failure> {
+    pub(super) fn end(self) -> Result<HonestFigures, Failure> {
         let median = |of: fn(&Latency) -> u64| {
             Runs::new(self.times.iter().map(|it| of(it) as f64).collect()).median as u64
         };
-        let beside = Beside {
+        let beside = HonestFigures {
             honest: self.sent,
             p50_ns: median(|it| it.p50_ns),
             p99_ns: median(|it| it.p99_ns),

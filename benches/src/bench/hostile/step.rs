@@ -4,14 +4,14 @@ use pricetime::{Draft, Host, Ticket};
 
 use super::super::load;
 use super::super::report::Sent;
-use super::market::{OTHER_ORDERS, other, plain};
+use super::market::{OTHER_ORDERS, client_account, plain};
 use crate::failure::Failure;
 
 /// One command or call of a client. The caller waits for the ticket later.
 pub(super) type Step = Box<dyn FnMut(&Host) -> Result<Option<Ticket>, Failure> + Send>;
 
 /// A client that has sent its opening. Without a step there is no client.
-pub(super) struct Begun {
+pub(super) struct StartedClient {
     pub(super) opening: Sent,
     pub(super) step: Option<Step>,
 }
@@ -23,5 +23,5 @@ pub(super) fn send(mut drafts: impl Iterator<Item = Draft> + Send + 'static) -> 
 
 /// The client with which every attacker is compared.
 pub(super) fn harmless(seed: u64) -> Step {
-    send(plain(seed, other(0).0..other(1).0, OTHER_ORDERS))
+    send(plain(seed, client_account(0).0..client_account(1).0, OTHER_ORDERS))
 }

@@ -24,7 +24,7 @@ pub(super) type Changed = BTreeMap<OrderId, Option<OrderRecord>>;
 pub(super) struct Book {
     engine: Engine,
     image: Image,
-    standing: VecDeque<OrderId>,
+    resting: VecDeque<OrderId>,
     seed: u64,
     sequence: u64,
     orders: u64,
@@ -33,8 +33,8 @@ pub(super) struct Book {
 impl Book {
     /// Creates a book with this many orders.
     pub(super) fn new(seed: u64, orders: usize) -> Self {
-        let (engine, image, standing) = (Engine::new(1), Image::default(), VecDeque::new());
-        let mut book = Self { engine, image, standing, seed, sequence: 0, orders: 0 };
+        let (engine, image, resting) = (Engine::new(1), Image::default(), VecDeque::new());
+        let mut book = Self { engine, image, resting, seed, sequence: 0, orders: 0 };
         book.operate(Action::AddMarket(spec()));
         book.operate(Action::SetPhase(Phase::Continuous));
         for _ in 0..orders {
@@ -48,7 +48,7 @@ impl Book {
         for change in 0..changes {
             // The oldest orders are cancelled first.
             if change % 2 == 0
-                && let Some(order) = self.standing.pop_front()
+                && let Some(order) = self.resting.pop_front()
             {
                 self.apply(owner(order), Action::Cancel { order });
             } else {
@@ -74,22 +74,22 @@ impl Book {
 
     fn place(&mut self) {
         self.orders += 1;
-        let chance = mixed(self.seed ^ self.orders);
+        let bits = scramble(self.seed ^ self.orders);
         // All bits in use, like a UUID.
-        let order = OrderId(u128::from(chance) << 64 | u128::from(mixed(!self.orders)));
-        let side = if chance & 1 == 0 { Side::Buy } else { Side::Sell };
-        let away = (chance >> 1) % PRICES;
+        let order = OrderId(u128::from(bits) << 64 | u128::from(scramble(!self.orders)));
+        let side = if bits & 1 == 0 { Side::Buy } else { Side::Sell };
+        let distance = (bits >> 1) % PRICES;
         let price = match side {
-            Side::Buy => MIDDLE.saturating_sub_unsigned(away + 1),
-            Side::Sell => MIDDLE.saturating_add_unsigned(away),
+            Side::Buy => MIDDLE.saturating_sub_unsigned(distance + 1),
+            Side::Sell => MIDDLE.saturating_add_unsigned(distance),
         };
-        self.standing.push_back(order);
+        self.resting.push_back(order);
         let place = Place {
             order,
             reference: 0,
             side,
             kind: OrderKind::Limit { price: Price(price) },
-            quantity: Quantity(chance >> 32 & 0xff | 1),
+            quantity: Quantity(bits >> 32 & 0xff | 1),
             time_in_force: TimeInForce::GoodTillCancel,
             post_only: false,
             minimum_quantity: None,
@@ -124,7 +124,7 @@ const fn owner(order: OrderId) -> AccountId {
 }
 
 /// A number that looks random and follows from another.
-fn mixed(number: u64) -> u64 {
+fn scramble(number: u64) -> u64 {
     Random::new(number).bits()
 }
 

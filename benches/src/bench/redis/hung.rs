@@ -8,40 +8,40 @@ use pricetime::{EpochSchedule, Host, Options};
 
 use super::super::host::Scratch;
 use super::super::load;
-use super::super::plan::Made;
-use super::served::Served;
+use super::super::plan::PreparedCommands;
+use super::server::RedisServer;
 use crate::failure::Failure;
 
 /// The number of commands in an epoch.
 const EPOCH: u64 = 10_000;
 /// The longest time of a run.
-const LONG: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The commands a second of a host that writes its image to this server, which hangs or not.
 pub(super) fn rate(
-    made: &Made,
-    served: &Served,
+    prepared: &PreparedCommands,
+    server: &RedisServer,
     folder: &Path,
     hangs: bool,
 ) -> Result<f64, Failure> {
-    served.clear()?;
+    server.clear()?;
     let scratch = Scratch::new(folder, "host")?;
     // With the default timeouts of a host.
-    let url = format!("redis://{}", served.address);
-    let names = served.options.names.clone();
+    let url = format!("redis://{}", server.address);
+    let names = server.options.names.clone();
     let redis = RedisOptions { names, ..RedisOptions::parse(&url).map_err(Failure::failed)? };
     let options = Options::new(scratch.0.join("data"));
-    let markets_max = options.markets_max.max(made.markets);
+    let markets_max = options.markets_max.max(prepared.markets);
     let gates = EpochSchedule::Commands(EPOCH);
     let options = Options { markets_max, gates, redis: Some(redis), ..options };
     let host = Host::open(options).map_err(Failure::failed)?;
-    let opening = load::deal(&made.opening, 1);
+    let opening = load::distribute(&prepared.opening, 1);
     load::closed(&host, &opening, Duration::MAX)?;
-    let flow = load::deal(&made.flow, 1);
-    served.hang(hangs)?;
-    let closed = load::closed(&host, &flow, LONG);
-    served.hang(false)?;
+    let flow = load::distribute(&prepared.flow, 1);
+    server.hang(hangs)?;
+    let closed = load::closed(&host, &flow, TIME_LIMIT);
+    server.hang(false)?;
     let closed = closed?;
     host.close().map_err(Failure::failed)?;
-    Ok(closed.done as f64 / closed.taken.as_secs_f64())
+    Ok(closed.done as f64 / closed.elapsed.as_secs_f64())
 }

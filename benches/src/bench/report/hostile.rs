@@ -20,8 +20,8 @@ pub(crate) struct Attacked {
     pub(crate) what: String,
     /// What the attacker sent before the first round.
     pub(crate) opening: Sent,
-    pub(crate) harmless: Beside,
-    pub(crate) hostile: Beside,
+    pub(crate) harmless: HonestFigures,
+    pub(crate) hostile: HonestFigures,
     /// The p99 beside the attacker, divided by the p99 beside the harmless client.
     pub(crate) p99_ratio: f64,
     /// `None` if the system does not report it.
@@ -39,7 +39,7 @@ pub(crate) struct Sent {
 
 /// Honest commands beside a client. Times count from when a command was due to its durable answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Beside {
+pub(crate) struct HonestFigures {
     pub(crate) honest: Sent,
     /// The median of the rounds.
     pub(crate) p50_ns: u64,
@@ -79,13 +79,13 @@ impl Attacked {
     /// Compares the figures with the goals.
     pub(crate) fn new(
         (what, opening): (&str, Sent),
-        [harmless, hostile]: [Beside; 2],
+        [harmless, hostile]: [HonestFigures; 2],
         memory: Option<Resident>,
     ) -> Self {
         let p99_ratio = hostile.p99_ns as f64 / harmless.p99_ns.max(1) as f64;
-        let grown = memory.map_or(0, |it| it.highest_bytes.saturating_sub(it.before_bytes));
+        let growth = memory.map_or(0, |it| it.highest_bytes.saturating_sub(it.before_bytes));
         let met = p99_ratio <= GOALS.p99_ratio_at_most
-            && grown <= GOALS.growth_bytes_at_most
+            && growth <= GOALS.growth_bytes_at_most
             && hostile.honest.refused == 0;
         let (what, goals) = (what.to_owned(), GOALS);
         Self { what, opening, harmless, hostile, p99_ratio, memory, goals, met }

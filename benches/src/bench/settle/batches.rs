@@ -19,13 +19,13 @@ pub(super) fn accounts(trades: usize) -> usize {
 
 /// The batch of an epoch with this many random trades, made from a seed.
 pub(super) fn batch(market: MarketId, epoch: u64, (trades, seed): (usize, u64)) -> Batch {
-    let mut chance = fastrand::Rng::with_seed(seed ^ epoch.rotate_left(32));
+    let mut random = fastrand::Rng::with_seed(seed ^ epoch.rotate_left(32));
     let accounts = accounts(trades) as u128;
     let (mut sums, mut volume, mut notional) = (BTreeMap::<u128, (i128, i128)>::new(), 0, 0);
     for _ in 0..trades {
-        let buyer = chance.u128(0..accounts);
-        let seller = (buyer + chance.u128(1..accounts)) % accounts;
-        let (price, quantity) = (chance.i128(1..10_000), chance.i128(1..1_000));
+        let buyer = random.u128(0..accounts);
+        let seller = (buyer + random.u128(1..accounts)) % accounts;
+        let (price, quantity) = (random.i128(1..10_000), random.i128(1..1_000));
         for (account, sign) in [(buyer, 1), (seller, -1)] {
             let (base, quote) = sums.entry(account + 1).or_default();
             *base += sign * quantity;
@@ -54,7 +54,7 @@ pub(super) fn batch(market: MarketId, epoch: u64, (trades, seed): (usize, u64)) 
 pub(super) fn seed(ledger: &mut dyn Ledger, market: MarketId) -> Result<Token, Failure> {
     let token = ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
     let position = Position { history: HISTORY, last: EpochNumber(0) };
-    let seed = Seed { market, position, instead: None, balances: Vec::new() };
+    let seed = Seed { market, position, replaces: None, balances: Vec::new() };
     ledger.seed(&seed, token).map_err(Failure::failed)?;
     Ok(token)
 }

@@ -8,8 +8,8 @@ use pricetime::persistence::settlement::ledger::postgres::{PostgresLedger, Postg
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger};
 
 use super::super::host::Scratch;
-use super::super::redis::raw::Raw;
-use super::super::redis::served::Served;
+use super::super::redis::raw::RawConnection;
+use super::super::redis::server::RedisServer;
 use super::{Settle, locks, postgres};
 use crate::failure::Failure;
 
@@ -17,24 +17,24 @@ use crate::failure::Failure;
 pub(super) const SMALL: u32 = 1_000;
 
 /// A ledger and what it needs. The ledger is dropped first.
-pub(super) struct Books {
+pub(super) struct MeasuredLedger {
     pub(super) name: &'static str,
     pub(super) ledger: Box<dyn Ledger>,
-    _home: Box<dyn Any>,
+    _handle: Box<dyn Any>,
 }
 
 /// A server from which everything that was written here is removed again.
-struct Emptied {
-    served: Served,
+struct CleanedServer {
+    server: RedisServer,
     markets: Vec<u32>,
 }
 
-impl Drop for Emptied {
+impl Drop for CleanedServer {
     fn drop(&mut self) {
-        if self.served.is_own() {
+        if self.server.is_spawned() {
             return;
         }
-        let names = &self.served.options.names;
+        let names = &self.server.options.names;
         let stem = format!("{}:{}", names.prefix, names.env);
         let mut keys = vec![format!("{stem}:settlement:markets")];
         for market in &self.markets {
@@ -46,38 +46,43 @@ impl Drop for Emptied {
         let words: Vec<&str> =
             std::iter::once("UNLINK").chain(keys.iter().map(String::as_str)).collect();
         // Anything that cannot be removed is left; its name shows where it came from.
-        let _ = Raw::connect(&self.served.address).and_then(|mut raw| raw.ask(&words));
+        let _ = RawConnection::connect(&self.server.address).and_then(|mut raw| raw.ask(&words));
     }
 }
 
 /// All ledgers that can be measured.
-pub(super) fn all(settle: &Settle) -> Result<Vec<Books>, Failure> {
+pub(super) fn all(settle: &Settle) -> Result<Vec<MeasuredLedger>, Failure> {
     let folder = Scratch::new(&settle.folder, "ledger")?;
     let ledger = EmbeddedLedger::open(&folder.0).map_err(Failure::failed)?;
-    let embedded = Books { name: "embedded", ledger: Box::new(ledger), _home: Box::new(folder) };
+    let embedded =
+        MeasuredLedger { name: "embedded", ledger: Box::new(ledger), _handle: Box::new(folder) };
     let mut all = vec![embedded];
-    let served = match &settle.redis {
-        Some(url) => Some(Served::given(url)?),
-        None if locks::are_possible() => Some(Served::own(&settle.folder)?),
+    let server = match &settle.redis {
+        Some(url) => Some(RedisServer::given(url)?),
+        None if locks::is_redis_installed() => Some(RedisServer::spawned(&settle.folder)?),
         None => None,
     };
-    if let Some(served) = served {
-        let ledger = RedisLedger::open(served.options.clone()).map_err(Failure::failed)?;
+    if let Some(server) = server {
+        let ledger = RedisLedger::open(server.options.clone()).map_err(Failure::failed)?;
         let markets = (1..=settle.trades.len() as u32).chain([SMALL]).collect();
-        let home = Box::new(Emptied { served, markets });
-        all.push(Books { name: "redis", ledger: Box::new(ledger), _home: home });
+        let handle = Box::new(CleanedServer { server, markets });
+        all.push(MeasuredLedger { name: "redis", ledger: Box::new(ledger), _handle: handle });
     }
-    let home = match &settle.postgres {
-        Some(url) => Some(postgres::Home::given(url)),
-        None => postgres::Home::own(&settle.folder)?,
+    let handle = match &settle.postgres {
+        Some(url) => Some(postgres::PostgresServer::given(url)),
+        None => postgres::PostgresServer::spawned(&settle.folder)?,
     };
-    if let Some(home) = home {
+    if let Some(handle) = handle {
         let mut options =
-            PostgresOptions::parse(&home.url, &home.schema).map_err(Failure::failed)?;
+            PostgresOptions::parse(&handle.url, &handle.schema).map_err(Failure::failed)?;
         // Slow replies should be measured, not time out.
         options.answer = Duration::from_secs(120);
         let ledger = PostgresLedger::open(options).map_err(Failure::failed)?;
-        all.push(Books { name: "postgres", ledger: Box::new(ledger), _home: Box::new(home) });
+        all.push(MeasuredLedger {
+            name: "postgres",
+            ledger: Box::new(ledger),
+            _handle: Box::new(handle),
+        });
     }
     Ok(all)
 }

@@ -16,35 +16,35 @@ use super::super::host::Scratch;
 use crate::failure::Failure;
 
 /// More time than a server takes to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The location of the ledger. If the server was started here, it ends when this value is dropped.
 /// If it was given, the schema is removed again.
-pub(super) struct Home {
+pub(super) struct PostgresServer {
     pub(super) url: String,
     pub(super) schema: String,
-    own: Option<(Child, Scratch)>,
+    spawned: Option<(Child, Scratch)>,
 }
 
-impl Home {
+impl PostgresServer {
     /// The database at this address.
     pub(super) fn given(url: &str) -> Self {
         let schema = format!("pricetime_bench_{}", std::process::id());
-        Self { url: url.to_owned(), schema, own: None }
+        Self { url: url.to_owned(), schema, spawned: None }
     }
 
     /// Starts a server. Returns `None` if PostgreSQL is not installed or cannot create its data
     /// folder.
-    pub(super) fn own(beside: &Path) -> Result<Option<Self>, Failure> {
+    pub(super) fn spawned(parent: &Path) -> Result<Option<Self>, Failure> {
         let Some(programs) = programs() else { return Ok(None) };
         // PostgreSQL does not run as root.
         let user =
             if geteuid().is_root() { user("postgres").or_else(|| user("nobody")) } else { None };
-        let folder = Scratch::new(beside, "postgres")?;
+        let folder = Scratch::new(parent, "postgres")?;
         chown(&folder.0, user, user)?;
         let place = fs::canonicalize(&folder.0)?;
         let books = place.join("books");
-        let made = as_user(&programs.join("initdb"), user)
+        let initdb = as_user(&programs.join("initdb"), user)
             .args([
                 "--username=bench",
                 "--auth=trust",
@@ -55,13 +55,13 @@ impl Home {
             .arg(&books)
             .current_dir(&place)
             .output()?;
-        if !made.status.success() {
-            let said = String::from_utf8_lossy(&made.stderr);
+        if !initdb.status.success() {
+            let stderr = String::from_utf8_lossy(&initdb.stderr);
             let _ = writeln!(
                 std::io::stderr(),
                 "note: PostgreSQL is not measured: initdb failed in {}: {}",
                 place.display(),
-                said.trim()
+                stderr.trim()
             );
             return Ok(None);
         }
@@ -76,21 +76,21 @@ impl Home {
             .stderr(Stdio::null())
             .spawn()?;
         let url = format!("postgres://bench@127.0.0.1:{port}/postgres");
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && child.try_wait()?.is_none() {
+        let started = Instant::now();
+        while started.elapsed() < TIMEOUT && child.try_wait()?.is_none() {
             if sql(&programs.join("psql"), &url, "SELECT 1") {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
         }
         let schema = String::from("pricetime");
-        Ok(Some(Self { url, schema, own: Some((child, folder)) }))
+        Ok(Some(Self { url, schema, spawned: Some((child, folder)) }))
     }
 }
 
-impl Drop for Home {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
-        let Some((child, _)) = &mut self.own else {
+        let Some((child, _)) = &mut self.spawned else {
             let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
             let psql = programs().map_or_else(|| PathBuf::from("psql"), |it| it.join("psql"));
             if !sql(&psql, &self.url, &drop) {
@@ -107,8 +107,8 @@ impl Drop for Home {
             // SIGINT stops it at once but still cleans up. It may have ended already.
             let _ = kill_process(id, Signal::INT);
         }
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
+        let started = Instant::now();
+        while started.elapsed() < TIMEOUT && matches!(child.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));
         }
         let _ = child.kill();
@@ -149,11 +149,11 @@ fn as_user(program: &Path, user: Option<u32>) -> Command {
 
 /// Runs a statement. Returns `true` if it succeeds.
 fn sql(psql: &Path, url: &str, text: &str) -> bool {
-    let asked = Command::new(psql)
+    let status = Command::new(psql)
         .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    asked.is_ok_and(|status| status.success())
+    status.is_ok_and(|status| status.success())
 }

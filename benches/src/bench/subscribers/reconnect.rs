@@ -16,7 +16,7 @@ use super::super::load;
 use super::super::progress::Progress;
 use super::super::report::Measured;
 use super::super::runs::Runs;
-use super::{MARKET, Subscribers, account, subscribe, told};
+use super::{MARKET, Subscribers, account, figure, subscribe};
 use crate::failure::Failure;
 
 /// The number of commands in flight.
@@ -26,15 +26,15 @@ const PRICES: u64 = 1_000;
 
 /// What the submitter has observed.
 #[derive(Debug, Default)]
-struct Seen {
+struct SubmitterState {
     /// The number of acknowledged commands.
     acknowledged: AtomicU64,
     /// The longest time between two acknowledgements since a watch began, in nanoseconds.
     longest: AtomicU64,
-    over: AtomicBool,
+    stop: AtomicBool,
 }
 
-impl Seen {
+impl SubmitterState {
     /// Runs `work`, and also returns the longest time between two acknowledgements while it runs,
     /// in milliseconds.
     fn watch<T>(&self, work: impl FnOnce() -> T) -> (T, f64) {
@@ -50,7 +50,7 @@ impl Seen {
     fn wait(&self) {
         let before = self.acknowledged.load(Ordering::Acquire);
         while self.acknowledged.load(Ordering::Acquire) == before
-            && !self.over.load(Ordering::Acquire)
+            && !self.stop.load(Ordering::Acquire)
         {
             thread::sleep(Duration::from_micros(100));
         }
@@ -84,15 +84,15 @@ pub(super) fn measure(
     progress.now("a market with many orders");
     let scratch = Scratch::new(&bench.folder, "host")?;
     let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;
-    load::closed(&host, &load::deal(opening, 1), Duration::MAX)?;
+    load::closed(&host, &load::distribute(opening, 1), Duration::MAX)?;
     let owner = |number: usize| account(number % bench.subscribers);
     let resting: Vec<_> = (0..bench.orders).map(|it| bid(owner(it), it as u128)).collect();
     load::closed(&host, &[resting], Duration::MAX)?;
-    let seen = Seen::default();
+    let state = SubmitterState::default();
     let waits = thread::scope(|scope| {
-        let submitter = scope.spawn(|| submit(&host, account(bench.subscribers), &seen));
-        let waits = runs(bench, &host, &seen, progress);
-        seen.over.store(true, Ordering::Release);
+        let submitter = scope.spawn(|| submit(&host, account(bench.subscribers), &state));
+        let waits = runs(bench, &host, &state, progress);
+        state.stop.store(true, Ordering::Release);
         submitter.join().map_err(|_| Failure::failed("the submitter panicked"))??;
         waits
     })?;
@@ -108,7 +108,7 @@ pub(super) fn measure(
         longest("wait-alone", alone, what("alone")),
         longest("wait-reconnect", reconnect, what(&again)),
         longest("wait-digest", digest, what("while the state's digest is computed")),
-        told("reconnect", rates, median, (all, "ms")),
+        figure("reconnect", rates, median, (all, "ms")),
     ])
 }
 
@@ -116,7 +116,7 @@ pub(super) fn measure(
 fn longest(name: &str, times: Vec<f64>, what: String) -> Measured {
     let value = times.iter().copied().fold(0.0, f64::max);
     let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
-    told(name, rates, value, (what, "ms"))
+    figure(name, rates, value, (what, "ms"))
 }
 
 /// The longest waits of each run, and the time until all had subscribed, in milliseconds.
@@ -131,24 +131,24 @@ struct Waits {
 fn runs(
     bench: &Subscribers,
     host: &Host,
-    seen: &Seen,
+    state: &SubmitterState,
     progress: &Progress,
 ) -> Result<Waits, Failure> {
     let mut waits = Waits::default();
     let mut feeds = all(host, Vec::new(), bench.subscribers)?;
     for _ in 0..bench.runs {
         progress.now("all subscribers reconnect at once");
-        let begun = Instant::now();
-        let ((again, took), wait) = seen.watch(|| {
+        let started = Instant::now();
+        let ((again, took), wait) = state.watch(|| {
             let again = all(host, std::mem::take(&mut feeds), bench.subscribers);
-            (again, begun.elapsed())
+            (again, started.elapsed())
         });
         feeds = again?;
         waits.reconnect.push(wait);
         waits.took.push(took.as_secs_f64() * 1e3);
-        let ((), wait) = seen.watch(|| thread::sleep(took));
+        let ((), wait) = state.watch(|| thread::sleep(took));
         waits.alone.push(wait);
-        let (_, wait) = seen.watch(|| host.digest());
+        let (_, wait) = state.watch(|| host.digest());
         waits.digest.push(wait);
         progress.done();
     }
@@ -177,18 +177,22 @@ fn all(
     })
 }
 
-/// Places orders and cancels them until `seen.over` is set. The size of the book stays the same.
-fn submit(host: &Host, account: AccountId, seen: &Seen) -> Result<(), Failure> {
-    let done = submit_until_over(host, account, seen);
-    seen.over.store(true, Ordering::Release);
+/// Places orders and cancels them until `state.stop` is set. The size of the book stays the same.
+fn submit(host: &Host, account: AccountId, state: &SubmitterState) -> Result<(), Failure> {
+    let done = submit_until_stopped(host, account, state);
+    state.stop.store(true, Ordering::Release);
     done
 }
 
-fn submit_until_over(host: &Host, account: AccountId, seen: &Seen) -> Result<(), Failure> {
+fn submit_until_stopped(
+    host: &Host,
+    account: AccountId,
+    state: &SubmitterState,
+) -> Result<(), Failure> {
     let mut waiting: VecDeque<Ticket> = VecDeque::with_capacity(WINDOW);
     let mut last = Instant::now();
     for number in 0_u64.. {
-        if seen.over.load(Ordering::Acquire) {
+        if state.stop.load(Ordering::Acquire) {
             break;
         }
         if waiting.len() == WINDOW
@@ -198,8 +202,8 @@ fn submit_until_over(host: &Host, account: AccountId, seen: &Seen) -> Result<(),
             let now = Instant::now();
             let wait = u64::try_from((now - last).as_nanos()).unwrap_or(u64::MAX);
             last = now;
-            seen.longest.fetch_max(wait, Ordering::AcqRel);
-            seen.acknowledged.fetch_add(1, Ordering::AcqRel);
+            state.longest.fetch_max(wait, Ordering::AcqRel);
+            state.acknowledged.fetch_add(1, Ordering::AcqRel);
         }
         let order = u128::from(u64::MAX) + u128::from(number / 2);
         let place = bid(account, order);

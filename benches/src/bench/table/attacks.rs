@@ -2,8 +2,8 @@
 
 use pricetime_terminal::{Cell, Paint, Tone, table};
 
-use super::super::numbers::{long, whole};
-use super::super::report::{Attacked, Beside, Measured, Resident};
+use super::super::numbers::{format_ns, format_number};
+use super::super::report::{Attacked, HonestFigures, Measured, Resident};
 
 /// A row for each attack, a description of each, and whether the goals are met.
 pub(super) fn attacks(measured: &[Measured]) -> String {
@@ -33,7 +33,7 @@ pub(super) fn attacks(measured: &[Measured]) -> String {
     for (name, attacked) in &all {
         text += &about(name, attacked);
     }
-    text + &judged(&all)
+    text + &goals_line(&all)
 }
 
 const MIB: f64 = 1_048_576.0;
@@ -41,8 +41,8 @@ const MIB: f64 = 1_048_576.0;
 /// The times of honest commands beside each of the two clients.
 fn times(name: &str, attacked: &Attacked) -> [Cell; 9] {
     let Attacked { harmless, hostile, p99_ratio, met, .. } = attacked;
-    let of = |beside: &Beside| {
-        [beside.p50_ns, beside.p99_ns, beside.max_ns].map(|ns| Cell::from(long(ns)))
+    let of = |figures: &HonestFigures| {
+        [figures.p50_ns, figures.p99_ns, figures.max_ns].map(|ns| Cell::from(format_ns(ns)))
     };
     let ([a, b, c], [d, e, f]) = (of(harmless), of(hostile));
     let goals = if *met { Cell::new(Tone::Good, "met") } else { Cell::new(Tone::Bad, "missed") };
@@ -60,8 +60,8 @@ fn load(name: &str, attacked: &Attacked) -> [Cell; 6] {
         },
     );
     let [before, highest, after] = memory.map(Cell::from);
-    let [calls, refused] =
-        [hostile.client_rate, hostile.client.refused as f64].map(|it| Cell::from(whole(it)));
+    let [calls, refused] = [hostile.client_rate, hostile.client.refused as f64]
+        .map(|it| Cell::from(format_number(it)));
     [name.into(), before, highest, after, calls, refused]
 }
 
@@ -70,19 +70,19 @@ fn about(name: &str, attacked: &Attacked) -> String {
     let before = match opening.sent {
         0 => String::new(),
         sent => {
-            let [sent, refused] = [sent, opening.refused].map(|count| whole(count as f64));
+            let [sent, refused] = [sent, opening.refused].map(|count| format_number(count as f64));
             format!("; before that it sent {sent} commands, {refused} refused")
         }
     };
     let refused = match hostile.honest.refused {
         0 => String::new(),
-        refused => format!("; {} honest commands were refused", whole(refused as f64)),
+        refused => format!("; {} honest commands were refused", format_number(refused as f64)),
     };
     format!("{name:<15} {what}{before}{refused}\n")
 }
 
 /// Names the attacks that miss the goals.
-fn judged(all: &[(&str, &Attacked)]) -> String {
+fn goals_line(all: &[(&str, &Attacked)]) -> String {
     let Some((_, Attacked { goals, .. })) = all.first() else { return String::new() };
     let missed: Vec<_> = all.iter().filter(|(_, one)| !one.met).map(|(name, _)| *name).collect();
     let verdict = match missed.as_slice() {

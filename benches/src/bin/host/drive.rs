@@ -17,8 +17,8 @@ pub(crate) fn draft(command: &Command) -> Draft {
 }
 
 /// Returns the opening of a book with this many resting orders, and the commands that follow.
-pub(crate) fn flow(standing: usize, count: usize) -> (Vec<Command>, Vec<Command>) {
-    let shape = Shape { standing, markets: 1, prices: Prices::Narrow };
+pub(crate) fn flow(resting: usize, count: usize) -> (Vec<Command>, Vec<Command>) {
+    let shape = Shape { resting, markets: 1, prices: Prices::Narrow };
     let (mut flow, opening) = Flow::new(23, shape);
     let commands = flow.varied(count.max(1));
     (opening, commands)

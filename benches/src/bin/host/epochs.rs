@@ -15,20 +15,20 @@ use pricetime::{Draft, Host, Policy};
 
 use crate::drive::{flow, load, submit};
 use crate::open_loop::{self, Spread, histogram, record};
-use crate::{Bench, Failure, say};
+use crate::{Bench, Failure, print_line};
 
 /// The number of commands a second.
 const RATE: f64 = 50_000.0;
 /// The number of phases of each kind.
 const ROUNDS: usize = 4;
 /// The time between two questions to the core.
-const ASK: Duration = Duration::from_millis(1);
+const QUERY_INTERVAL: Duration = Duration::from_millis(1);
 const MARKET: MarketId = MarketId(1);
 
 impl Bench {
-    pub(crate) fn epochs(&self, standing: usize) -> Result<(), Failure> {
+    pub(crate) fn epochs(&self, resting: usize) -> Result<(), Failure> {
         let count = (RATE * self.long.as_secs_f64()) as usize;
-        let (opening, commands) = flow(standing, count * 2 * ROUNDS);
+        let (opening, commands) = flow(resting, count * 2 * ROUNDS);
         let host = self.open(Policy::Sync)?;
         load(&host, &opening)?;
         let mut epochs = 0;
@@ -50,14 +50,14 @@ impl Bench {
             })?;
         }
         let [quiet, closing] = &phases;
-        say(format_args!(
-            "{standing} orders, {RATE} commands a second, {epochs} epochs closed and as many snapshots:"
+        print_line(format_args!(
+            "{resting} orders, {RATE} commands a second, {epochs} epochs closed and as many snapshots:"
         ))?;
         for (what, quiet, closing) in
             [("asking the core", &quiet.0, &closing.0), ("submit to durable", &quiet.1, &closing.1)]
         {
             let tail = |times: &Histogram<u64>| times.value_at_quantile(0.999) as f64;
-            say(format_args!(
+            print_line(format_args!(
                 "  {what}: without {}; with {}; p99.9 × {:.2}",
                 Spread(quiet),
                 Spread(closing),
@@ -65,7 +65,7 @@ impl Bench {
             ))?;
         }
         host.close()?;
-        self.clean()
+        self.remove_folder()
     }
 }
 
@@ -73,7 +73,7 @@ impl Bench {
 fn ask(host: &Host, done: &AtomicBool) -> Result<Histogram<u64>, Failure> {
     let mut times = histogram()?;
     while !done.load(Ordering::Acquire) {
-        std::thread::sleep(ASK);
+        std::thread::sleep(QUERY_INTERVAL);
         let begin = Instant::now();
         host.latest(MARKET, 1)?.wait()?;
         record(&mut times, begin, 1);
@@ -101,7 +101,7 @@ fn close(host: &Host, done: &AtomicBool) -> Result<usize, Failure> {
             if let Some(why) = status.faulty.or(status.stopped.map(|it| it.reason())) {
                 return Err(why.into());
             }
-            std::thread::sleep(ASK);
+            std::thread::sleep(QUERY_INTERVAL);
         }
         closed += 1;
     }

@@ -53,9 +53,9 @@ enum Part {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The number of resting orders for rates and latencies.
-const STANDING: usize = 10_000;
+const RESTING: usize = 10_000;
 /// The number of resting orders while epochs close.
-const STANDING_EPOCHS: usize = 100_000;
+const RESTING_EPOCHS: usize = 100_000;
 
 fn main() -> Result<(), Failure> {
     let Arguments { folder, seconds, orders, only } = Arguments::parse();
@@ -68,7 +68,7 @@ fn main() -> Result<(), Failure> {
         bench.latencies()?;
     }
     if wanted(Part::Epochs) {
-        bench.epochs(STANDING_EPOCHS)?;
+        bench.epochs(RESTING_EPOCHS)?;
     }
     if wanted(Part::Restart) {
         bench.restart(orders)?;
@@ -76,7 +76,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+fn print_line(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
     Ok(writeln!(io::stdout().lock(), "{line}")?)
 }
 
@@ -90,7 +90,7 @@ impl Bench {
         Ok(Host::open(Options { policy, ..Options::new(&self.folder) })?)
     }
 
-    fn clean(&self) -> Result<(), Failure> {
+    fn remove_folder(&self) -> Result<(), Failure> {
         Ok(std::fs::remove_dir_all(&self.folder)?)
     }
 
@@ -98,7 +98,7 @@ impl Bench {
         for submitters in [1, 4] {
             let none = self.rate(Policy::None, submitters)?;
             let sync = self.rate(Policy::Sync, submitters)?;
-            say(format_args!(
+            print_line(format_args!(
                 "commands a second, {submitters} submitter(s): sync {sync:.0}, without journal {none:.0} (1/{:.2})",
                 none / sync
             ))?;
@@ -108,7 +108,7 @@ impl Bench {
 
     /// The commands a second of this many submitters.
     fn rate(&self, policy: Policy, submitters: usize) -> Result<f64, Failure> {
-        let (opening, commands) = flow(STANDING, 1_500_000);
+        let (opening, commands) = flow(RESTING, 1_500_000);
         let host = self.open(policy)?;
         load(&host, &opening)?;
         let parts = commands.chunks(commands.len() / submitters);
@@ -133,7 +133,7 @@ impl Bench {
         let done: Result<usize, Failure> = done;
         let rate = done? as f64 / begin.elapsed().as_secs_f64();
         host.close()?;
-        self.clean()?;
+        self.remove_folder()?;
         Ok(rate)
     }
 
@@ -142,13 +142,15 @@ impl Bench {
         let highest = self.rate(Policy::Sync, 1)?;
         for percent in [10, 50, 90] {
             let rate = highest * f64::from(percent) / 100.0;
-            let (opening, commands) = flow(STANDING, (rate * self.long.as_secs_f64()) as usize);
+            let (opening, commands) = flow(RESTING, (rate * self.long.as_secs_f64()) as usize);
             let host = self.open(Policy::Sync)?;
             load(&host, &opening)?;
             let run = open_loop::run(&host, &commands, rate)?;
             host.close()?;
-            self.clean()?;
-            say(format_args!("submit to durable at {percent} %, {rate:.0} a second: {run}"))?;
+            self.remove_folder()?;
+            print_line(format_args!(
+                "submit to durable at {percent} %, {rate:.0} a second: {run}"
+            ))?;
         }
         Ok(())
     }

@@ -66,8 +66,8 @@ pub(crate) fn record(times: &mut Histogram<u64>, since: Instant, count: usize) {
 /// Sends commands at a rate, and returns their times.
 pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, Failure> {
     let (send, receive) = mpsc::channel::<(Instant, Vec<Ticket>)>();
-    let (mut submitted, before, begin) = (histogram()?, on_cpu("self")?, Instant::now());
-    let own = on_cpu("thread-self")?;
+    let (mut submitted, before, begin) = (histogram()?, cpu_time("self")?, Instant::now());
+    let own = cpu_time("thread-self")?;
     let (times, waiter) = std::thread::scope(|scope| {
         let waiter = scope.spawn(move || -> Result<(Histogram<u64>, Duration), Failure> {
             let mut times = histogram()?;
@@ -78,7 +78,7 @@ pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, F
                 record(&mut times, due, count);
                 tickets.into_iter().try_for_each(|ticket| ticket.wait().map(drop))?;
             }
-            Ok((times, on_cpu("thread-self")?))
+            Ok((times, cpu_time("thread-self")?))
         });
         let mut rest = commands;
         let mut burst = 0;
@@ -86,8 +86,8 @@ pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, F
             burst += 1;
             let due = begin + TICK * burst;
             let past = (f64::from(burst) * TICK.as_secs_f64() * rate) as usize;
-            let many = (past + rest.len()).saturating_sub(commands.len()).min(rest.len());
-            let (now, later) = rest.split_at(many);
+            let due_count = (past + rest.len()).saturating_sub(commands.len()).min(rest.len());
+            let (now, later) = rest.split_at(due_count);
             rest = later;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let tickets: Result<Vec<_>, _> = now.iter().map(|c| submit(host, draft(c))).collect();
@@ -97,22 +97,22 @@ pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, F
         drop(send);
         waiter.join().map_err(|_| "the waiter panicked")?
     })?;
-    let long = begin.elapsed().as_secs_f64();
-    let driver = (on_cpu("thread-self")?.saturating_sub(own) + waiter).as_secs_f64() / long;
-    let all = (on_cpu("self")?.saturating_sub(before) + waiter).as_secs_f64() / long;
+    let elapsed = begin.elapsed().as_secs_f64();
+    let driver = (cpu_time("thread-self")?.saturating_sub(own) + waiter).as_secs_f64() / elapsed;
+    let all = (cpu_time("self")?.saturating_sub(before) + waiter).as_secs_f64() / elapsed;
     Ok(Run { times, submitted, driver, all })
 }
 
 /// The CPU time of a thread, or of all live threads, so far. Zero if the system does not report it.
-fn on_cpu(whose: &str) -> Result<Duration, Failure> {
+fn cpu_time(task: &str) -> Result<Duration, Failure> {
     let of = |path: &std::path::Path| -> Result<Duration, Failure> {
         // A thread may end during this loop.
-        let said = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-        let nanoseconds = said.split_whitespace().next().map(str::parse).transpose()?;
+        let schedstat = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+        let nanoseconds = schedstat.split_whitespace().next().map(str::parse).transpose()?;
         Ok(Duration::from_nanos(nanoseconds.unwrap_or(0)))
     };
-    let root = std::path::Path::new("/proc").join(whose);
-    if whose == "thread-self" {
+    let root = std::path::Path::new("/proc").join(task);
+    if task == "thread-self" {
         return of(&root);
     }
     let mut sum = Duration::ZERO;

@@ -10,12 +10,12 @@ use pricetime::engine::{Command, Engine, Sequence};
 use pricetime::persistence::journal::{Folder, History, RealDisk, Recovery, RecoveryOptions};
 
 use crate::drive::{flow, load};
-use crate::{Bench, Failure, say};
+use crate::{Bench, Failure, print_line};
 
 /// The number of times that everything is measured; the median counts.
 const ROUNDS: usize = 5;
 /// The number of commands after those that fill the book.
-const AFTERWARDS: usize = 500_000;
+const MORE_COMMANDS: usize = 500_000;
 
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -26,7 +26,7 @@ impl Bench {
     /// Measures a start from a snapshot, one from the journal alone, and the bare core on the same
     /// commands.
     pub(crate) fn restart(&self, orders: usize) -> Result<(), Failure> {
-        let (opening, commands) = flow(orders, AFTERWARDS);
+        let (opening, commands) = flow(orders, MORE_COMMANDS);
         let host = self.open(Policy::Sync)?;
         load(&host, &opening)?;
         load(&host, &commands)?;
@@ -39,17 +39,19 @@ impl Bench {
             times.push(begin.elapsed());
             host.close()?;
         }
-        let long = median(times);
-        say(format_args!("{orders} orders back from a snapshot in {long:.2?}"))?;
+        let elapsed = median(times);
+        print_line(format_args!("{orders} orders back from a snapshot in {elapsed:.2?}"))?;
         self.remove_snapshots()?;
         self.replay()?;
         let begin = Instant::now();
         let host = self.open(Policy::Sync)?;
-        let long = begin.elapsed();
+        let elapsed = begin.elapsed();
         let replayed = host.start().replayed;
-        say(format_args!("the same from the journal alone in {long:.2?} ({replayed} replayed)"))?;
+        print_line(format_args!(
+            "the same from the journal alone in {elapsed:.2?} ({replayed} replayed)"
+        ))?;
         host.close()?;
-        self.clean()
+        self.remove_folder()
     }
 
     /// The rate of a replay, and that of the bare core on the same commands.
@@ -84,7 +86,7 @@ impl Bench {
         let rate = |times| commands.len() as f64 / median(times).as_secs_f64();
         let (replay, bare) = (rate(replays), rate(bare));
         let share = replay / bare;
-        say(format_args!(
+        print_line(format_args!(
             "replay {replay:.0} commands a second, the bare core {bare:.0} on the same ({share:.2})"
         ))
     }

@@ -9,9 +9,9 @@ const BOOK: &str = r#"{"book":{"line":LINE,"market":1,"symbol":"SUN","sequence":
 const TRADE: &str = r#"{"update":{"market":1,"sequence":5,"time":"1970-01-01T00:00:05Z","trades":[{"number":1,"price":"9.95","quantity":"2","taker_side":"buy"},{"number":2,"price":"9.97","quantity":"1","taker_side":"buy"}]}}"#;
 const MISSED: &str = r#"{"refused":{"line":5,"error":"no longer stored"}}"#;
 
-fn hear(feed: &mut Feed, line: &str) {
+fn apply(feed: &mut Feed, line: &str) {
     let answer = serde_json::from_str(line).expect(line);
-    feed.hear(&answer, Instant::now(), Timestamp(6_000_000_000));
+    feed.apply(&answer, Instant::now(), Timestamp(6_000_000_000));
 }
 
 fn close(feed: &mut Feed, second: u64, number: u64) {
@@ -19,19 +19,19 @@ fn close(feed: &mut Feed, second: u64, number: u64) {
         r#"{{"update":{{"market":1,"sequence":{},"time":"1970-01-01T00:00:{second:02}Z","closed":{{"number":{number},"first_sequence":1,"last_sequence":9,"trades":2,"volume":"3","notional":"29.87","open":"9.95","high":"9.97","low":"9.95","close":"9.97","clearing":{{"price":"9.96","volume":"1","surplus":"0"}},"accepted":2,"cancelled":0,"last_trade":2,"bids":{{"resting":0,"resting_quantity":"0"}},"asks":{{"resting":0,"resting_quantity":"0"}}}}}}}}"#,
         second + 5
     );
-    hear(feed, &line);
+    apply(feed, &line);
 }
 
 /// A feed with a market whose book was asked for in line 3, and that was subscribed to in line 4.
 fn feed() -> Feed {
     let mut feed = Feed::default();
     feed.connect(Uuid::nil(), 4, 0);
-    hear(&mut feed, SPEC);
+    apply(&mut feed, SPEC);
     feed.asked.view = Some((3, 1));
     feed.asked.subscriptions.insert(4, 1);
     feed.markets.get_mut(&1).unwrap().is_subscribed = true;
-    hear(&mut feed, &BOOK.replace("LINE", "3"));
-    hear(&mut feed, &BOOK.replace("LINE", "4"));
+    apply(&mut feed, &BOOK.replace("LINE", "3"));
+    apply(&mut feed, &BOOK.replace("LINE", "4"));
     feed
 }
 
@@ -41,13 +41,13 @@ fn markets_of_the_list_come_and_go() {
     const ONE: &str = r#"{"markets":{"line":2,"markets":[{"market":700,"symbol":"WIND","tick":"0.01","lot":"1","phase":"call","epoch":3}]MORE}}"#;
     let mut feed = feed();
     let names = |feed: &Feed| feed.markets.keys().copied().collect::<Vec<_>>();
-    hear(&mut feed, &ONE.replace("MORE", ""));
+    apply(&mut feed, &ONE.replace("MORE", ""));
     assert_eq!(names(&feed), [700]);
     // Market 1000 was asked for. It may be behind the end of the list.
-    hear(&mut feed, &SPEC.replace("\"market\":1,", "\"market\":1000,"));
-    hear(&mut feed, &ONE.replace("MORE", ",\"more\":9"));
+    apply(&mut feed, &SPEC.replace("\"market\":1,", "\"market\":1000,"));
+    apply(&mut feed, &ONE.replace("MORE", ",\"more\":9"));
     assert_eq!(names(&feed), [700, 1000]);
-    hear(&mut feed, NONE);
+    apply(&mut feed, NONE);
     assert!(names(&feed).is_empty());
 }
 
@@ -56,7 +56,7 @@ fn lags_of_redis_and_settlement_are_figures() {
     let mut feed = feed();
     let lags = |feed: &Feed| feed.lags().map(|it| it.value).collect::<Vec<_>>();
     assert!(lags(&feed).is_empty());
-    hear(
+    apply(
         &mut feed,
         r#"{"status":{"line":9,"durable":4,"snapshot":0,"image_behind":2,"settlement_behind":1000}}"#,
     );
@@ -70,7 +70,7 @@ fn shown(feed: &Feed, second: u64) -> screen::Market {
 #[test]
 fn book_and_trades_of_a_host_are_shown() {
     let mut feed = feed();
-    hear(&mut feed, TRADE);
+    apply(&mut feed, TRADE);
     let market = shown(&feed, 6);
     assert_eq!((market.phase, market.epoch, market.levels), (Phase::Continuous, 1, [1, 6]));
     assert_eq!(market.spread.as_deref(), Some("0.05"));
@@ -100,7 +100,7 @@ fn countdown_follows_two_closes() {
 #[test]
 fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     let mut feed = feed();
-    hear(&mut feed, TRADE);
+    apply(&mut feed, TRADE);
     feed.disconnected = Some(String::from("reset"));
     let retrying = Notice::Fault(String::from("disconnected, retrying: reset"));
     assert_eq!(feed.notice(), Some(retrying));
@@ -111,7 +111,7 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     // The host no longer has what was missed.
     feed.asked.subscriptions.insert(5, 1);
     feed.markets.get_mut(&1).unwrap().is_subscribed = true;
-    hear(&mut feed, MISSED);
+    apply(&mut feed, MISSED);
     let market = &feed.markets[&1];
     assert_eq!((market.is_subscribed, market.sequence), (false, None));
     let market = feed.markets.get_mut(&1).unwrap();
@@ -130,8 +130,8 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
 #[test]
 fn slow_reader_goes_on_from_now() {
     let mut feed = feed();
-    hear(&mut feed, TRADE);
-    hear(&mut feed, r#"{"ended":{"market":1,"why":"too slow"}}"#);
+    apply(&mut feed, TRADE);
+    apply(&mut feed, r#"{"ended":{"market":1,"why":"too slow"}}"#);
     let market = &feed.markets[&1];
     assert_eq!((market.is_subscribed, market.sequence), (false, None));
     assert!(shown(&feed, 6).running.is_none());
@@ -141,9 +141,9 @@ fn slow_reader_goes_on_from_now() {
 fn refused_view_forgets_a_market_that_was_removed() {
     let mut feed = feed();
     feed.asked.view = Some((7, 1));
-    hear(&mut feed, r#"{"refused":{"line":7,"error":"there is no market 1"}}"#);
+    apply(&mut feed, r#"{"refused":{"line":7,"error":"there is no market 1"}}"#);
     assert!(feed.tabs().is_empty());
     assert_eq!(feed.notice(), None);
-    hear(&mut feed, r#"{"refused":{"line":0,"error":"connection closed: idle"}}"#);
+    apply(&mut feed, r#"{"refused":{"line":0,"error":"connection closed: idle"}}"#);
     assert_eq!(feed.notice(), Some(Notice::Note(String::from("connection closed: idle"))));
 }

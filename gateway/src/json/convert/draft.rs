@@ -39,7 +39,7 @@ impl Line {
                     price_min: units.price("price_min", &it.price_min)?,
                     price_max: units.price("price_max", &it.price_max)?,
                     protection_ticks: it.protection_ticks,
-                    reference: given(it.reference_price.as_ref(), |at| {
+                    reference: convert_optional(it.reference_price.as_ref(), |at| {
                         units.price("reference_price", at)
                     })?,
                     fees: Fees { maker_ppm: it.maker_ppm, taker_ppm: it.taker_ppm },
@@ -68,8 +68,8 @@ impl Line {
 }
 
 fn place(it: &input::Place, units: &Units<'_>) -> Result<Place, BadLine> {
-    let price = given(it.price.as_ref(), |price| units.price("price", price))?;
-    let stop = given(it.stop.as_ref(), |stop| units.price("stop", stop))?;
+    let price = convert_optional(it.price.as_ref(), |price| units.price("price", price))?;
+    let stop = convert_optional(it.stop.as_ref(), |stop| units.price("stop", stop))?;
     let kind = match (it.r#type, stop, price) {
         (OrderType::Limit, None, Some(price)) => OrderKind::Limit { price },
         (OrderType::Market, None, None) => OrderKind::Market,
@@ -84,7 +84,8 @@ fn place(it: &input::Place, units: &Units<'_>) -> Result<Place, BadLine> {
             return Err(BadLine::Prices("stop_limit", "has a stop and a price"));
         }
     };
-    let quantity = |field, text: Option<&Amount>| given(text, |text| units.quantity(field, text));
+    let quantity =
+        |field, text: Option<&Amount>| convert_optional(text, |text| units.quantity(field, text));
     Ok(Place {
         order: it.order.into(),
         reference: it.reference,
@@ -108,10 +109,10 @@ fn place(it: &input::Place, units: &Units<'_>) -> Result<Place, BadLine> {
 fn amend(it: &input::Amend, units: &Units<'_>) -> Result<Amend, BadLine> {
     Ok(Amend {
         order: it.order.into(),
-        price: given(it.price.as_ref(), |price| units.price("price", price))?,
-        quantity: given(it.quantity.as_ref(), |lots| units.quantity("quantity", lots))?,
-        stop_price: given(it.stop.as_ref(), |stop| units.price("stop", stop))?,
-        if_open: given(it.if_open.as_ref(), |lots| units.quantity("if_open", lots))?,
+        price: convert_optional(it.price.as_ref(), |price| units.price("price", price))?,
+        quantity: convert_optional(it.quantity.as_ref(), |lots| units.quantity("quantity", lots))?,
+        stop_price: convert_optional(it.stop.as_ref(), |stop| units.price("stop", stop))?,
+        if_open: convert_optional(it.if_open.as_ref(), |lots| units.quantity("if_open", lots))?,
         requeue: it.requeue,
     })
 }
@@ -154,15 +155,16 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
     let quantity_max = units.quantity("quantity_max", &it.quantity_max)?;
     let price_min = units.price("price_min", &it.price_min)?;
     let price_max = units.price("price_max", &it.price_max)?;
-    let reference =
-        given(it.reference_price.as_ref(), |price| units.price("reference_price", price))?;
+    let reference = convert_optional(it.reference_price.as_ref(), |price| {
+        units.price("reference_price", price)
+    })?;
     spec.quantity_max = quantity_max;
     spec.terms = Terms { price_min, price_max, reference, ..spec.terms };
     Ok(spec)
 }
 
 /// Converts a value that may be left out.
-fn given<T, U>(
+fn convert_optional<T, U>(
     value: Option<&T>,
     make: impl FnOnce(&T) -> Result<U, BadLine>,
 ) -> Result<Option<U>, BadLine> {

@@ -19,7 +19,7 @@ impl Line {
         let account = Uuid::from(command.account);
         let request = command.request.map(Uuid::from);
         let time = Some(Time(command.timestamp));
-        let operator = unusual(command.operator, is_for_operators(&command.action));
+        let operator = unless_default(command.operator, is_for_operators(&command.action));
         Some(match &command.action {
             Action::Place(it) => Self::Place(place_line(command, it, &Units(spec?))),
             Action::Amend(it) => {
@@ -44,10 +44,10 @@ impl Line {
                 let order = (*order).into();
                 Self::Cancel(input::Cancel { market, account, order, request, operator, time })
             }
-            Action::CancelAll { account: whom, side } => Self::CancelAll(input::CancelAll {
+            Action::CancelAll { account: target, side } => Self::CancelAll(input::CancelAll {
                 market,
                 account,
-                whose: match whom {
+                whose: match target {
                     None => Whose::Everybody,
                     Some(own) if *own == command.account => Whose::Own,
                     Some(other) => Whose::Account((*other).into()),
@@ -103,8 +103,8 @@ impl Line {
             Action::AdvanceTime => {
                 Self::AdvanceTime(input::AdvanceTime { market, account, request, operator, time })
             }
-            Action::BlockAccount(whom) => {
-                let blocked = (*whom).into();
+            Action::BlockAccount(target) => {
+                let blocked = (*target).into();
                 Self::BlockAccount(input::BlockAccount {
                     market,
                     account,
@@ -114,8 +114,8 @@ impl Line {
                     time,
                 })
             }
-            Action::UnblockAccount(whom) => {
-                let blocked = (*whom).into();
+            Action::UnblockAccount(target) => {
+                let blocked = (*target).into();
                 let body =
                     input::UnblockAccount { market, account, blocked, request, operator, time };
                 Self::UnblockAccount(body)
@@ -170,7 +170,7 @@ fn place_line(command: &Command, it: &Place, units: &Units<'_>) -> input::Place 
         self_trade: it.self_trade,
         session: command.session.map(|session| session.0),
         request: command.request.map(Uuid::from),
-        operator: unusual(command.operator, is_for_operators(&command.action)),
+        operator: unless_default(command.operator, is_for_operators(&command.action)),
         time: Some(Time(command.timestamp)),
     }
 }
@@ -192,21 +192,21 @@ fn add_market_line(command: &Command, spec: &MarketSpec) -> input::AddMarket {
         reference_price: terms.reference.map(|price| units.show_price(price)),
         maker_ppm: terms.fees.maker_ppm,
         taker_ppm: terms.fees.taker_ppm,
-        orders_max: unusual(spec.limits.orders_max, default.orders_max),
-        orders_per_account_max: unusual(
+        orders_max: unless_default(spec.limits.orders_max, default.orders_max),
+        orders_per_account_max: unless_default(
             spec.limits.orders_per_account_max,
             default.orders_per_account_max,
         ),
-        requests_max: unusual(spec.limits.requests_max, default.requests_max),
-        blocked_max: unusual(spec.limits.blocked_max, default.blocked_max),
-        parts_max: unusual(spec.limits.parts_max, default.parts_max),
+        requests_max: unless_default(spec.limits.requests_max, default.requests_max),
+        blocked_max: unless_default(spec.limits.blocked_max, default.blocked_max),
+        parts_max: unless_default(spec.limits.parts_max, default.parts_max),
         request: command.request.map(Uuid::from),
-        operator: unusual(command.operator, is_for_operators(&command.action)),
+        operator: unless_default(command.operator, is_for_operators(&command.action)),
         time: Some(Time(command.timestamp)),
     }
 }
 
 /// Leaves out a value that is the usual one.
-fn unusual<T: PartialEq>(own: T, usual: T) -> Option<T> {
+fn unless_default<T: PartialEq>(own: T, usual: T) -> Option<T> {
     (own != usual).then_some(own)
 }

@@ -53,7 +53,7 @@ impl EventLine {
                 maker_remaining,
                 taker_remaining,
             } => {
-                let (maker, taker) = (party_seen(maker), party_seen(taker));
+                let (maker, taker) = (visible_party(maker), visible_party(taker));
                 Self::Traded {
                     number: number.0,
                     trade: number.uuid(market),
@@ -139,9 +139,9 @@ impl From<&Party> for PartyLine {
 }
 
 /// A party that was hidden from the reader has no line.
-fn party_seen(party: &Party) -> Option<PartyLine> {
-    let nobody = party.order.0 == 0 && party.account.0 == 0 && party.reference == 0;
-    (!nobody).then(|| PartyLine::from(party))
+fn visible_party(party: &Party) -> Option<PartyLine> {
+    let is_hidden = party.order.0 == 0 && party.account.0 == 0 && party.reference == 0;
+    (!is_hidden).then(|| PartyLine::from(party))
 }
 
 impl EpochLine {

@@ -11,13 +11,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::SAID_MAX;
+use super::ANSWER_MAX;
 
 /// How long it may take to notice that a program has ended.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How much is read from one pipe before the next one is served.
-const PIECE: usize = 1 << 13;
-const PIECES: usize = SAID_MAX / PIECE;
+const CHUNK: usize = 1 << 13;
+const CHUNKS: usize = ANSWER_MAX / CHUNK;
 
 /// A program's pipes. A pipe that was closed is `None`.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ pub(super) struct Pipes<'a> {
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
     /// The beginning of the program's standard output.
-    pub(super) printed: Vec<u8>,
+    pub(super) stdout_text: Vec<u8>,
     /// The beginning of the program's standard error.
-    pub(super) complained: Vec<u8>,
+    pub(super) stderr_text: Vec<u8>,
 }
 
 impl<'a> Pipes<'a> {
@@ -45,33 +45,33 @@ impl<'a> Pipes<'a> {
         for end in ends.into_iter().flatten() {
             ioctl_fionbio(end, true)?;
         }
-        let (printed, complained) = (Vec::new(), Vec::new());
-        Ok(Self { input, text, output, errors, printed, complained })
+        let (stdout_text, stderr_text) = (Vec::new(), Vec::new());
+        Ok(Self { input, text, output, errors, stdout_text, stderr_text })
     }
 
     /// Serves the pipes until the program has ended and its standard output is closed, but no longer
     /// than `limit`. Other processes may keep the standard output open. Returns whether each of the two
     /// has happened.
-    pub(super) fn talk(&mut self, child: &Child, limit: Duration) -> io::Result<(bool, bool)> {
-        let begun = Instant::now();
+    pub(super) fn serve(&mut self, child: &Child, limit: Duration) -> io::Result<(bool, bool)> {
+        let started = Instant::now();
         loop {
             // Check this first: once the program has ended, everything that it printed can be read.
             let ended = has_ended(child)?;
-            self.move_on();
-            let left = limit.saturating_sub(begun.elapsed());
+            self.transfer();
+            let left = limit.saturating_sub(started.elapsed());
             if (ended && self.output.is_none()) || left.is_zero() {
                 return Ok((ended, self.output.is_none()));
             }
-            self.wait(left.min(LOOK))?;
+            self.wait(left.min(POLL_INTERVAL))?;
         }
     }
 
     /// Writes and reads as much as is possible without waiting.
-    fn move_on(&mut self) {
+    fn transfer(&mut self) {
         if let Some(input) = &mut self.input {
             match input.write(self.text) {
                 Ok(length) => self.text = self.text.get(length..).unwrap_or_default(),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 // A program need not read its input.
                 Err(_) => self.text = &[],
             }
@@ -79,8 +79,8 @@ impl<'a> Pipes<'a> {
         if self.text.is_empty() {
             self.input = None;
         }
-        read(&mut self.output, &mut self.printed);
-        read(&mut self.errors, &mut self.complained);
+        read(&mut self.output, &mut self.stdout_text);
+        read(&mut self.errors, &mut self.stderr_text);
     }
 
     /// Waits until a pipe is ready, but no longer than `limit`.
@@ -89,7 +89,7 @@ impl<'a> Pipes<'a> {
         ends.extend(self.input.as_ref().map(|it| PollFd::new(it, PollFlags::OUT)));
         ends.extend(self.output.as_ref().map(|it| PollFd::new(it, PollFlags::IN)));
         ends.extend(self.errors.as_ref().map(|it| PollFd::new(it, PollFlags::IN)));
-        let limit = Timespec { tv_sec: 0, tv_nsec: limit.min(LOOK).subsec_nanos().into() };
+        let limit = Timespec { tv_sec: 0, tv_nsec: limit.min(POLL_INTERVAL).subsec_nanos().into() };
         match poll(&mut ends, Some(&limit)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -98,30 +98,30 @@ impl<'a> Pipes<'a> {
 }
 
 /// Reads what is available and keeps the beginning of it. A read error counts as the end of the pipe.
-fn read<R: Read>(pipe: &mut Option<R>, kept: &mut Vec<u8>) {
-    let mut piece = [0; PIECE];
-    for _ in 0..PIECES {
+fn read<R: Read>(pipe: &mut Option<R>, buffer: &mut Vec<u8>) {
+    let mut piece = [0; CHUNK];
+    for _ in 0..CHUNKS {
         let Some(open) = pipe else { return };
         match open.read(&mut piece) {
             Ok(length @ 1..) => {
-                let room = SAID_MAX.saturating_sub(kept.len());
-                kept.extend_from_slice(piece.get(..length.min(room)).unwrap_or_default());
+                let room = ANSWER_MAX.saturating_sub(buffer.len());
+                buffer.extend_from_slice(piece.get(..length.min(room)).unwrap_or_default());
             }
-            Err(error) if is_passing(&error) => return,
+            Err(error) if is_transient(&error) => return,
             Ok(0) | Err(_) => *pipe = None,
         }
     }
 }
 
-fn is_passing(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// Returns `true` if the program has ended. It stays a zombie, so that no other process gets its id.
 fn has_ended(child: &Child) -> io::Result<bool> {
     let Some(id) = id(child) else { return Ok(true) };
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(id), look)?.is_some())
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(id), options)?.is_some())
 }
 
 /// Returns the process id.

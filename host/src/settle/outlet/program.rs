@@ -11,12 +11,12 @@ use pricetime_settlement::ledger::{Deed, Notice};
 use rustix::process::{Signal, kill_process_group};
 
 use super::pipes::{self, Pipes};
-use super::{NotDelivered, Outlet, Receipt, TIMEOUT_MAX, bounded, dropped};
+use super::{NotDelivered, Outlet, Receipt, TIMEOUT_MAX, drop_receipt, truncated};
 
 /// The exit code by which a program asks for a retry: `EX_TEMPFAIL`.
-const LATER: i32 = 75;
+const EX_TEMPFAIL: i32 = 75;
 /// The prefix of this process's own variables: tokens, and addresses with passwords.
-const OURS: &[u8] = b"PRICETIME_";
+const OWN_PREFIX: &[u8] = b"PRICETIME_";
 
 /// Starts a program for each batch, without a shell. The program gets the batch as JSON on its standard
 /// input and the batch's id in `PRICETIME_SETTLEMENT_ID`. It gets no other environment variable whose
@@ -55,7 +55,7 @@ impl ProgramOutlet {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         let names = env::vars_os().map(|(name, _)| name);
-        for name in names.filter(|name| name.as_encoded_bytes().starts_with(OURS)) {
+        for name in names.filter(|name| name.as_encoded_bytes().starts_with(OWN_PREFIX)) {
             command.env_remove(name);
         }
         command
@@ -71,17 +71,17 @@ impl ProgramOutlet {
     fn run(&self, notice: &Notice) -> io::Result<Ended> {
         let text = notice.batch.to_text();
         let mut child = self.start(notice)?;
-        let talked = Pipes::of(&mut child, text.as_bytes()).and_then(|mut pipes| {
-            let ended = pipes.talk(&child, self.timeout)?;
-            Ok((ended, pipes.printed, pipes.complained))
+        let result = Pipes::of(&mut child, text.as_bytes()).and_then(|mut pipes| {
+            let ended = pipes.serve(&child, self.timeout)?;
+            Ok((ended, pipes.stdout_text, pipes.stderr_text))
         });
-        if !matches!(talked, Ok(((true, true), ..))) {
-            end(&child);
+        if !matches!(result, Ok(((true, true), ..))) {
+            kill(&child);
         }
         let status = child.wait()?;
-        let ((ended, is_whole), printed, complained) = talked?;
-        let (status, printed) = (ended.then_some(status), is_whole.then_some(printed));
-        Ok(Ended { status, printed, complained })
+        let ((ended, is_whole), stdout_text, stderr_text) = result?;
+        let (status, stdout_text) = (ended.then_some(status), is_whole.then_some(stdout_text));
+        Ok(Ended { status, stdout_text, stderr_text })
     }
 }
 
@@ -90,14 +90,14 @@ struct Ended {
     /// `None` if the program exceeded the timeout.
     status: Option<ExitStatus>,
     /// `None` if the standard output was never closed.
-    printed: Option<Vec<u8>>,
-    complained: Vec<u8>,
+    stdout_text: Option<Vec<u8>>,
+    stderr_text: Vec<u8>,
 }
 
 impl Outlet for ProgramOutlet {
     fn deliver(&mut self, notice: &Notice) -> Result<Receipt, NotDelivered> {
         if notice.outcome.deed == Deed::Drop {
-            return Ok(dropped());
+            return Ok(drop_receipt());
         }
         let program = &self.program;
         let later = |why: String| NotDelivered::Later(format!("{program}: {why}"));
@@ -105,18 +105,18 @@ impl Outlet for ProgramOutlet {
         let slow = || later(format!("not finished within {:?}, so it was killed", self.timeout));
         let status = ended.status.ok_or_else(slow)?;
         if status.success() {
-            return Ok(Receipt(bounded(&ended.printed.ok_or_else(slow)?)));
+            return Ok(Receipt(truncated(&ended.stdout_text.ok_or_else(slow)?)));
         }
-        let why = format!("{status} {}", bounded(&ended.complained));
+        let why = format!("{status} {}", truncated(&ended.stderr_text));
         match status.code() {
-            None | Some(LATER) => Err(later(why)),
+            None | Some(EX_TEMPFAIL) => Err(later(why)),
             Some(_) => Err(NotDelivered::Refused(format!("{program}: {why}"))),
         }
     }
 }
 
 /// Kills the program and the processes in its process group.
-fn end(child: &Child) {
+fn kill(child: &Child) {
     if let Some(id) = pipes::id(child) {
         // It may have ended by itself.
         let _ = kill_process_group(id, Signal::KILL);

@@ -10,7 +10,7 @@ use ureq::{Agent, Proxy};
 
 use super::address::{BadAddress, WebAddress, proxy};
 use super::signature::{SIGNATURE, TIME, signature};
-use super::{NotDelivered, Outlet, Receipt, SAID_MAX, TIMEOUT_MAX, bounded, dropped};
+use super::{ANSWER_MAX, NotDelivered, Outlet, Receipt, TIMEOUT_MAX, drop_receipt, truncated};
 use crate::secret::Secret;
 use crate::sequencer::{Clock as _, WallClock};
 
@@ -94,7 +94,7 @@ fn encryption() -> TlsConfig {
 impl Outlet for WebOutlet {
     fn deliver(&mut self, notice: &Notice) -> Result<Receipt, NotDelivered> {
         if notice.outcome.deed == Deed::Drop {
-            return Ok(dropped());
+            return Ok(drop_receipt());
         }
         let address = &self.address;
         let text = notice.batch.to_text();
@@ -113,14 +113,14 @@ impl Outlet for WebOutlet {
         let status = answer.status();
         // A longer body is cut off. The status still says whether the batch was accepted.
         let mut body = Vec::new();
-        let mut reader = std::io::Read::take(answer.body_mut().as_reader(), SAID_MAX as u64);
+        let mut reader = std::io::Read::take(answer.body_mut().as_reader(), ANSWER_MAX as u64);
         let read = std::io::Read::read_to_end(&mut reader, &mut body);
-        let said = bounded(&body);
+        let body_text = truncated(&body);
         if status.is_success() {
             read.map_err(|why| later(format!("{address}: the answer was cut off: {why}")))?;
-            return Ok(Receipt(said));
+            return Ok(Receipt(body_text));
         }
-        let why = format!("{address} answers {status} {said}");
+        let why = format!("{address} answers {status} {body_text}");
         Err(match status.as_u16() {
             408 | 425 | 429 | 500.. => later(why),
             _ => NotDelivered::Refused(address.redacted(&why)),

@@ -74,12 +74,12 @@ pub(crate) struct Head {
 impl Head {
     /// Decodes a head. No field can be trusted before [`close`](Self::close) has compared the checksum.
     pub(crate) fn parse(head: &[u8; ENVELOPE_LENGTH]) -> Result<Self, CodecError> {
-        let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
+        let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
         let [f0, f1, k0, k1, r0, r1, r2, r3, fields @ ..] = fields else {
-            return Err(CodecError::Cut);
+            return Err(CodecError::Truncated);
         };
-        let (length, fields) = fields.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
-        let sum = fields.last_chunk::<4>().ok_or(CodecError::Cut)?;
+        let (length, fields) = fields.split_first_chunk::<8>().ok_or(CodecError::Truncated)?;
+        let sum = fields.last_chunk::<4>().ok_or(CodecError::Truncated)?;
         if *magic != MAGIC {
             return Err(CodecError::Magic);
         }
@@ -116,7 +116,7 @@ impl Head {
 /// # Errors
 /// Returns an error if the bytes do not begin with an intact envelope of this kind and of our format.
 pub fn open_envelope(kind: Kind, bytes: &[u8]) -> Result<Envelope<'_>, CodecError> {
-    let (head, rest) = bytes.split_first_chunk::<ENVELOPE_LENGTH>().ok_or(CodecError::Cut)?;
+    let (head, rest) = bytes.split_first_chunk::<ENVELOPE_LENGTH>().ok_or(CodecError::Truncated)?;
     let head = Head::parse(head)?;
     let (stated, present) = (head.length, rest.len() as u64);
     let whole = usize::try_from(stated).ok().and_then(|stated| rest.get(..stated));

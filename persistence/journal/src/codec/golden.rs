@@ -61,8 +61,11 @@ fn truncated_or_changed_envelope_is_refused() {
     let open = |bytes: &[u8]| open_envelope(Kind::Snapshot, bytes).map(|_| ());
     for cut in 0..golden.len() {
         let present = cut.saturating_sub(32) as u64;
-        let error =
-            if cut < 32 { CodecError::Cut } else { CodecError::Length { stated: 3, present } };
+        let error = if cut < 32 {
+            CodecError::Truncated
+        } else {
+            CodecError::Length { stated: 3, present }
+        };
         assert_eq!(open(&golden[..cut]), Err(error));
     }
     for at in 0..golden.len() {

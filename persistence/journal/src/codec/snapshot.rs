@@ -24,39 +24,39 @@ use order::OrderOfRules1;
 /// The longest record, in bytes.
 const RECORD_MAX: usize = 4096;
 
-type Spelling = Configuration<LittleEndian, Fixint, Limit<RECORD_MAX>>;
+type Encoding = Configuration<LittleEndian, Fixint, Limit<RECORD_MAX>>;
 
-const SPELLING: Spelling = bincode::config::standard()
+const ENCODING: Encoding = bincode::config::standard()
     .with_little_endian()
     .with_fixed_int_encoding()
     .with_limit::<RECORD_MAX>();
 
 /// The numbers of the engine, and how many markets follow.
-type Numbers = (u32, Sequence, Timestamp, MarketId, u64);
+type EngineHeader = (u32, Sequence, Timestamp, MarketId, u64);
 
 /// A record, and the fewest bytes that it takes.
 trait Record: Serialize + DeserializeOwned {
-    const LEAST: usize;
+    const BYTES_MIN: usize;
 }
 
 impl Record for MarketSnapshot {
-    const LEAST: usize = 200;
+    const BYTES_MIN: usize = 200;
 }
 
 impl Record for OrderRecord {
-    const LEAST: usize = 80;
+    const BYTES_MIN: usize = 80;
 }
 
 impl Record for OrderOfRules1 {
-    const LEAST: usize = 80;
+    const BYTES_MIN: usize = 80;
 }
 
 impl Record for AccountId {
-    const LEAST: usize = 16;
+    const BYTES_MIN: usize = 16;
 }
 
 impl Record for RequestRecord {
-    const LEAST: usize = 60;
+    const BYTES_MIN: usize = 60;
 }
 
 /// Appends the encoding of a snapshot.
@@ -68,8 +68,9 @@ pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(
     let EngineSnapshot { rules_version, last_sequence, last_timestamp, last_market, markets } =
         snapshot;
     let count = markets.len() as u64;
-    let numbers: Numbers = (*rules_version, *last_sequence, *last_timestamp, *last_market, count);
-    put(&numbers, out)?;
+    let header: EngineHeader =
+        (*rules_version, *last_sequence, *last_timestamp, *last_market, count);
+    put(&header, out)?;
     for MarketSnapshot { head, resting, waiting, blocked, requests } in markets {
         if *rules_version == 1 {
             put(&HeadOfRules1::from(head), out)?;
@@ -97,9 +98,9 @@ pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(
 /// [`Engine::restore`](pricetime_engine::Engine::restore).
 pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
     let mut from = bytes;
-    let numbers: Numbers = take(&mut from)?;
-    let (rules_version, last_sequence, last_timestamp, last_market, count) = numbers;
-    let count = bounded::<MarketSnapshot>(count, from)?;
+    let header: EngineHeader = take(&mut from)?;
+    let (rules_version, last_sequence, last_timestamp, last_market, count) = header;
+    let count = checked_count::<MarketSnapshot>(count, from)?;
     let mut markets = Vec::with_capacity(count);
     for _ in 0..count {
         let head = if rules_version == 1 {
@@ -122,7 +123,7 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
 }
 
 pub(super) fn put(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    bincode::serde::encode_into_std_write(record, out, SPELLING)
+    bincode::serde::encode_into_std_write(record, out, ENCODING)
         .map(|_| ())
         .map_err(|error| CodecError::Record(error.to_string()))
 }
@@ -133,15 +134,15 @@ fn put_list<T: Record>(list: &[T], out: &mut Vec<u8>) -> Result<(), CodecError> 
 }
 
 pub(super) fn take<T: DeserializeOwned>(from: &mut &[u8]) -> Result<T, CodecError> {
-    let (record, used) = bincode::serde::decode_from_slice(from, SPELLING)
+    let (record, used) = bincode::serde::decode_from_slice(from, ENCODING)
         .map_err(|error| CodecError::Record(error.to_string()))?;
-    *from = from.get(used..).ok_or(CodecError::Cut)?;
+    *from = from.get(used..).ok_or(CodecError::Truncated)?;
     Ok(record)
 }
 
 fn take_list<T: Record>(from: &mut &[u8]) -> Result<Vec<T>, CodecError> {
     let count = take(from)?;
-    let count = bounded::<T>(count, from)?;
+    let count = checked_count::<T>(count, from)?;
     let mut list = Vec::with_capacity(count);
     for _ in 0..count {
         list.push(take(from)?);
@@ -158,8 +159,8 @@ fn take_orders(rules_version: u32, from: &mut &[u8]) -> Result<Vec<OrderRecord>,
 }
 
 /// Returns how many records follow, checked against the bytes that can hold them.
-fn bounded<T: Record>(stated: u64, from: &[u8]) -> Result<usize, CodecError> {
-    let possible = from.len() / T::LEAST;
+fn checked_count<T: Record>(stated: u64, from: &[u8]) -> Result<usize, CodecError> {
+    let possible = from.len() / T::BYTES_MIN;
     let count = usize::try_from(stated).ok().filter(|count| *count <= possible);
     count.ok_or(CodecError::Count { stated, possible: possible as u64 })
 }

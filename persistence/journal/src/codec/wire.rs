@@ -17,7 +17,7 @@ pub(super) trait Wire: Sized {
 }
 
 fn chunk<const N: usize>(from: &mut &[u8]) -> Result<[u8; N], CodecError> {
-    let (chunk, rest) = from.split_first_chunk().ok_or(CodecError::Cut)?;
+    let (chunk, rest) = from.split_first_chunk().ok_or(CodecError::Truncated)?;
     *from = rest;
     Ok(*chunk)
 }
@@ -93,9 +93,9 @@ impl<T: Wire> Wire for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
             None => 0_u8.put(out),
-            Some(held) => {
+            Some(value) => {
                 1_u8.put(out);
-                held.put(out);
+                value.put(out);
             }
         }
     }
@@ -157,14 +157,14 @@ structs! {
 /// Encodes an enum as the number of its variant and what the variant holds. The numbers are stored in
 /// every journal and never change.
 macro_rules! enums {
-    ($($name:ident { $($number:literal $variant:ident $(($held:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
+    ($($name:ident { $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
         impl Wire for $name {
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 match self {
-                    $(Self::$variant $(($held))? $({ $($field),* })? => {
+                    $(Self::$variant $(($value))? $({ $($field),* })? => {
                         u8::put(&$number, out);
-                        $($held.put(out);)?
+                        $($value.put(out);)?
                         $($($field.put(out);)*)?
                     })*
                 }
@@ -174,9 +174,9 @@ macro_rules! enums {
             fn take(from: &mut &[u8]) -> Result<Self, CodecError> {
                 match u8::take(from)? {
                     $($number => {
-                        $(let $held = Wire::take(from)?;)?
+                        $(let $value = Wire::take(from)?;)?
                         $($(let $field = Wire::take(from)?;)*)?
-                        Ok(Self::$variant $(($held))? $({ $($field),* })?)
+                        Ok(Self::$variant $(($value))? $({ $($field),* })?)
                     })*
                     found => Err(CodecError::Variant { of: stringify!($name), found }),
                 }

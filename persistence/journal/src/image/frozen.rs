@@ -13,9 +13,9 @@ use super::slots::Page;
 /// The state of an image at one moment, independent of later changes. It is created without copying
 /// orders, and can be converted to a snapshot on another thread.
 #[derive(Clone, Debug)]
-pub struct Frozen {
+pub struct FrozenImage {
     /// Everything but the markets.
-    pub(super) numbers: EngineSnapshot,
+    pub(super) without_markets: EngineSnapshot,
     pub(super) markets: Vec<FrozenMarket>,
 }
 
@@ -63,11 +63,11 @@ impl FrozenBook {
 
 /// The orders of one account at one moment, independent of later changes.
 #[derive(Clone, Debug)]
-pub struct AccountOrders(pub(super) Taken);
+pub struct AccountOrders(pub(super) OrderStorage);
 
 /// How the orders of an account were taken from the image.
 #[derive(Clone, Debug)]
-pub(super) enum Taken {
+pub(super) enum OrderStorage {
     /// There were few, and each was copied.
     Copied(Vec<OrderRecord>),
     /// There were many, so the pages with the orders of all accounts were shared.
@@ -80,8 +80,8 @@ impl AccountOrders {
     #[must_use]
     pub fn into_records(self) -> Vec<OrderRecord> {
         let mut orders = match self.0 {
-            Taken::Copied(orders) => orders,
-            Taken::Pages(account, pages) => {
+            OrderStorage::Copied(orders) => orders,
+            OrderStorage::Pages(account, pages) => {
                 let own = |order: &&OrderRecord| order.party.account == account;
                 pages.iter().flat_map(|page| page.iter().flatten()).filter(own).copied().collect()
             }
@@ -91,12 +91,12 @@ impl AccountOrders {
     }
 }
 
-impl Frozen {
+impl FrozenImage {
     /// Converts the state to a snapshot. The time grows with the number of orders.
     #[must_use]
     pub fn into_snapshot(self) -> EngineSnapshot {
         let markets = self.markets.into_iter().map(FrozenMarket::into_snapshot).collect();
-        EngineSnapshot { markets, ..self.numbers }
+        EngineSnapshot { markets, ..self.without_markets }
     }
 }
 

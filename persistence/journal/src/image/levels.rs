@@ -29,7 +29,7 @@ struct Entry {
 
 /// The summary of a chunk.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct ChunkSummary {
     /// The rank of its best level.
     best: Rank,
     /// The open quantity of its orders, hidden parts included.
@@ -40,7 +40,7 @@ struct Mark {
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
     side: Side,
-    marks: Vec<Mark>,
+    summaries: Vec<ChunkSummary>,
     chunks: Vec<Arc<Vec<Entry>>>,
     count: usize,
     /// The number of all orders, and their open quantity.
@@ -49,12 +49,12 @@ pub(super) struct Levels {
 }
 
 /// A level and the open quantity of its orders, hidden parts included.
-pub(super) type Open = (Level, Quantity);
+pub(super) type OpenLevel = (Level, Quantity);
 
 impl Levels {
     pub(super) const fn new(side: Side) -> Self {
-        let marks = Vec::new();
-        Self { side, marks, chunks: Vec::new(), count: 0, orders: 0, open: Quantity::ZERO }
+        let summaries = Vec::new();
+        Self { side, summaries, chunks: Vec::new(), count: 0, orders: 0, open: Quantity::ZERO }
     }
 
     /// Adds an order at this price.
@@ -64,9 +64,9 @@ impl Levels {
         let Some(chunk) = self.chunks.get_mut(at).map(Arc::make_mut) else {
             let entry = Entry { rank, shown, hidden, orders: 1 };
             self.chunks.push(Arc::new(vec![entry]));
-            self.marks.push(Mark { best: rank, open: Quantity::ZERO });
+            self.summaries.push(ChunkSummary { best: rank, open: Quantity::ZERO });
             self.count += 1;
-            return self.count_in(at, 1, shown, hidden);
+            return self.adjust_totals(at, 1, shown, hidden);
         };
         match place {
             Ok(place) => {
@@ -81,7 +81,7 @@ impl Levels {
                 self.count += 1;
             }
         }
-        self.count_in(at, 1, shown, hidden);
+        self.adjust_totals(at, 1, shown, hidden);
         self.split(at);
     }
 
@@ -98,21 +98,22 @@ impl Levels {
             self.count -= 1;
         }
         let none = Quantity::ZERO;
-        self.count_in(at, -1, wrapping_sub(none, shown), wrapping_sub(none, hidden));
+        self.adjust_totals(at, -1, wrapping_sub(none, shown), wrapping_sub(none, hidden));
         if self.chunks.get(at).is_some_and(|chunk| chunk.is_empty()) {
             self.chunks.remove(at);
-            self.marks.remove(at);
+            self.summaries.remove(at);
         }
     }
 
     /// Changes the quantity that an order at this price shows. The order hides nothing.
     pub(super) fn resize(&mut self, price: Price, before: Quantity, now: Quantity) {
         let (at, Ok(place)) = self.place(self.rank(price)) else { return };
-        let (Some(chunk), Some(mark)) = (self.chunks.get_mut(at), self.marks.get_mut(at)) else {
+        let (Some(chunk), Some(summary)) = (self.chunks.get_mut(at), self.summaries.get_mut(at))
+        else {
             return;
         };
         let Some(entry) = Arc::make_mut(chunk).get_mut(place) else { return };
-        for sum in [&mut entry.shown, &mut mark.open, &mut self.open] {
+        for sum in [&mut entry.shown, &mut summary.open, &mut self.open] {
             *sum = wrapping_add(wrapping_sub(*sum, before), now);
         }
     }
@@ -142,10 +143,10 @@ impl Levels {
 
     /// Returns, for each chunk, the open quantity of it and all chunks after it. A zero follows.
     pub(super) fn sums(&self) -> Vec<Quantity> {
-        let mut sums = vec![Quantity::ZERO; self.marks.len() + 1];
+        let mut sums = vec![Quantity::ZERO; self.summaries.len() + 1];
         let mut sum = Quantity::ZERO;
-        for (mark, into) in self.marks.iter().zip(&mut sums).rev() {
-            sum = wrapping_add(sum, mark.open);
+        for (summary, into) in self.summaries.iter().zip(&mut sums).rev() {
+            sum = wrapping_add(sum, summary.open);
             *into = sum;
         }
         sums
@@ -153,9 +154,9 @@ impl Levels {
 
     /// Returns the open quantity that trades at this price: that of all levels at least as good. `sums`
     /// is the result of [`sums`](Self::sums).
-    pub(super) fn willing(&self, price: Price, sums: &[Quantity]) -> Quantity {
+    pub(super) fn tradable(&self, price: Price, sums: &[Quantity]) -> Quantity {
         let rank = self.rank(price);
-        let at = self.marks.partition_point(|mark| mark.best < rank);
+        let at = self.summaries.partition_point(|summary| summary.best < rank);
         let Some(chunk) = self.chunks.get(at) else { return Quantity::ZERO };
         let better = sums.get(at + 1).copied().unwrap_or_default();
         let own = chunk.iter().rev().take_while(|entry| entry.rank >= rank);
@@ -163,32 +164,32 @@ impl Levels {
     }
 
     /// Returns the levels that are worse than this price, nearest first.
-    pub(super) fn worse(&self, price: Price) -> impl Iterator<Item = Open> {
-        let (at, place) = self.cut(price);
+    pub(super) fn worse(&self, price: Price) -> impl Iterator<Item = OpenLevel> {
+        let (at, place) = self.find_at_or_better(price);
         let own = self.chunks.get(at).and_then(|chunk| chunk.get(..place)).unwrap_or_default();
         let rest = self.chunks.iter().take(at).rev().flat_map(|chunk| chunk.iter().rev());
         own.iter().rev().chain(rest).map(|entry| self.open(entry))
     }
 
     /// Returns the levels that are at least as good as this price, nearest first.
-    pub(super) fn as_good(&self, price: Price) -> impl Iterator<Item = Open> {
-        let (at, place) = self.cut(price);
+    pub(super) fn at_or_better(&self, price: Price) -> impl Iterator<Item = OpenLevel> {
+        let (at, place) = self.find_at_or_better(price);
         let own = self.chunks.get(at).and_then(|chunk| chunk.get(place..)).unwrap_or_default();
         let rest = self.chunks.iter().skip(at + 1).flat_map(|chunk| chunk.iter());
         own.iter().chain(rest).map(|entry| self.open(entry))
     }
 
     /// Returns the place of the first level that is at least as good as this price.
-    fn cut(&self, price: Price) -> (usize, usize) {
+    fn find_at_or_better(&self, price: Price) -> (usize, usize) {
         let rank = self.rank(price);
-        let at = self.marks.partition_point(|mark| mark.best < rank);
+        let at = self.summaries.partition_point(|summary| summary.best < rank);
         let chunk = self.chunks.get(at);
         (at, chunk.map_or(0, |chunk| chunk.partition_point(|entry| entry.rank < rank)))
     }
 
     /// Returns the chunk in which a rank is, or would be, and the place in that chunk.
     fn place(&self, rank: Rank) -> (usize, Result<usize, usize>) {
-        let at = self.marks.partition_point(|mark| mark.best < rank);
+        let at = self.summaries.partition_point(|summary| summary.best < rank);
         // A rank better than all others belongs at the end of the last chunk.
         let at = at.min(self.chunks.len().saturating_sub(1));
         let chunk = self.chunks.get(at).map(Arc::as_ref);
@@ -197,13 +198,13 @@ impl Levels {
     }
 
     /// Counts an order in (`1`) or out (`-1`).
-    fn count_in(&mut self, at: usize, orders: i32, shown: Quantity, hidden: Quantity) {
+    fn adjust_totals(&mut self, at: usize, orders: i32, shown: Quantity, hidden: Quantity) {
         let open = wrapping_add(shown, hidden);
         self.orders = self.orders.wrapping_add_signed(orders);
         self.open = wrapping_add(self.open, open);
-        if let (Some(mark), Some(chunk)) = (self.marks.get_mut(at), self.chunks.get(at)) {
-            mark.open = wrapping_add(mark.open, open);
-            mark.best = chunk.last().map_or(mark.best, |entry| entry.rank);
+        if let (Some(summary), Some(chunk)) = (self.summaries.get_mut(at), self.chunks.get(at)) {
+            summary.open = wrapping_add(summary.open, open);
+            summary.best = chunk.last().map_or(summary.best, |entry| entry.rank);
         }
     }
 
@@ -217,10 +218,10 @@ impl Levels {
         let open = better.iter().fold(Quantity::ZERO, |sum, entry| {
             wrapping_add(sum, wrapping_add(entry.shown, entry.hidden))
         });
-        if let (Some(mark), Some(worse)) = (self.marks.get_mut(at), worse) {
-            let best = std::mem::replace(&mut mark.best, worse);
-            mark.open = wrapping_sub(mark.open, open);
-            self.marks.insert(at + 1, Mark { best, open });
+        if let (Some(summary), Some(worse)) = (self.summaries.get_mut(at), worse) {
+            let best = std::mem::replace(&mut summary.best, worse);
+            summary.open = wrapping_sub(summary.open, open);
+            self.summaries.insert(at + 1, ChunkSummary { best, open });
             self.chunks.insert(at + 1, Arc::new(better));
         }
     }
@@ -232,7 +233,7 @@ impl Levels {
         }
     }
 
-    fn open(&self, entry: &Entry) -> Open {
+    fn open(&self, entry: &Entry) -> OpenLevel {
         let price = match self.side {
             Side::Buy => Price(entry.rank),
             Side::Sell => Price(!entry.rank),
@@ -258,7 +259,7 @@ mod tests {
     use crate::random::Random;
 
     /// Returns the levels of a map from prices to shown and open quantities and orders, best first.
-    fn listed(side: Side, map: &BTreeMap<i64, (u64, u64, u32)>) -> Vec<Open> {
+    fn listed(side: Side, map: &BTreeMap<i64, (u64, u64, u32)>) -> Vec<OpenLevel> {
         let level = |(price, &(shown, open, orders)): (&i64, &(u64, u64, u32))| {
             let level = Level { price: Price(*price), quantity: Quantity(shown), orders };
             (level, Quantity(open))
@@ -278,15 +279,15 @@ mod tests {
         assert_eq!(levels.total(), (map.values().map(|it| it.2).sum(), Quantity(open)));
         let found = all.iter().map(|(level, _)| *level).find(|level| level.price == price);
         assert_eq!(levels.get(price), found);
-        let is_good = |(level, _): &Open| match side {
+        let is_good = |(level, _): &OpenLevel| match side {
             Side::Buy => level.price >= price,
             Side::Sell => level.price <= price,
         };
         let (good, worse): (Vec<_>, Vec<_>) = all.into_iter().partition(is_good);
         assert!(levels.worse(price).eq(worse));
-        assert!(levels.as_good(price).eq(good.iter().rev().copied()));
+        assert!(levels.at_or_better(price).eq(good.iter().rev().copied()));
         let open = good.iter().map(|(_, open)| open.0).sum();
-        assert_eq!(levels.willing(price, &levels.sums()), Quantity(open));
+        assert_eq!(levels.tradable(price, &levels.sums()), Quantity(open));
     }
 
     #[test]

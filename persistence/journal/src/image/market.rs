@@ -9,8 +9,8 @@ use pricetime_engine::{
     TradeNumber, Turnover, Until, Window,
 };
 
-use super::changes::{Changed, Changes};
-use super::frozen::{AccountOrders, FrozenBook, FrozenMarket, Taken};
+use super::changes::{ChangeTracker, Changes};
+use super::frozen::{AccountOrders, FrozenBook, FrozenMarket, OrderStorage};
 use super::sides::Sides;
 use super::slots::Slots;
 use crate::index_key::index_key;
@@ -20,7 +20,7 @@ use crate::index_key::index_key;
 pub struct MarketImage {
     head: MarketHead,
     orders: Slots,
-    changed: Changed,
+    changed: ChangeTracker,
     sides: Sides,
     blocked: BTreeSet<AccountId>,
     requests: Window,
@@ -48,7 +48,7 @@ impl MarketImage {
         Self {
             head,
             orders: Slots::default(),
-            changed: Changed::default(),
+            changed: ChangeTracker::default(),
             sides: Sides::default(),
             blocked: BTreeSet::new(),
             requests: Window::new(index_key()),
@@ -97,11 +97,11 @@ impl MarketImage {
     pub fn freeze_orders_of(&self, account: AccountId) -> AccountOrders {
         let (count, pages) = (self.orders.count_of(account), self.orders.pages());
         if count > pages.len() {
-            return AccountOrders(Taken::Pages(account, pages.to_vec()));
+            return AccountOrders(OrderStorage::Pages(account, pages.to_vec()));
         }
         let mut orders = Vec::with_capacity(count);
         orders.extend(self.orders.of(account));
-        AccountOrders(Taken::Copied(orders))
+        AccountOrders(OrderStorage::Copied(orders))
     }
 
     /// Returns the best level of a side.
@@ -197,7 +197,7 @@ impl MarketImage {
     }
 
     /// Records the sequence of a command for this market.
-    pub(super) const fn pass(&mut self, sequence: Sequence) {
+    pub(super) const fn record_sequence(&mut self, sequence: Sequence) {
         self.head.last_sequence = sequence;
     }
 
@@ -219,15 +219,15 @@ impl MarketImage {
             } => {
                 self.head.last_trade = *number;
                 self.head.last_price = Some(*price);
-                turn_over(&mut self.head.turnover, *price, *quantity);
-                self.traded(maker, *maker_remaining, Some(*quantity));
-                self.traded(taker, *taker_remaining, None);
+                add_to_turnover(&mut self.head.turnover, *price, *quantity);
+                self.apply_trade(maker, *maker_remaining, Some(*quantity));
+                self.apply_trade(taker, *taker_remaining, None);
             }
             Event::Reduced { party, remaining, shown, by: _ } => {
-                self.left(party, *remaining, |order| order.shown = *shown);
+                self.set_remaining(party, *remaining, |order| order.shown = *shown);
             }
             Event::Amended { party, kind, remaining, shown, priority } => {
-                self.entered(party, *priority, |order| {
+                self.set_priority(party, *priority, |order| {
                     (order.kind, order.open, order.shown) = (*kind, *remaining, *shown);
                 });
             }
@@ -235,17 +235,17 @@ impl MarketImage {
                 self.drop_order(party.order);
                 self.head.cancelled = self.head.cancelled.saturating_add(1);
             }
-            Event::Triggered { party, priority } => self.entered(party, *priority, |order| {
+            Event::Triggered { party, priority } => self.set_priority(party, *priority, |order| {
                 order.kind = elected(order.kind);
                 order.shown = shown(order);
             }),
             Event::Replenished { party, remaining, shown, priority } => {
-                self.entered(party, *priority, |order| {
+                self.set_priority(party, *priority, |order| {
                     (order.open, order.shown) = (*remaining, *shown);
                 });
             }
             Event::PhaseChanged { to, from: _ } => self.head.phase = *to,
-            Event::EpochClosed(summary) => return self.closed(summary),
+            Event::EpochClosed(summary) => return self.close_epoch(summary),
             Event::MarketSet(terms) => self.head.spec.terms = *terms,
             Event::AccountBlocked(account) => _ = self.blocked.insert(*account),
             Event::AccountUnblocked(account) => _ = self.blocked.remove(account),
@@ -277,7 +277,7 @@ impl MarketImage {
         };
         order.shown = shown(&order);
         self.put(order);
-        self.count_priority(priority);
+        self.raise_next_priority(priority);
         self.head.accepted = self.head.accepted.saturating_add(1);
     }
 
@@ -297,9 +297,9 @@ impl MarketImage {
     /// Applies a trade to one of its orders. In Continuous, a maker trades from the quantity that it
     /// shows, and a taker from all of its quantity. In any other phase the trade is part of an uncross,
     /// in which both trade from all of it.
-    fn traded(&mut self, party: &Party, remaining: Quantity, given: Option<Quantity>) {
+    fn apply_trade(&mut self, party: &Party, remaining: Quantity, given: Option<Quantity>) {
         let given = given.filter(|_| self.head.phase == Phase::Continuous);
-        self.left(party, remaining, |order| {
+        self.set_remaining(party, remaining, |order| {
             order.shown = given.map_or_else(
                 || shown(order),
                 |given| Quantity(order.shown.0.saturating_sub(given.0)),
@@ -309,7 +309,12 @@ impl MarketImage {
 
     /// Sets what remains of an order, or removes the order if nothing remains. `show` sets what the order
     /// shows.
-    fn left(&mut self, party: &Party, remaining: Quantity, show: impl FnOnce(&mut OrderRecord)) {
+    fn set_remaining(
+        &mut self,
+        party: &Party,
+        remaining: Quantity,
+        show: impl FnOnce(&mut OrderRecord),
+    ) {
         if remaining.is_zero() {
             self.drop_order(party.order);
         } else {
@@ -321,16 +326,16 @@ impl MarketImage {
     }
 
     /// Gives an order this priority.
-    fn entered(&mut self, party: &Party, at: Priority, change: impl FnOnce(&mut OrderRecord)) {
+    fn set_priority(&mut self, party: &Party, at: Priority, change: impl FnOnce(&mut OrderRecord)) {
         self.change(party.order, |order| {
             order.priority = at;
             change(order);
         });
-        self.count_priority(at);
+        self.raise_next_priority(at);
     }
 
     /// Keeps the next priority above the highest one ever given.
-    fn count_priority(&mut self, given: Priority) {
+    fn raise_next_priority(&mut self, given: Priority) {
         let next = Priority(given.0.saturating_add(1));
         self.head.next_priority = self.head.next_priority.max(next);
     }
@@ -338,10 +343,10 @@ impl MarketImage {
     fn put(&mut self, order: OrderRecord) {
         self.sides.add(&order);
         match self.orders.insert(order) {
-            (slot, None) => self.changed.came(slot),
+            (slot, None) => self.changed.record_added(slot),
             (slot, Some(old)) => {
                 self.sides.take(&old);
-                self.changed.differs(slot);
+                self.changed.record_changed(slot);
             }
         }
     }
@@ -351,7 +356,7 @@ impl MarketImage {
             let old = *record;
             change(record);
             self.sides.change(&old, record);
-            self.changed.differs(slot);
+            self.changed.record_changed(slot);
         }
     }
 
@@ -359,12 +364,12 @@ impl MarketImage {
         let Self { orders, sides, changed, .. } = self;
         orders.remove(order, |slot, record| {
             sides.take(record);
-            changed.went(slot, order);
+            changed.record_removed(slot, order);
         });
     }
 
     /// Compares the totals of the epoch with those in the event, and resets them for the next epoch.
-    fn closed(&mut self, summary: &EpochSummary) -> Result<(), &'static str> {
+    fn close_epoch(&mut self, summary: &EpochSummary) -> Result<(), &'static str> {
         let same = self.compare(summary);
         self.head.epoch = EpochNumber(summary.number.0.saturating_add(1));
         self.head.epoch_first_sequence = Sequence(summary.last_sequence.0.saturating_add(1));
@@ -422,7 +427,7 @@ fn elected(kind: OrderKind) -> OrderKind {
     }
 }
 
-fn turn_over(turnover: &mut Turnover, price: Price, quantity: Quantity) {
+fn add_to_turnover(turnover: &mut Turnover, price: Price, quantity: Quantity) {
     let prices =
         turnover.prices.unwrap_or(Prices { open: price, high: price, low: price, close: price });
     let amount = i128::from(price.0) * i128::from(quantity.0);

@@ -12,14 +12,14 @@ use super::uncross;
 pub(super) struct Sides {
     bids: Levels,
     asks: Levels,
-    buys: SideSummary,
-    sells: SideSummary,
+    buy_totals: SideSummary,
+    sell_totals: SideSummary,
 }
 
 impl Default for Sides {
     fn default() -> Self {
         let (bids, asks) = (Levels::new(Side::Buy), Levels::new(Side::Sell));
-        Self { bids, asks, buys: SideSummary::default(), sells: SideSummary::default() }
+        Self { bids, asks, buy_totals: SideSummary::default(), sell_totals: SideSummary::default() }
     }
 }
 
@@ -34,9 +34,9 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_add(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_add(order.open.0);
-        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_add(hides(order).0);
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_add(hidden_of(order).0);
         let Some(price) = order.kind.price() else { return };
-        self.of_mut(order.side).add(price, order.shown, hides(order));
+        self.levels_of_mut(order.side).add(price, order.shown, hidden_of(order));
     }
 
     /// Removes an order that was added with this record.
@@ -49,19 +49,19 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_sub(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_sub(order.open.0);
-        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_sub(hides(order).0);
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_sub(hidden_of(order).0);
         let Some(price) = order.kind.price() else { return };
-        self.of_mut(order.side).take(price, order.shown, hides(order));
+        self.levels_of_mut(order.side).take(price, order.shown, hidden_of(order));
     }
 
-    const fn of(&self, side: Side) -> &Levels {
+    const fn levels_of(&self, side: Side) -> &Levels {
         match side {
             Side::Buy => &self.bids,
             Side::Sell => &self.asks,
         }
     }
 
-    const fn of_mut(&mut self, side: Side) -> &mut Levels {
+    const fn levels_of_mut(&mut self, side: Side) -> &mut Levels {
         match side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
@@ -79,42 +79,42 @@ impl Sides {
         let totals = self.totals_mut(new.side);
         totals.resting_quantity.0 =
             totals.resting_quantity.0.wrapping_sub(old.open.0).wrapping_add(new.open.0);
-        self.of_mut(new.side).resize(price, old.shown, new.shown);
+        self.levels_of_mut(new.side).resize(price, old.shown, new.shown);
     }
 
     const fn totals_mut(&mut self, side: Side) -> &mut SideSummary {
         match side {
-            Side::Buy => &mut self.buys,
-            Side::Sell => &mut self.sells,
+            Side::Buy => &mut self.buy_totals,
+            Side::Sell => &mut self.sell_totals,
         }
     }
 
     /// Returns the totals of a side.
     pub(super) fn totals(&self, side: Side) -> SideSummary {
         let totals = match side {
-            Side::Buy => self.buys,
-            Side::Sell => self.sells,
+            Side::Buy => self.buy_totals,
+            Side::Sell => self.sell_totals,
         };
         SideSummary { best: self.levels(side).next().map(|level| level.price), ..totals }
     }
 
     /// Returns the level of a side at a price, if there is one.
     pub(super) fn level(&self, side: Side, price: Price) -> Option<Level> {
-        self.of(side).get(price)
+        self.levels_of(side).get(price)
     }
 
     /// How many levels a side has.
     pub(super) const fn depth(&self, side: Side) -> usize {
-        self.of(side).len()
+        self.levels_of(side).len()
     }
 
     /// Returns the market orders of a side, which rest there but are in no level.
     const fn market_orders(&self, side: Side) -> MarketOrders {
         let SideSummary { resting, resting_quantity, .. } = match side {
-            Side::Buy => self.buys,
-            Side::Sell => self.sells,
+            Side::Buy => self.buy_totals,
+            Side::Sell => self.sell_totals,
         };
-        let (orders, open) = self.of(side).total();
+        let (orders, open) = self.levels_of(side).total();
         MarketOrders {
             orders: resting.saturating_sub(orders),
             quantity: Quantity(resting_quantity.0.saturating_sub(open.0)),
@@ -129,11 +129,11 @@ impl Sides {
 
     /// Returns the levels of a side, best first.
     pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
-        self.of(side).iter()
+        self.levels_of(side).iter()
     }
 }
 
 /// Returns the hidden quantity of an order.
-const fn hides(order: &OrderRecord) -> Quantity {
+const fn hidden_of(order: &OrderRecord) -> Quantity {
     Quantity(order.open.0.wrapping_sub(order.shown.0))
 }

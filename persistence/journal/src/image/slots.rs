@@ -64,22 +64,22 @@ impl Slots {
         let Self { index, pages, free, used, .. } = self;
         let slot = *index.entry(order.party.order).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
-                let fresh = *used;
+                let new_slot = *used;
                 *used += 1;
-                if place(fresh).0 == pages.len() {
+                if place(new_slot).0 == pages.len() {
                     pages.push(Arc::new([None; PAGE]));
                 }
-                fresh
+                new_slot
             })
         });
         let account = order.party.account;
         let mut old = None;
-        if let Some(there) = self.slot(slot) {
+        if let Some(entry) = self.slot(slot) {
             // Most slots are free, and then nothing is copied out of them.
-            if there.is_some() {
-                old = there.take();
+            if entry.is_some() {
+                old = entry.take();
             }
-            *there = Some(order);
+            *entry = Some(order);
         }
         if old.is_some() {
             self.owners.take(slot);
@@ -93,11 +93,11 @@ impl Slots {
         let Some(slot) = self.index.remove(&order) else { return };
         self.free.push(slot);
         self.owners.take(slot);
-        if let Some(there) = self.slot(slot) {
-            if let Some(record) = there.as_ref() {
+        if let Some(entry) = self.slot(slot) {
+            if let Some(record) = entry.as_ref() {
                 seen(slot, record);
             }
-            *there = None;
+            *entry = None;
         }
     }
 

@@ -7,7 +7,7 @@
 
 use pricetime_engine::{Call, MarketOrders, Price, Quantity, Side};
 
-use super::levels::{Levels, Open};
+use super::levels::{Levels, OpenLevel};
 
 /// How many prices with a level are checked on either side. Two would be enough.
 const NEAR: usize = 3;
@@ -20,28 +20,29 @@ pub(super) fn call(
     reference: Option<Price>,
 ) -> Call {
     let sums = (bids.sums(), asks.sums());
-    let wanted = |price| willing(bids, price, &sums.0, market_bids.quantity);
-    let had = |price| willing(asks, price, &sums.1, market_asks.quantity);
-    let near = near(bids, asks, lowest(|price| wanted(price) <= had(price)));
+    let wanted = |price| tradable(bids, price, &sums.0, market_bids.quantity);
+    let offered = |price| tradable(asks, price, &sums.1, market_asks.quantity);
+    let near = near(bids, asks, lowest(|price| wanted(price) <= offered(price)));
     let prices = near.iter().map(|(_, price, _)| *price);
     let Some((low, high)) = prices.clone().min().zip(prices.max()) else {
         return Call::of(core::iter::empty(), market_bids, market_asks, reference);
     };
     // What trades at each of these prices counts as market orders.
-    let beyond = |which, all: u128| {
+    let as_market_orders = |which, all: u128| {
         let own = near.iter().filter(|(side, ..)| *side == which);
         let own: u128 = own.map(|(.., open)| u128::from(open.0)).sum();
         let quantity = u64::try_from(all.saturating_sub(own)).unwrap_or(u64::MAX);
         MarketOrders { orders: 0, quantity: Quantity(quantity) }
     };
-    let (buy, sell) = (beyond(Side::Buy, wanted(low)), beyond(Side::Sell, had(high)));
+    let (buy, sell) =
+        (as_market_orders(Side::Buy, wanted(low)), as_market_orders(Side::Sell, offered(high)));
     let Call { indicative, .. } = Call::of(near.iter().copied(), buy, sell, reference);
     Call { indicative, market_bids, market_asks }
 }
 
 /// Returns the quantity that trades at this price, from levels and from market orders.
-fn willing(levels: &Levels, price: Price, sums: &[Quantity], unpriced: Quantity) -> u128 {
-    u128::from(levels.willing(price, sums).0) + u128::from(unpriced.0)
+fn tradable(levels: &Levels, price: Price, sums: &[Quantity], unpriced: Quantity) -> u128 {
+    u128::from(levels.tradable(price, sums).0) + u128::from(unpriced.0)
 }
 
 /// Returns the lowest price for which `holds` is true, or `None` if there is none. It must then be true
@@ -60,23 +61,23 @@ fn lowest(holds: impl Fn(Price) -> bool) -> Option<Price> {
 
 /// Returns the levels at the prices nearest to `at`, or at the highest prices if `at` is `None`.
 fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Quantity)> {
-    let told = |side| move |(level, open): Open| (side, level.price, open);
+    let told = |side| move |(level, open): OpenLevel| (side, level.price, open);
     let (buys, sells) = (told(Side::Buy), told(Side::Sell));
     let (mut below, mut above) = (Vec::new(), Vec::new());
     match at {
         Some(at) => {
-            above.extend(bids.as_good(at).take(NEAR).map(buys));
+            above.extend(bids.at_or_better(at).take(NEAR).map(buys));
             below.extend(bids.worse(at).take(NEAR).map(buys));
             // An ask at `at` is as good as `at`, but is not below it.
-            let asks_below = asks.as_good(at).filter(|(level, _)| level.price < at);
+            let asks_below = asks.at_or_better(at).filter(|(level, _)| level.price < at);
             below.extend(asks_below.take(NEAR).map(sells));
-            above.extend(asks.get(at).and_then(|_| asks.as_good(at).next()).map(sells));
+            above.extend(asks.get(at).and_then(|_| asks.at_or_better(at).next()).map(sells));
             above.extend(asks.worse(at).take(NEAR).map(sells));
         }
         None => {
             let top = Price(i64::MAX);
-            below.extend(bids.as_good(top).chain(bids.worse(top)).take(NEAR).map(buys));
-            below.extend(asks.as_good(top).take(NEAR).map(sells));
+            below.extend(bids.at_or_better(top).chain(bids.worse(top)).take(NEAR).map(buys));
+            below.extend(asks.at_or_better(top).take(NEAR).map(sells));
         }
     }
     below.sort_unstable_by_key(|(_, price, _)| core::cmp::Reverse(*price));
@@ -105,10 +106,10 @@ mod tests {
 
     /// Returns the levels of both sides as the engine's rule takes them.
     fn all(bids: &Levels, asks: &Levels) -> Vec<(Side, Price, Quantity)> {
-        let told = |side| move |(level, open): Open| (side, level.price, open);
+        let told = |side| move |(level, open): OpenLevel| (side, level.price, open);
         let (low, high) = (Price(i64::MIN), Price(i64::MAX));
-        let bids = bids.as_good(low).map(told(Side::Buy));
-        bids.chain(asks.as_good(high).map(told(Side::Sell))).collect()
+        let bids = bids.at_or_better(low).map(told(Side::Buy));
+        bids.chain(asks.at_or_better(high).map(told(Side::Sell))).collect()
     }
 
     #[test]

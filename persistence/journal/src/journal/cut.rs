@@ -62,8 +62,8 @@ pub(crate) fn cut(
 }
 
 fn seal(bytes: &mut Vec<u8>, salt: u32, next: Sequence) {
-    let begun = bytes.len();
-    bytes.resize(begun + HEAD, 0);
+    let start = bytes.len();
+    bytes.resize(start + HEAD, 0);
     let durable = Sequence(next.0.saturating_sub(1));
-    record::close(bytes, begun, salt, Head { kind: Kind::Seal, sequence: next, durable });
+    record::close(bytes, start, salt, Head { kind: Kind::Seal, sequence: next, durable });
 }

@@ -71,7 +71,7 @@ fn segment_header_has_the_golden_bytes() {
     assert_eq!(Header::from_bytes(&golden), Ok(header()));
     for cut in 0..golden.len() {
         let error = Header::from_bytes(&golden[..cut]).expect_err("bytes are missing");
-        assert!(matches!(error, CodecError::Cut | CodecError::Length { .. }), "{error}");
+        assert!(matches!(error, CodecError::Truncated | CodecError::Length { .. }), "{error}");
     }
 }
 

@@ -78,7 +78,7 @@ impl JournalReader {
             done: false,
         };
         if from <= through {
-            commands.reach()?;
+            commands.skip_to_first()?;
         }
         Ok(commands)
     }
@@ -104,7 +104,7 @@ impl Commands {
 
     /// Skips to the first command that the caller wants.
     #[cold]
-    fn reach(&mut self) -> Result<(), JournalError> {
+    fn skip_to_first(&mut self) -> Result<(), JournalError> {
         while self.expected < self.from {
             self.step(|_| Ok(()))?;
         }
@@ -119,7 +119,7 @@ impl Commands {
     ) -> Result<T, JournalError> {
         loop {
             if self.successor == Some(self.expected) {
-                self.turn(self.expected)?;
+                self.switch_segment(self.expected)?;
             }
             if self.window.len() - self.at < SPAN_MAX {
                 self.refill()?;
@@ -156,7 +156,7 @@ impl Commands {
 
     /// Switches to the segment that begins with this command.
     #[cold]
-    fn turn(&mut self, first: Sequence) -> Result<(), JournalError> {
+    fn switch_segment(&mut self, first: Sequence) -> Result<(), JournalError> {
         self.segment = self.reader.segment(first)?;
         let firsts = segment::list(&*self.reader.disk, &self.reader.folder)?;
         self.successor = firsts.into_iter().find(|other| *other > first);
@@ -194,7 +194,7 @@ impl Iterator for Commands {
             return None;
         }
         if self.expected < self.from
-            && let Err(error) = self.reach()
+            && let Err(error) = self.skip_to_first()
         {
             self.done = true;
             return Some(Err(error));

@@ -43,24 +43,24 @@ pub(super) struct Record<'a> {
     pub(super) span: usize,
 }
 
-/// Completes a record that begins at `begun`. Space for its head is there, followed by the payload up to
+/// Completes a record that begins at `start`. Space for its head is there, followed by the payload up to
 /// the end.
 #[inline]
-pub(super) fn close(out: &mut Vec<u8>, begun: usize, salt: u32, head: Head) {
-    let length = out.len() - begun - HEAD;
+pub(super) fn close(out: &mut Vec<u8>, start: usize, salt: u32, head: Head) {
+    let length = out.len() - start - HEAD;
     debug_assert!(length <= COMMAND_MAX, "no command is longer than COMMAND_MAX");
     out.resize(out.len().next_multiple_of(ALIGN), 0);
     let word = (head.kind as u32) << 24 | length as u32;
-    let record = &mut out[begun..];
+    let record = &mut out[start..];
     record[4..8].copy_from_slice(&word.to_le_bytes());
     record[8..16].copy_from_slice(&head.sequence.0.to_le_bytes());
     record[16..HEAD].copy_from_slice(&head.durable.0.to_le_bytes());
-    check(record, salt);
+    write_checksum(record, salt);
 }
 
 /// Writes the checksum of a record that is otherwise complete.
 #[inline]
-pub(super) fn check(record: &mut [u8], salt: u32) {
+pub(super) fn write_checksum(record: &mut [u8], salt: u32) {
     let sum = crc32c::crc32c_append(salt, &record[4..]);
     record[..4].copy_from_slice(&sum.to_le_bytes());
 }

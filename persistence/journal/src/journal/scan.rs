@@ -9,7 +9,7 @@ use super::segment::{Header, START};
 
 /// The contents of the last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scanned {
+pub(super) struct ScanResult {
     /// The mark from which it was read, or `None` if it was read from its first record.
     pub(super) mark: Option<Mark>,
     /// The byte at which the last good record ends.
@@ -20,7 +20,7 @@ pub(super) struct Scanned {
     pub(super) stated: Sequence,
     /// The byte at which the last command that is stated to be durable ends. Everything after it, marks
     /// included, can be read but need not be on the disk.
-    pub(super) doubtful: usize,
+    pub(super) unconfirmed: usize,
     /// Whether the last good record is a seal.
     pub(super) sealed: bool,
     /// Whether bytes other than zero follow `end`.
@@ -29,7 +29,7 @@ pub(super) struct Scanned {
 
 /// Damage: the byte at which it begins, and the command that should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundDamage {
     pub(super) offset: usize,
     pub(super) sequence: Sequence,
     pub(super) what: Damage,
@@ -39,7 +39,11 @@ pub(super) struct Found {
 /// bad, everything after it is searched for a good record that states that the bad one was durable. The
 /// mark states that only of records before the place where reading begins. Damage to those shows when
 /// they are replayed, as in an earlier segment.
-pub(super) fn scan(bytes: &[u8], header: &Header, mark: Option<Mark>) -> Result<Scanned, Found> {
+pub(super) fn scan(
+    bytes: &[u8],
+    header: &Header,
+    mark: Option<Mark>,
+) -> Result<ScanResult, FoundDamage> {
     let begin = mark.map_or((START as usize, header.first), |mark| {
         (mark.at as usize, Sequence(mark.durable.0.saturating_add(1)))
     });
@@ -50,20 +54,20 @@ pub(super) fn scan(bytes: &[u8], header: &Header, mark: Option<Mark>) -> Result<
         sealed = record.head.kind == Kind::Seal;
         true
     });
-    if let Some((offset, durable)) = denied(bytes, header.salt, end, next) {
-        let what = Damage::Denied { offset: offset as u64, durable };
-        return Err(Found { offset: end, sequence: next, what });
+    if let Some((offset, durable)) = find_durability_record(bytes, header.salt, end, next) {
+        let what = Damage::DurableUnreadable { offset: offset as u64, durable };
+        return Err(FoundDamage { offset: end, sequence: next, what });
     }
-    let mut doubtful = begin.0;
+    let mut unconfirmed = begin.0;
     walk_from(begin, bytes, header, |at, record| {
         let command = record.head.kind == Kind::Command;
         if command && record.head.sequence <= stated {
-            doubtful = at + record.span;
+            unconfirmed = at + record.span;
         }
         !command || record.head.sequence <= stated
     });
     let torn = bytes.iter().skip(end).any(|byte| *byte != 0);
-    Ok(Scanned { mark, end, next, stated, doubtful, sealed, torn })
+    Ok(ScanResult { mark, end, next, stated, unconfirmed, sealed, torn })
 }
 
 /// Visits good records in order until one is bad or the visitor returns `false`. Returns the offset at
@@ -97,7 +101,12 @@ fn walk_from(
 
 /// Returns the first good record from `from` on that states that `sequence` was durable. Lengths cannot
 /// be trusted here, so every place where a record might begin is checked.
-fn denied(bytes: &[u8], salt: u32, from: usize, sequence: Sequence) -> Option<(usize, Sequence)> {
+fn find_durability_record(
+    bytes: &[u8],
+    salt: u32,
+    from: usize,
+    sequence: Sequence,
+) -> Option<(usize, Sequence)> {
     for at in (from..bytes.len()).step_by(ALIGN) {
         let rest = bytes.get(at..)?;
         if !record::may_state(rest, sequence) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::{Sequence, rules};
 
 use super::{Damage, JournalError, io_error};
-use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, NewerVersion, open_envelope, seal_envelope};
 use crate::disk::{Disk, DiskFile};
 use crate::history::History;
 
@@ -53,10 +53,10 @@ impl Header {
     /// Decodes a header.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         let envelope = open_envelope(Kind::Segment, bytes)?;
-        let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Cut)?;
-        let (first, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
-        let (length, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
-        let (salt, _) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+        let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Truncated)?;
+        let (first, rest) = rest.split_first_chunk().ok_or(CodecError::Truncated)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(CodecError::Truncated)?;
+        let (salt, _) = rest.split_first_chunk().ok_or(CodecError::Truncated)?;
         Ok(Self {
             history: History(u128::from_le_bytes(*history)),
             first: Sequence(u64::from_le_bytes(*first)),
@@ -72,7 +72,7 @@ impl Header {
 ///
 /// # Errors
 /// Returns an error if the bytes do not begin with the header of a segment.
-pub(crate) fn begins(
+pub(crate) fn matches_header(
     bytes: &[u8],
     history: History,
     first: Sequence,
@@ -134,10 +134,10 @@ impl Segment {
         let present = file.length().map_err(io_error("read", &path))?;
         let damaged =
             |what| JournalError::Damaged { file: path.clone(), offset: 0, sequence: first, what };
-        let newer = |newer| JournalError::Newer { file: path.clone(), newer };
+        let newer = |newer| JournalError::NewerVersion { file: path.clone(), newer };
         let header = Header::from_bytes(bytes.get(..read).unwrap_or_default())
             .map_err(|error| error.newer().map_or_else(|| damaged(Damage::Header(error)), newer))?;
-        Newer::rules(header.rules).map_or(Ok(()), |found| Err(newer(found)))?;
+        NewerVersion::rules(header.rules).map_or(Ok(()), |found| Err(newer(found)))?;
         if header.history != history {
             let found = header.history;
             return Err(JournalError::OtherHistory { file: path, found, ours: history });

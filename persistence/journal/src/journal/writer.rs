@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pricetime_engine::{Command, Sequence, rules};
 
-use super::end::{look, mend};
+use super::end::{repair, scan_end};
 use super::mark::{BLOCK, Mark, ahead, limit};
 use super::record::{self, HEAD, Head, Kind, SPAN_MAX};
 use super::segment::{self, Header, START, Segment};
@@ -18,7 +18,7 @@ use crate::history::History;
 
 /// A batch of this length reaches into another block than the batch before it. So it needs no mark: its
 /// records state that the batch before it is durable.
-const APART: u64 = BLOCK + SPAN_MAX as u64;
+const UNMARKED_BATCH_BYTES: u64 = BLOCK + SPAN_MAX as u64;
 
 /// The only writer of a journal. [`append`](Self::append) only fills a buffer. [`commit`](Self::commit)
 /// writes and syncs the buffer, and then the commands are durable.
@@ -58,15 +58,15 @@ pub struct Journal {
     /// The segment that is being written, how far it is written, and how far it is durable.
     segment: Segment,
     offset: u64,
-    settled: u64,
+    durable_offset: u64,
     /// The mark as it was last written, and the byte beyond which nothing may be written before a mark
     /// with a higher number is durable.
     mark: Mark,
-    reach: u64,
+    write_limit: u64,
     /// The file of the next segment, if it was created ahead of need, and the byte beyond which that is
     /// tried.
     spare: Option<Spare>,
-    spare_from: u64,
+    spare_threshold: u64,
     /// Records that are not written yet, and where new segments begin among them.
     pending: Vec<u8>,
     breaks: Vec<Break>,
@@ -128,8 +128,8 @@ impl Journal {
         let first = *firsts.last().ok_or_else(|| JournalError::Missing(folder.to_owned()))?;
         spare::remove_unfinished(&*disk, folder)?;
         let mut segment = Segment::open(&*disk, folder, history, first)?;
-        let (scanned, bytes) = look(&segment)?;
-        let mark = mend(&mut segment, &scanned, &bytes)?;
+        let (scanned, bytes) = scan_end(&segment)?;
+        let mark = repair(&mut segment, &scanned, &bytes)?;
         disk.sync_folder(folder).map_err(io_error("sync", folder))?;
         let at = Position { segment: first, offset: scanned.end as u64 };
         let last = Sequence(scanned.next.0.saturating_sub(1));
@@ -141,11 +141,11 @@ impl Journal {
             opened,
             firsts,
             offset: at.offset,
-            settled: at.offset,
+            durable_offset: at.offset,
             mark,
-            reach: mark.written,
+            write_limit: mark.written,
             spare: None,
-            spare_from: segment.header.length / 2,
+            spare_threshold: segment.header.length / 2,
             pending: Vec::new(),
             breaks: Vec::new(),
             last: segment.header,
@@ -165,7 +165,7 @@ impl Journal {
     /// # Errors
     /// Returns [`JournalError::OtherRules`] if there is a later command, and another error if a file
     /// operation fails.
-    pub(crate) fn renew(&mut self, held: Sequence) -> Result<(), JournalError> {
+    pub(crate) fn renew_for_rules(&mut self, held: Sequence) -> Result<(), JournalError> {
         let found = self.segment.header.rules;
         if found == rules::VERSION {
             return Ok(());
@@ -175,7 +175,7 @@ impl Journal {
         }
         let first = Sequence(self.durable.0.saturating_add(1));
         let header = Header::new(self.segment.header.history, first, self.segment_bytes);
-        self.turn(header)?;
+        self.begin_segment(header)?;
         (self.last, self.tail) = (header, START);
         Ok(())
     }
@@ -230,7 +230,7 @@ impl Journal {
     /// [`JournalError::Poisoned`].
     #[inline]
     pub fn append(&mut self, command: &Command) -> Result<(), JournalError> {
-        self.healthy()?;
+        self.ensure_healthy()?;
         if self.last.rules != rules::VERSION {
             return Err(segment::other_rules(self.segment.path.clone(), self.last.rules));
         }
@@ -260,9 +260,9 @@ impl Journal {
     /// Returns an error if a file operation fails, or if the file is no longer at its path. After that,
     /// every further operation returns [`JournalError::Poisoned`].
     pub fn write(&mut self) -> Result<(), JournalError> {
-        self.healthy()?;
-        let done = self.stay().and_then(|()| self.write_pending());
-        self.poisoned_by(done)
+        self.ensure_healthy()?;
+        let done = self.check_path().and_then(|()| self.write_pending());
+        self.poison_on_error(done)
     }
 
     /// Syncs what is written. Returns the last durable command.
@@ -271,11 +271,11 @@ impl Journal {
     /// Returns an error if a file operation fails. After that, every further operation returns
     /// [`JournalError::Poisoned`].
     pub fn sync(&mut self) -> Result<Sequence, JournalError> {
-        self.healthy()?;
+        self.ensure_healthy()?;
         if self.durable < self.written {
             let done = self.segment.file.sync().map_err(io_error("sync", &self.segment.path));
-            self.poisoned_by(done)?;
-            (self.durable, self.settled, self.reach) =
+            self.poison_on_error(done)?;
+            (self.durable, self.durable_offset, self.write_limit) =
                 (self.written, self.offset, self.mark.written);
         }
         Ok(self.durable)
@@ -288,13 +288,13 @@ impl Journal {
     /// Returns an error if a file operation fails. After that, every further operation returns
     /// [`JournalError::Poisoned`].
     pub fn mark(&mut self) -> Result<(), JournalError> {
-        self.healthy()?;
+        self.ensure_healthy()?;
         if !self.has_room() {
             self.push(Kind::Mark, |_| ());
             return self.write();
         }
         let done = self.write_mark(self.mark.written);
-        self.poisoned_by(done)
+        self.poison_on_error(done)
     }
 
     /// Creates the file of the next segment once half of this one is used. So the journal can begin the
@@ -304,11 +304,11 @@ impl Journal {
     /// Returns an error if a file operation fails. The journal still works: the file is created when it
     /// is needed.
     pub fn prepare(&mut self) -> Result<(), JournalError> {
-        self.healthy()?;
-        if self.spare.is_none() && self.tail > self.spare_from {
+        self.ensure_healthy()?;
+        if self.spare.is_none() && self.tail > self.spare_threshold {
             // Each attempt reserves space for a whole segment, so a full disk is not tried at every
             // batch.
-            self.spare_from = self.tail + self.last.length / 16;
+            self.spare_threshold = self.tail + self.last.length / 16;
             self.spare = Some(Spare::create(&*self.disk, &self.folder, self.segment_bytes)?);
         }
         Ok(())
@@ -341,7 +341,7 @@ impl Journal {
     /// Returns an error if a file operation fails. The journal still works, and the next call removes the
     /// rest.
     pub fn retain_from(&mut self, sequence: Sequence) -> Result<Sequence, JournalError> {
-        self.healthy()?;
+        self.ensure_healthy()?;
         while let [oldest, next, ..] = self.firsts[..]
             && next <= sequence
         {
@@ -369,14 +369,14 @@ impl Journal {
     }
 
     #[inline]
-    fn healthy(&self) -> Result<(), JournalError> {
+    fn ensure_healthy(&self) -> Result<(), JournalError> {
         match &self.poison {
             None => Ok(()),
             Some(reason) => Err(JournalError::Poisoned(reason.clone())),
         }
     }
 
-    fn poisoned_by<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
+    fn poison_on_error<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
         if let Err(error) = &done {
             self.poison = Some(error.to_string());
         }
@@ -386,18 +386,18 @@ impl Journal {
     /// Adds a record to the pending ones. It goes into a new segment if the old one has no room for it.
     #[inline]
     fn push(&mut self, kind: Kind, payload: impl FnOnce(&mut Vec<u8>)) {
-        let begun = self.pending.len();
+        let start = self.pending.len();
         self.pending.extend_from_slice(&[0; HEAD]);
         payload(&mut self.pending);
         let sequence = Sequence(self.appended.0.saturating_add(1));
         let head = Head { kind, sequence, durable: self.durable };
-        record::close(&mut self.pending, begun, self.last.salt, head);
-        let span = (self.pending.len() - begun) as u64;
+        record::close(&mut self.pending, start, self.last.salt, head);
+        let span = (self.pending.len() - start) as u64;
         if self.tail + span > limit(self.last.length) {
             self.last = Header::new(self.last.history, sequence, self.segment_bytes);
             self.tail = START;
-            self.breaks.push(Break { at: begun, header: self.last });
-            record::check(&mut self.pending[begun..], self.last.salt);
+            self.breaks.push(Break { at: start, header: self.last });
+            record::write_checksum(&mut self.pending[start..], self.last.salt);
         }
         self.tail += span;
     }
@@ -405,7 +405,7 @@ impl Journal {
     /// Checks that the segment is still at its path. That costs one `stat` for each group of batches,
     /// which takes 3 µs, compared with the 100 µs of a sync. Without it, writing to a file that was
     /// removed or moved away would succeed, and commands that no restart finds would be acknowledged.
-    fn stay(&self) -> Result<(), JournalError> {
+    fn check_path(&self) -> Result<(), JournalError> {
         let Segment { path, file, .. } = &self.segment;
         if self.pending.is_empty() || file.is_at(path).map_err(io_error("look up", path))? {
             return Ok(());
@@ -418,16 +418,16 @@ impl Journal {
         for Break { at, header } in mem::take(&mut self.breaks) {
             self.write_piece(from, at)?;
             from = at;
-            self.turn(header)?;
+            self.begin_segment(header)?;
         }
         self.write_piece(from, self.pending.len())?;
         self.pending.clear();
         self.written = self.appended;
-        self.mark_beside()
+        self.write_mark_if_needed()
     }
 
     /// Begins the next segment. Everything in the previous one is made durable first.
-    fn turn(&mut self, header: Header) -> Result<(), JournalError> {
+    fn begin_segment(&mut self, header: Header) -> Result<(), JournalError> {
         if self.has_room() {
             Mark::clear(&mut self.segment)?;
         }
@@ -444,22 +444,23 @@ impl Journal {
         if self.firsts.last() != Some(&header.first) {
             self.firsts.push(header.first);
         }
-        self.spare_from = header.length / 2;
+        self.spare_threshold = header.length / 2;
         self.mark = Mark::first(&header);
-        (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
+        (self.offset, self.durable_offset, self.write_limit) = (START, START, self.mark.written);
         Ok(())
     }
 
     /// Writes the mark along with a batch, so that both are synced together. It does so if the batch
     /// before this one has no mark in another block yet, or if the next batch may go beyond what counts
     /// as written.
-    fn mark_beside(&mut self) -> Result<(), JournalError> {
+    fn write_mark_if_needed(&mut self) -> Result<(), JournalError> {
         let length = self.segment.header.length;
         let far = (self.offset + ahead(length)).min(limit(length));
-        let is_near =
+        let is_near_limit =
             self.offset + ahead(length) / 2 > self.mark.written && far > self.mark.written;
-        let is_alone = self.mark.durable < self.durable && self.offset < self.settled + APART;
-        match (is_near, is_alone) {
+        let lacks_mark = self.mark.durable < self.durable
+            && self.offset < self.durable_offset + UNMARKED_BATCH_BYTES;
+        match (is_near_limit, lacks_mark) {
             (true, _) => self.write_mark(far),
             (false, true) => self.write_mark(self.mark.written),
             (false, false) => Ok(()),
@@ -477,7 +478,7 @@ impl Journal {
         if !self.has_room() {
             return Ok(());
         }
-        self.mark = Mark { durable: self.durable, at: self.settled, written };
+        self.mark = Mark { durable: self.durable, at: self.durable_offset, written };
         self.mark.write(&mut self.segment)
     }
 
@@ -487,14 +488,14 @@ impl Journal {
             return Ok(());
         }
         let end = self.offset + piece.len() as u64;
-        if end > self.reach {
+        if end > self.write_limit {
             // The batch goes beyond what counts as written, so a mark with a higher number is made
             // durable first.
             let length = self.segment.header.length;
             let done = Mark { written: (end + ahead(length)).min(limit(length)), ..self.mark };
             done.write(&mut self.segment)?;
             self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
-            (self.mark, self.reach) = (done, done.written);
+            (self.mark, self.write_limit) = (done, done.written);
         }
         let Segment { path, file, .. } = &mut self.segment;
         file.write_at(self.offset, &self.pending[from..to]).map_err(io_error("write", path))?;

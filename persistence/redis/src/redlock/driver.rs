@@ -10,24 +10,24 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::error::RedlockError;
 use super::lease::Lease;
-use super::step::{Answer, Ask, Reply, Step};
+use super::step::{Answer, NodeRequest, Reply, Step};
 
 /// The longest time between two looks at the clock.
-const LOOK: Duration = Duration::from_secs(60);
+const WAKE_MAX: Duration = Duration::from_secs(60);
 /// How long the thread still releases locks after it was closed.
-const LAST: Duration = Duration::from_millis(100);
+const CLOSE_WAIT: Duration = Duration::from_millis(100);
 
 /// A message to the driver.
 pub(super) enum Message {
     /// Whether a node can be used.
-    Fit(Result<(), RedlockError>),
-    Begin(Box<Driven>),
+    NodeReady(Result<(), RedlockError>),
+    Begin(Box<ActiveLease>),
     Extend(u64),
     Keep(u64),
     Release(u64),
     Answered {
         lease: u64,
-        ask: Ask,
+        ask: NodeRequest,
         answer: Answer,
         fault: Option<String>,
     },
@@ -38,28 +38,28 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) lease: u64,
-    pub(super) ask: Ask,
+    pub(super) ask: NodeRequest,
     pub(super) key: Arc<str>,
     pub(super) owner: Arc<str>,
     pub(super) ttl: Duration,
 }
 
 /// A lease, and the state that its holder waits for.
-pub(super) struct Driven {
+pub(super) struct ActiveLease {
     pub(super) id: u64,
     pub(super) lease: Lease,
     pub(super) key: Arc<str>,
     pub(super) owner: Arc<str>,
     pub(super) ttl: Duration,
-    pub(super) sight: Arc<Sight>,
+    pub(super) view: Arc<LeaseView>,
 }
 
-impl Drop for Driven {
+impl Drop for ActiveLease {
     fn drop(&mut self) {
         // Wakes a holder that still waits.
-        self.sight.change(|state| {
-            if matches!(state.standing, Standing::Trying | Standing::Held) {
-                state.standing = Standing::Ended;
+        self.view.change(|state| {
+            if matches!(state.status, LeaseStatus::Trying | LeaseStatus::Held) {
+                state.status = LeaseStatus::Ended;
             }
         });
     }
@@ -67,14 +67,14 @@ impl Drop for Driven {
 
 /// The state of a lease as its holder sees it.
 #[derive(Debug, Default)]
-pub(super) struct Sight {
+pub(super) struct LeaseView {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    pub(super) standing: Standing,
+    pub(super) status: LeaseStatus,
     pub(super) until: Duration,
     /// How many requests to extend have been answered, and whether the last one was granted.
     pub(super) answers: u64,
@@ -82,7 +82,7 @@ pub(super) struct State {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum LeaseStatus {
     #[default]
     Trying,
     Held,
@@ -98,24 +98,26 @@ pub(super) enum Standing {
     Ended,
 }
 
-impl Sight {
-    pub(super) fn look(&self) -> MutexGuard<'_, State> {
+impl LeaseView {
+    pub(super) fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the condition holds.
-    pub(super) fn wait(&self, so: impl Fn(&State) -> bool) -> State {
-        let state = self.changed.wait_while(self.look(), |state| !so(state));
+    pub(super) fn wait(&self, condition: impl Fn(&State) -> bool) -> State {
+        let state = self.changed.wait_while(self.lock_state(), |state| !condition(state));
         state.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until the condition holds, but not longer than `most`.
-    pub(super) fn wait_for(&self, most: Duration, so: impl Fn(&State) -> bool) {
-        drop(self.changed.wait_timeout_while(self.look(), most, |state| !so(state)));
+    /// Waits until the condition holds, but not longer than `timeout`.
+    pub(super) fn wait_for(&self, timeout: Duration, condition: impl Fn(&State) -> bool) {
+        drop(
+            self.changed.wait_timeout_while(self.lock_state(), timeout, |state| !condition(state)),
+        );
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.look());
+        change(&mut self.lock_state());
         self.changed.notify_all();
     }
 }
@@ -137,7 +139,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // The last locks may still have to be released. A node may hang, so this waits for `LAST` at
+        // The last locks may still have to be released. A node may hang, so this waits for `CLOSE_WAIT` at
         // most.
         drop(self.send(Message::Close));
         if let Some(driver) = self.ends.take() {
@@ -152,7 +154,7 @@ pub(super) struct Driver {
     nodes: Vec<Sender<Request>>,
     /// The last error of each node.
     faults: Vec<Option<String>>,
-    leases: BTreeMap<u64, Box<Driven>>,
+    leases: BTreeMap<u64, Box<ActiveLease>>,
     /// When the thread ends at the latest, once it was closed.
     ends: Option<Duration>,
 }
@@ -165,7 +167,7 @@ impl Driver {
 
     pub(super) fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            match messages.recv_timeout(self.patience()) {
+            match messages.recv_timeout(self.max_wait()) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -179,20 +181,20 @@ impl Driver {
     }
 
     /// How long the thread may wait for a message.
-    fn patience(&self) -> Duration {
-        let wakes = self.leases.values().filter_map(|driven| driven.lease.wakes_at());
+    fn max_wait(&self) -> Duration {
+        let wakes = self.leases.values().filter_map(|active| active.lease.wakes_at());
         let wake = wakes.chain(self.ends).min();
-        wake.map_or(LOOK, |wake| wake.saturating_sub(self.clock.now()).min(LOOK))
+        wake.map_or(WAKE_MAX, |wake| wake.saturating_sub(self.clock.now()).min(WAKE_MAX))
     }
 
     fn take(&mut self, message: Message) {
         let now = self.clock.now();
         match message {
             // Only `Redlock::open` waits for this.
-            Message::Fit(_) => {}
-            Message::Begin(driven) => {
-                let id = driven.id;
-                self.leases.insert(id, driven);
+            Message::NodeReady(_) => {}
+            Message::Begin(active) => {
+                let id = active.id;
+                self.leases.insert(id, active);
                 self.with(id, |_| {});
             }
             Message::Extend(id) => self.with(id, |lease| lease.extend(now)),
@@ -202,15 +204,15 @@ impl Driver {
                 if let Some(last) = self.faults.get_mut(ask.node) {
                     *last = fault;
                 }
-                self.with(lease, |lease| lease.hear(now, &ask, answer));
+                self.with(lease, |lease| lease.handle_answer(now, &ask, answer));
             }
-            Message::Close => self.ends = Some(now + LAST),
+            Message::Close => self.ends = Some(now + CLOSE_WAIT),
         }
     }
 
     fn tick(&mut self) {
         let now = self.clock.now();
-        let due = |driven: &Driven| driven.lease.wakes_at().is_some_and(|wake| wake <= now);
+        let due = |active: &ActiveLease| active.lease.wakes_at().is_some_and(|wake| wake <= now);
         let due: Vec<u64> = self.leases.values().filter(|it| due(it)).map(|it| it.id).collect();
         for id in due {
             self.with(id, |lease| lease.tick(now));
@@ -219,34 +221,34 @@ impl Driver {
 
     /// Does something with a lease, and then carries out the steps that it returns.
     fn with(&mut self, id: u64, work: impl FnOnce(&mut Lease)) {
-        let Some(driven) = self.leases.get_mut(&id) else { return };
-        work(&mut driven.lease);
-        while let Some(step) = driven.lease.next_step() {
+        let Some(active) = self.leases.get_mut(&id) else { return };
+        work(&mut active.lease);
+        while let Some(step) = active.lease.next_step() {
             match step {
-                Step::Tell(told) => tell(&driven.sight, told, &self.faults),
-                Step::Ask(ask) => {
-                    let (key, owner) = (Arc::clone(&driven.key), Arc::clone(&driven.owner));
-                    let request = Request { lease: id, ask, key, owner, ttl: driven.ttl };
+                Step::Notify(reply) => apply_reply(&active.view, reply, &self.faults),
+                Step::NodeRequest(ask) => {
+                    let (key, owner) = (Arc::clone(&active.key), Arc::clone(&active.owner));
+                    let request = Request { lease: id, ask, key, owner, ttl: active.ttl };
                     let sent = self.nodes.get(ask.node).map(|node| node.send(request));
                     if !matches!(sent, Some(Ok(()))) {
-                        driven.lease.hear(self.clock.now(), &ask, Answer::Failed);
+                        active.lease.handle_answer(self.clock.now(), &ask, Answer::Failed);
                     }
                 }
             }
         }
-        if driven.lease.is_over() {
+        if active.lease.is_over() {
             self.leases.remove(&id);
         }
     }
 }
 
-fn tell(sight: &Sight, told: Reply, faults: &[Option<String>]) {
-    sight.change(|state| match told {
-        Reply::Held { until } => (state.standing, state.until) = (Standing::Held, until),
+fn apply_reply(view: &LeaseView, reply: Reply, faults: &[Option<String>]) {
+    view.change(|state| match reply {
+        Reply::Held { until } => (state.status, state.until) = (LeaseStatus::Held, until),
         Reply::Refused { taken, failed } => {
             let known: Vec<&str> = faults.iter().flatten().map(String::as_str).collect();
             let why = if known.is_empty() { "no answer in time".into() } else { known.join("; ") };
-            state.standing = Standing::Refused { taken, failed, why };
+            state.status = LeaseStatus::Refused { taken, failed, why };
         }
         Reply::Extended { until } => {
             (state.until, state.extended) = (until, true);
@@ -256,7 +258,7 @@ fn tell(sight: &Sight, told: Reply, faults: &[Option<String>]) {
             state.extended = false;
             state.answers += 1;
         }
-        Reply::Lost => state.standing = Standing::Lost,
-        Reply::Released { free } => state.standing = Standing::Released { free },
+        Reply::Lost => state.status = LeaseStatus::Lost,
+        Reply::Released { free } => state.status = LeaseStatus::Released { free },
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::clock::{Clock, MachineClock};
-use super::driver::{Driven, Driver, Message, Sight, Standing, Threads};
+use super::driver::{ActiveLease, Driver, LeaseStatus, LeaseView, Message, Threads};
 use super::error::RedlockError;
 use super::held::Held;
 use super::lease::Lease;
@@ -60,9 +60,9 @@ impl Redlock {
             start(format!("redlock-node-{number}"), move || node.run(&requests))?;
             senders.push(sender);
         }
-        wait_until_fit(&messages, nodes.len())?;
-        let desk = Driver::new(Arc::clone(&clock), senders);
-        let ends = start(String::from("redlock"), move || desk.run(&messages))?;
+        wait_until_ready(&messages, nodes.len())?;
+        let lease_driver = Driver::new(Arc::clone(&clock), senders);
+        let ends = start(String::from("redlock"), move || lease_driver.run(&messages))?;
         let (nodes, ids) = (nodes.len(), AtomicU64::new(0));
         let threads = Threads { nodes, clock, driver, ids, ends: Some(ends) };
         Ok(Self { threads: Arc::new(threads) })
@@ -78,38 +78,38 @@ impl Redlock {
         self.lock(name, ttl, Duration::ZERO)
     }
 
-    /// Tries to acquire a lock until it succeeds or `most` has passed.
+    /// Tries to acquire a lock until it succeeds or `timeout` has passed.
     ///
     /// # Errors
     /// Returns the error of the last attempt: see [`Redlock::try_lock`].
-    pub fn lock(&self, name: &str, ttl: Duration, most: Duration) -> Result<Held, RedlockError> {
+    pub fn lock(&self, name: &str, ttl: Duration, timeout: Duration) -> Result<Held, RedlockError> {
         let rules = Rules::new(self.threads.nodes, ttl)?;
         let id = self.threads.ids.fetch_add(1, Ordering::Relaxed);
         let (owner, now) = (Uuid::new_v4(), self.threads.clock.now());
-        let lease = Lease::new(rules, now, now.saturating_add(most), owner.as_u64_pair().1);
-        let (name, sight): (Arc<str>, _) = (Arc::from(name), Arc::new(Sight::default()));
-        let driven = Driven {
+        let lease = Lease::new(rules, now, now.saturating_add(timeout), owner.as_u64_pair().1);
+        let (name, view): (Arc<str>, _) = (Arc::from(name), Arc::new(LeaseView::default()));
+        let active = ActiveLease {
             id,
             lease,
             key: Arc::clone(&name),
             owner: Arc::from(owner.simple().to_string()),
             ttl: rules.ttl,
-            sight: Arc::clone(&sight),
+            view: Arc::clone(&view),
         };
-        self.threads.send(Message::Begin(Box::new(driven)))?;
-        let state = sight.wait(|state| state.standing != Standing::Trying);
-        match state.standing {
-            Standing::Held | Standing::Lost => {
-                Ok(Held { id, name, sight, threads: Arc::clone(&self.threads) })
+        self.threads.send(Message::Begin(Box::new(active)))?;
+        let state = view.wait(|state| state.status != LeaseStatus::Trying);
+        match state.status {
+            LeaseStatus::Held | LeaseStatus::Lost => {
+                Ok(Held { id, name, view, threads: Arc::clone(&self.threads) })
             }
-            Standing::Refused { taken, failed, why } => {
+            LeaseStatus::Refused { taken, failed, why } => {
                 let (name, nodes) = (name.to_string(), rules.nodes);
                 if taken > 0 && failed <= nodes - rules.quorum {
                     return Err(RedlockError::Taken { name, taken, nodes });
                 }
                 Err(RedlockError::NoQuorum { name, failed, nodes, why })
             }
-            Standing::Trying | Standing::Released { .. } | Standing::Ended => {
+            LeaseStatus::Trying | LeaseStatus::Released { .. } | LeaseStatus::Ended => {
                 Err(RedlockError::Ended)
             }
         }
@@ -143,10 +143,10 @@ fn addresses(nodes: &[RedisOptions]) -> Result<Vec<Address>, RedlockError> {
 }
 
 /// Waits until each node has reported whether it can be used.
-fn wait_until_fit(messages: &Receiver<Message>, nodes: usize) -> Result<(), RedlockError> {
+fn wait_until_ready(messages: &Receiver<Message>, nodes: usize) -> Result<(), RedlockError> {
     for _ in 0..nodes {
         match messages.recv() {
-            Ok(Message::Fit(fit)) => fit?,
+            Ok(Message::NodeReady(ready)) => ready?,
             // A node reports nothing else before its first request.
             Ok(
                 Message::Begin(_)

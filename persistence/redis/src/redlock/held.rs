@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::driver::{Message, Sight, Standing, State, Threads};
+use super::driver::{LeaseStatus, LeaseView, Message, State, Threads};
 use super::error::RedlockError;
 
 /// A lock that is ours as long as [`Held::is_valid`] returns `true`. Dropping it releases it.
@@ -14,7 +14,7 @@ use super::error::RedlockError;
 pub struct Held {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
-    pub(super) sight: Arc<Sight>,
+    pub(super) view: Arc<LeaseView>,
     pub(super) threads: Arc<Threads>,
 }
 
@@ -41,17 +41,17 @@ impl Held {
     /// How much longer it is ours, if it is not extended.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        self.left(&self.sight.look())
+        self.left(&self.view.lock_state())
     }
 
     fn left(&self, state: &State) -> Duration {
-        match state.standing {
-            Standing::Held => state.until.saturating_sub(self.threads.clock.now()),
-            Standing::Trying
-            | Standing::Refused { .. }
-            | Standing::Lost
-            | Standing::Released { .. }
-            | Standing::Ended => Duration::ZERO,
+        match state.status {
+            LeaseStatus::Held => state.until.saturating_sub(self.threads.clock.now()),
+            LeaseStatus::Trying
+            | LeaseStatus::Refused { .. }
+            | LeaseStatus::Lost
+            | LeaseStatus::Released { .. }
+            | LeaseStatus::Ended => Duration::ZERO,
         }
     }
 
@@ -62,22 +62,22 @@ impl Held {
     /// as before. Returns [`RedlockError::Lost`] if it is no longer ours, and [`RedlockError::Ended`] if
     /// the threads have ended.
     pub fn extend(&self) -> Result<Duration, RedlockError> {
-        let before = self.sight.look().answers;
+        let before = self.view.lock_state().answers;
         self.threads.send(Message::Extend(self.id))?;
-        let answered = |state: &State| state.answers != before || state.standing != Standing::Held;
-        let state = self.sight.wait(answered);
+        let answered = |state: &State| state.answers != before || state.status != LeaseStatus::Held;
+        let state = self.view.wait(answered);
         let left = self.left(&state);
-        match state.standing {
-            Standing::Held if state.extended && !left.is_zero() => Ok(left),
-            Standing::Held if !left.is_zero() => {
+        match state.status {
+            LeaseStatus::Held if state.extended && !left.is_zero() => Ok(left),
+            LeaseStatus::Held if !left.is_zero() => {
                 Err(RedlockError::NotExtended(self.name.to_string()))
             }
-            Standing::Ended => Err(RedlockError::Ended),
-            Standing::Held
-            | Standing::Trying
-            | Standing::Refused { .. }
-            | Standing::Lost
-            | Standing::Released { .. } => Err(RedlockError::Lost(self.name.to_string())),
+            LeaseStatus::Ended => Err(RedlockError::Ended),
+            LeaseStatus::Held
+            | LeaseStatus::Trying
+            | LeaseStatus::Refused { .. }
+            | LeaseStatus::Lost
+            | LeaseStatus::Released { .. } => Err(RedlockError::Lost(self.name.to_string())),
         }
     }
 
@@ -90,10 +90,10 @@ impl Held {
         self.threads.send(Message::Keep(self.id))
     }
 
-    /// Waits until the lock is no longer ours, but not longer than `most`. Returns `true` if it is lost.
+    /// Waits until the lock is no longer ours, but not longer than `timeout`. Returns `true` if it is lost.
     #[must_use]
-    pub fn wait_lost(&self, most: Duration) -> bool {
-        let end = self.threads.clock.now() + most;
+    pub fn wait_lost(&self, timeout: Duration) -> bool {
+        let end = self.threads.clock.now() + timeout;
         loop {
             let left = self.remaining();
             let rest = end.saturating_sub(self.threads.clock.now());
@@ -102,7 +102,7 @@ impl Held {
             }
             // The lock may be extended in the meantime, so this checks again when the remaining time is
             // over.
-            self.sight.wait_for(left.min(rest), |state| state.standing != Standing::Held);
+            self.view.wait_for(left.min(rest), |state| state.status != LeaseStatus::Held);
         }
     }
 
@@ -113,8 +113,8 @@ impl Held {
         if self.threads.send(Message::Release(self.id)).is_err() {
             return false;
         }
-        let state = self.sight.wait(|state| state.standing != Standing::Held);
-        matches!(state.standing, Standing::Released { free: true })
+        let state = self.view.wait(|state| state.status != LeaseStatus::Held);
+        matches!(state.status, LeaseStatus::Released { free: true })
     }
 }
 

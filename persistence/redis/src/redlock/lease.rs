@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::claim::{Claim, Out, Verdict};
+use super::claim::{Claim, RequestQueue, Verdict};
 use super::rules::Rules;
-use super::step::{Answer, Ask, Deed, Reply, Step};
+use super::step::{Answer, NodeRequest, Operation, Reply, Step};
 use pricetime_journal::random::Random;
 
 /// A node that may still have this many values of earlier attempts is not asked for another one.
@@ -22,9 +22,9 @@ const PAST_MAX: usize = 8;
 pub struct Lease {
     rules: Rules,
     /// No attempt begins after this.
-    last: Duration,
+    last_attempt: Duration,
     /// Whether it extends itself.
-    keeps: bool,
+    auto_extends: bool,
     random: Random,
     now: Duration,
     attempts: u64,
@@ -35,14 +35,14 @@ pub struct Lease {
     past: VecDeque<Claim>,
     /// The attempt that was released, and until when its holder waits to learn whether the lock is free.
     releasing: Option<(u64, Duration)>,
-    told: VecDeque<Reply>,
-    out: Out,
+    replies: VecDeque<Reply>,
+    queue: RequestQueue,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Trying,
-    Waiting { again: Duration },
+    Waiting { retry_at: Duration },
     Held(Holding),
     Over,
 }
@@ -50,24 +50,24 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct Holding {
     /// The time of the request that its validity is counted from.
-    asked: Duration,
+    requested_at: Duration,
     until: Duration,
     /// When it extends itself next.
-    extends: Option<Duration>,
+    extend_at: Option<Duration>,
     /// Whether a request to extend it is under way, and whether the holder waits for it.
     extending: bool,
-    waited_for: bool,
+    holder_waits: bool,
 }
 
 impl Lease {
-    /// Creates a lease that makes its first attempt now and further ones until `last`. The random number
+    /// Creates a lease that makes its first attempt now and further ones until `last_attempt`. The random number
     /// spreads the waits between attempts.
     #[must_use]
-    pub fn new(rules: Rules, now: Duration, last: Duration, random: u64) -> Self {
+    pub fn new(rules: Rules, now: Duration, last_attempt: Duration, random: u64) -> Self {
         let mut lease = Self {
             rules,
-            last,
-            keeps: false,
+            last_attempt,
+            auto_extends: false,
             random: Random::new(random),
             now,
             attempts: 0,
@@ -75,8 +75,8 @@ impl Lease {
             current: None,
             past: VecDeque::new(),
             releasing: None,
-            told: VecDeque::new(),
-            out: Out::default(),
+            replies: VecDeque::new(),
+            queue: RequestQueue::default(),
         };
         lease.attempt();
         lease
@@ -85,8 +85,8 @@ impl Lease {
     /// Returns the next step to carry out, or `None` if there is none now. Replies to the holder come
     /// first.
     pub fn next_step(&mut self) -> Option<Step> {
-        let told = self.told.pop_front().map(Step::Tell);
-        told.or_else(|| self.out.asks.pop_front().map(Step::Ask))
+        let replies = self.replies.pop_front().map(Step::Notify);
+        replies.or_else(|| self.queue.asks.pop_front().map(Step::NodeRequest))
     }
 
     /// When [`tick`](Self::tick) must be called, if nothing else happens before.
@@ -94,14 +94,14 @@ impl Lease {
     pub fn wakes_at(&self) -> Option<Duration> {
         let phase = match &self.phase {
             Phase::Trying | Phase::Over => None,
-            Phase::Waiting { again } => Some(*again),
+            Phase::Waiting { retry_at } => Some(*retry_at),
             Phase::Held(held) => {
-                let extends = held.extends.filter(|_| !held.extending);
-                Some(extends.map_or(held.until, |extends| extends.min(held.until)))
+                let extend_at = held.extend_at.filter(|_| !held.extending);
+                Some(extend_at.map_or(held.until, |extend_at| extend_at.min(held.until)))
             }
         };
         let claims = self.current.iter().chain(&self.past).filter_map(Claim::wakes_at).min();
-        let releasing = self.releasing.map(|(_, by)| by);
+        let releasing = self.releasing.map(|(_, deadline)| deadline);
         [phase, claims, releasing].into_iter().flatten().min()
     }
 
@@ -118,24 +118,27 @@ impl Lease {
     /// Returns `true` if nothing is left to do.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let idle = self.told.is_empty() && self.out.asks.is_empty() && self.past.is_empty();
+        let idle = self.replies.is_empty() && self.queue.asks.is_empty() && self.past.is_empty();
         idle && self.releasing.is_none() && matches!(self.phase, Phase::Over)
     }
 
     /// Reports that time has passed.
     pub fn tick(&mut self, now: Duration) {
-        self.pass(now);
-        if let Some(verdict) = self.current.as_mut().and_then(|it| it.tick(self.now, &mut self.out))
+        self.advance(now);
+        if let Some(verdict) =
+            self.current.as_mut().and_then(|it| it.tick(self.now, &mut self.queue))
         {
             self.decide(verdict);
         }
         for claim in &mut self.past {
-            claim.tick(self.now, &mut self.out);
+            claim.tick(self.now, &mut self.queue);
         }
         match self.phase {
-            Phase::Waiting { again } if again <= self.now => self.attempt(),
-            Phase::Held(Holding { extending: false, extends: Some(at), .. }) if at <= self.now => {
-                self.ask_for_more();
+            Phase::Waiting { retry_at } if retry_at <= self.now => self.attempt(),
+            Phase::Held(Holding { extending: false, extend_at: Some(at), .. })
+                if at <= self.now =>
+            {
+                self.request_extension();
             }
             Phase::Trying | Phase::Waiting { .. } | Phase::Held(_) | Phase::Over => {}
         }
@@ -143,11 +146,11 @@ impl Lease {
     }
 
     /// Reports the answer to a request.
-    pub fn hear(&mut self, now: Duration, ask: &Ask, answer: Answer) {
-        self.pass(now);
+    pub fn handle_answer(&mut self, now: Duration, ask: &NodeRequest, answer: Answer) {
+        self.advance(now);
         let claims = self.current.iter_mut().chain(&mut self.past);
         let claim = claims.into_iter().find(|claim| claim.attempt == ask.attempt);
-        let verdict = claim.and_then(|it| it.hear(self.now, ask, answer, &mut self.out));
+        let verdict = claim.and_then(|it| it.handle_answer(self.now, ask, answer, &mut self.queue));
         if let Some(verdict) = verdict {
             self.decide(verdict);
         }
@@ -156,41 +159,41 @@ impl Lease {
 
     /// Makes the lease extend itself from now on, each time a third of its time to live has passed.
     pub fn keep(&mut self, now: Duration) {
-        self.pass(now);
-        self.keeps = true;
+        self.advance(now);
+        self.auto_extends = true;
         if let Phase::Held(held) = &mut self.phase {
-            held.extends = Some(held.asked + self.rules.ttl / 3);
+            held.extend_at = Some(held.requested_at + self.rules.ttl / 3);
         }
     }
 
     /// Extends the lock now. A reply gives the holder the result.
     pub fn extend(&mut self, now: Duration) {
-        self.pass(now);
+        self.advance(now);
         match &mut self.phase {
             Phase::Held(held) => {
-                held.waited_for = true;
+                held.holder_waits = true;
                 if !held.extending {
-                    self.ask_for_more();
+                    self.request_extension();
                 }
             }
             Phase::Trying | Phase::Waiting { .. } | Phase::Over => {
-                self.told.push_back(Reply::NotExtended);
+                self.replies.push_back(Reply::NotExtended);
             }
         }
     }
 
     /// Releases the lock, or stops trying.
     pub fn release(&mut self, now: Duration) {
-        self.pass(now);
+        self.advance(now);
         if let (Phase::Held(_), Some(claim)) = (&self.phase, &self.current) {
-            self.releasing = Some((claim.attempt, self.now + self.rules.patience));
+            self.releasing = Some((claim.attempt, self.now + self.rules.answer_timeout));
         }
         self.end();
         self.tidy();
     }
 
     /// If the validity has ended, queues [`Reply::Lost`] before anything else happens.
-    fn pass(&mut self, now: Duration) {
+    fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         if let Phase::Held(held) = &self.phase
             && held.until <= self.now
@@ -200,28 +203,28 @@ impl Lease {
     }
 
     fn lose(&mut self) {
-        self.told.push_back(Reply::Lost);
+        self.replies.push_back(Reply::Lost);
         self.end();
     }
 
     fn end(&mut self) {
         self.phase = Phase::Over;
-        self.let_go();
+        self.start_deleting();
     }
 
     /// Starts to delete the current value on all nodes.
-    fn let_go(&mut self) {
+    fn start_deleting(&mut self) {
         let Some(mut claim) = self.current.take() else { return };
-        claim.let_go(self.now, &mut self.out);
+        claim.start_deleting(self.now, &mut self.queue);
         self.past.push_back(claim);
     }
 
     fn attempt(&mut self) {
         self.attempts += 1;
         let mut claim = Claim::new(self.rules, self.attempts);
-        let on = |node| self.past.iter().filter(|claim| claim.may_be_on(node)).count();
-        let full = |node| on(node) >= PAST_MAX;
-        let verdict = claim.ask_all(self.now, Deed::Take, full, &mut self.out);
+        let values_on = |node| self.past.iter().filter(|claim| claim.may_be_on(node)).count();
+        let full = |node| values_on(node) >= PAST_MAX;
+        let verdict = claim.ask_all(self.now, Operation::Take, full, &mut self.queue);
         self.current = Some(claim);
         self.phase = Phase::Trying;
         if let Some(verdict) = verdict {
@@ -229,10 +232,10 @@ impl Lease {
         }
     }
 
-    fn ask_for_more(&mut self) {
+    fn request_extension(&mut self) {
         let (Phase::Held(held), Some(claim)) = (&mut self.phase, &mut self.current) else { return };
         held.extending = true;
-        let verdict = claim.ask_all(self.now, Deed::Extend, |_| false, &mut self.out);
+        let verdict = claim.ask_all(self.now, Operation::Extend, |_| false, &mut self.queue);
         if let Some(verdict) = verdict {
             self.decide(verdict);
         }
@@ -240,55 +243,64 @@ impl Lease {
 
     fn decide(&mut self, verdict: Verdict) {
         match (&mut self.phase, verdict) {
-            (Phase::Trying, Verdict::Had { asked, until }) => {
-                let extends = self.keeps.then_some(asked + self.rules.ttl / 3);
-                let (extending, waited_for) = (false, false);
-                self.phase = Phase::Held(Holding { asked, until, extends, extending, waited_for });
-                self.told.push_back(Reply::Held { until });
+            (Phase::Trying, Verdict::Granted { requested_at, until }) => {
+                let extend_at = self.auto_extends.then_some(requested_at + self.rules.ttl / 3);
+                let (extending, holder_waits) = (false, false);
+                self.phase = Phase::Held(Holding {
+                    requested_at,
+                    until,
+                    extend_at,
+                    extending,
+                    holder_waits,
+                });
+                self.replies.push_back(Reply::Held { until });
             }
-            (Phase::Trying, Verdict::Not { taken, failed }) => {
-                self.let_go();
-                if self.now < self.last {
-                    let again = (self.now + self.wait()).min(self.last);
-                    self.phase = Phase::Waiting { again };
+            (Phase::Trying, Verdict::Denied { taken, failed }) => {
+                self.start_deleting();
+                if self.now < self.last_attempt {
+                    let retry_at = (self.now + self.wait()).min(self.last_attempt);
+                    self.phase = Phase::Waiting { retry_at };
                 } else {
                     self.phase = Phase::Over;
-                    self.told.push_back(Reply::Refused { taken, failed });
+                    self.replies.push_back(Reply::Refused { taken, failed });
                 }
             }
-            (Phase::Held(held), Verdict::Had { asked, until }) => {
-                held.extends = self.keeps.then_some(asked + self.rules.ttl / 3);
-                (held.extending, held.waited_for) = (false, false);
-                (held.asked, held.until) = (asked, held.until.max(until));
-                self.told.push_back(Reply::Extended { until: held.until });
+            (Phase::Held(held), Verdict::Granted { requested_at, until }) => {
+                held.extend_at = self.auto_extends.then_some(requested_at + self.rules.ttl / 3);
+                (held.extending, held.holder_waits) = (false, false);
+                (held.requested_at, held.until) = (requested_at, held.until.max(until));
+                self.replies.push_back(Reply::Extended { until: held.until });
             }
-            (Phase::Held(held), Verdict::Not { taken, .. }) => {
-                let waited_for = std::mem::take(&mut held.waited_for);
+            (Phase::Held(held), Verdict::Denied { taken, .. }) => {
+                let holder_waits = std::mem::take(&mut held.holder_waits);
                 held.extending = false;
                 // So many nodes have another value that another client may hold the lock.
                 if taken > self.rules.nodes - self.rules.quorum {
                     return self.lose();
                 }
-                let again = self.now + self.wait();
+                let retry_at = self.now + self.wait();
                 if let Phase::Held(held) = &mut self.phase {
-                    held.extends = self.keeps.then_some(again);
+                    held.extend_at = self.auto_extends.then_some(retry_at);
                 }
-                if waited_for {
-                    self.told.push_back(Reply::NotExtended);
+                if holder_waits {
+                    self.replies.push_back(Reply::NotExtended);
                 }
             }
-            (Phase::Waiting { .. } | Phase::Over, Verdict::Had { .. } | Verdict::Not { .. }) => {}
+            (
+                Phase::Waiting { .. } | Phase::Over,
+                Verdict::Granted { .. } | Verdict::Denied { .. },
+            ) => {}
         }
     }
 
     /// Replies to a holder that waits for the release, and forgets the values that are gone.
     fn tidy(&mut self) {
-        if let Some((attempt, by)) = self.releasing {
+        if let Some((attempt, deadline)) = self.releasing {
             let claim = self.past.iter().find(|claim| claim.attempt == attempt);
             let free = claim.is_none_or(|claim| claim.free_nodes() >= self.rules.quorum);
-            if free || by <= self.now {
+            if free || deadline <= self.now {
                 self.releasing = None;
-                self.told.push_back(Reply::Released { free });
+                self.replies.push_back(Reply::Released { free });
             }
         }
         self.past.retain(|claim| !claim.is_over());
@@ -297,6 +309,6 @@ impl Lease {
     /// A random wait, from half to twice the time limit of an answer.
     fn wait(&mut self) -> Duration {
         let share = (self.random.bits() % 1_024) as u32;
-        self.rules.patience / 2 + self.rules.patience * 3 / 2 * share / 1_024
+        self.rules.answer_timeout / 2 + self.rules.answer_timeout * 3 / 2 * share / 1_024
     }
 }

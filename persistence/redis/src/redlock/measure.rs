@@ -27,12 +27,12 @@ pub fn measure_locks(
 ) -> Result<Vec<LockTimes>, RedlockError> {
     let mut all = Vec::with_capacity(times);
     for _ in 0..times {
-        let begun = MachineClock.now();
+        let started = MachineClock.now();
         let held = redlock.try_lock(name, ttl)?;
-        let had = MachineClock.now();
+        let acquired = MachineClock.now();
         // If too few nodes are free, the next attempt finds out.
         let _ = held.release();
-        all.push(LockTimes { lock: had - begun, unlock: MachineClock.now() - had });
+        all.push(LockTimes { lock: acquired - started, unlock: MachineClock.now() - acquired });
     }
     Ok(all)
 }

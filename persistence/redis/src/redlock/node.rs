@@ -13,7 +13,7 @@ use redis::{RedisResult, Value};
 use super::clock::Clock;
 use super::driver::{Message, Request};
 use super::error::RedlockError;
-use super::step::{Answer, Deed};
+use super::step::{Answer, Operation};
 use crate::{Address, Peer, RedisError, RedisOptions, Wire, fault};
 
 /// Deletes the value if it is ours.
@@ -32,19 +32,19 @@ const WAIT_MIN: Duration = Duration::from_millis(1);
 const BATCH: usize = 64;
 
 impl Request {
-    fn words(&self) -> Vec<u8> {
+    fn packed(&self) -> Vec<u8> {
         let value = format!("{}:{}", self.owner, self.ask.attempt);
         // The rules limit it to a day.
         let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
         let key = &*self.key;
-        let mut command = match self.ask.deed {
-            Deed::Take => redis::cmd("SET"),
-            Deed::Extend | Deed::Free => redis::cmd("EVAL"),
+        let mut command = match self.ask.operation {
+            Operation::Take => redis::cmd("SET"),
+            Operation::Extend | Operation::Free => redis::cmd("EVAL"),
         };
-        match self.ask.deed {
-            Deed::Take => command.arg(key).arg(value).arg("NX").arg("PX").arg(ttl),
-            Deed::Extend => command.arg(EXTEND).arg(1).arg(key).arg(value).arg(ttl),
-            Deed::Free => command.arg(FREE).arg(1).arg(key).arg(value),
+        match self.ask.operation {
+            Operation::Take => command.arg(key).arg(value).arg("NX").arg("PX").arg(ttl),
+            Operation::Extend => command.arg(EXTEND).arg(1).arg(key).arg(value).arg(ttl),
+            Operation::Free => command.arg(FREE).arg(1).arg(key).arg(value),
         };
         command.get_packed_command()
     }
@@ -58,7 +58,7 @@ pub(super) struct Node {
     driver: Sender<Message>,
     wire: Option<Wire>,
     /// Since when no reply has come, if one is overdue.
-    silent: Option<Duration>,
+    silent_since: Option<Duration>,
 }
 
 impl Node {
@@ -68,25 +68,25 @@ impl Node {
         clock: Arc<dyn Clock>,
         driver: Sender<Message>,
     ) -> Self {
-        Self { options, address, clock, driver, wire: None, silent: None }
+        Self { options, address, clock, driver, wire: None, silent_since: None }
     }
 
     /// Reports whether the server can be used, and then carries out requests until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
-        let fit = match self.connect() {
+        let ready = match self.connect() {
             // The server does not answer yet. That is for the quorum to judge.
             Err(RedlockError::Unreachable { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         };
         // If the receiver is gone, no requests follow.
-        drop(self.driver.send(Message::Fit(fit)));
+        drop(self.driver.send(Message::NodeReady(ready)));
         while let Ok(first) = requests.recv() {
             let more = requests.try_iter().take(BATCH);
             self.carry_out(std::iter::once(first).chain(more).collect());
         }
     }
 
-    fn say(&self, request: &Request, answer: Answer, fault: Option<String>) {
+    fn report(&self, request: &Request, answer: Answer, fault: Option<String>) {
         let (lease, ask) = (request.lease, request.ask);
         drop(self.driver.send(Message::Answered { lease, ask, answer, fault }));
     }
@@ -96,19 +96,19 @@ impl Node {
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
             if let Err(error) = &connected {
-                self.say(&request, Answer::Failed, Some(error.to_string()));
-            } else if request.ask.by <= self.clock.now() {
-                self.say(&request, Answer::Failed, Some(self.late()));
+                self.report(&request, Answer::Failed, Some(error.to_string()));
+            } else if request.ask.deadline <= self.clock.now() {
+                self.report(&request, Answer::Failed, Some(self.late()));
             } else {
                 match self.send(&request) {
                     Ok(()) => sent.push(request),
-                    Err(error) => self.say(&request, Answer::Unknown, Some(self.text(&error))),
+                    Err(error) => self.report(&request, Answer::Unknown, Some(self.text(&error))),
                 }
             }
         }
         for request in sent {
             let (answer, fault) = self.receive(&request);
-            self.say(&request, answer, fault);
+            self.report(&request, answer, fault);
         }
     }
 
@@ -123,7 +123,7 @@ impl Node {
     fn send(&mut self, request: &Request) -> RedisResult<()> {
         let wire = self.wire.as_mut().ok_or_else(|| std::io::Error::other("no connection"))?;
         wire.limit(self.options.control);
-        let sent = wire.send(&request.words());
+        let sent = wire.send(&request.packed());
         if sent.is_err() {
             self.wire = None;
         }
@@ -135,12 +135,12 @@ impl Node {
         let Some(wire) = &mut self.wire else {
             return (Answer::Unknown, Some(format!("{}: the connection is lost", self.address)));
         };
-        let wait = request.ask.by.saturating_sub(now).max(WAIT_MIN);
+        let wait = request.ask.deadline.saturating_sub(now).max(WAIT_MIN);
         wire.limit(wait);
         match wire.receive() {
             Ok(value) => {
-                self.silent = None;
-                match (request.ask.deed, value) {
+                self.silent_since = None;
+                match (request.ask.operation, value) {
                     (_, Value::Okay | Value::Int(1)) => (Answer::Yes, None),
                     (_, Value::Nil | Value::Int(0)) => (Answer::No, None),
                     (_, Value::ServerError(error)) => {
@@ -154,7 +154,7 @@ impl Node {
                 }
             }
             Err(error) if error.is_timeout() => {
-                self.silent.get_or_insert(now);
+                self.silent_since.get_or_insert(now);
                 (Answer::Unknown, Some(self.late()))
             }
             Err(error) => {
@@ -167,13 +167,13 @@ impl Node {
     /// Makes sure that there is a connection. On a new one it checks that the server runs scripts.
     fn connect(&mut self) -> Result<(), RedlockError> {
         let now = self.clock.now();
-        if self.silent.is_some_and(|since| now.saturating_sub(since) > SILENCE_MAX) {
+        if self.silent_since.is_some_and(|since| now.saturating_sub(since) > SILENCE_MAX) {
             self.wire = None;
         }
         if self.wire.is_some() {
             return Ok(());
         }
-        self.silent = None;
+        self.silent_since = None;
         let tried =
             Wire::connect(&self.options, &self.address, Peer::Server).and_then(|mut wire| {
                 wire.limit(self.options.control);
@@ -185,11 +185,11 @@ impl Node {
                 self.wire = Some(wire);
                 Ok(())
             }
-            Err(error) => Err(self.unfit(fault(&self.address.to_string(), &error))),
+            Err(error) => Err(self.connect_error(fault(&self.address.to_string(), &error))),
         }
     }
 
-    fn unfit(&self, error: RedisError) -> RedlockError {
+    fn connect_error(&self, error: RedisError) -> RedlockError {
         let server = self.address.to_string();
         match error {
             RedisError::Refused { code, why, .. } => match code.as_str() {

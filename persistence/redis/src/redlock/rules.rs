@@ -22,7 +22,7 @@ pub struct Rules {
     /// How long a node keeps what it granted.
     pub ttl: Duration,
     /// How long a node may take to answer.
-    pub patience: Duration,
+    pub answer_timeout: Duration,
     /// The margin for clocks that do not run alike.
     pub drift: Duration,
 }
@@ -58,15 +58,15 @@ impl Rules {
         }
         let ttl =
             Duration::from_secs(ttl.as_secs()) + Duration::from_millis(ttl.subsec_millis().into());
-        let patience = (ttl / 20).clamp(Duration::from_millis(5), Duration::from_millis(50));
+        let answer_timeout = (ttl / 20).clamp(Duration::from_millis(5), Duration::from_millis(50));
         let drift = ttl / 100 + Duration::from_millis(2);
-        Ok(Self { nodes, quorum: nodes / 2 + 1, ttl, patience, drift })
+        Ok(Self { nodes, quorum: nodes / 2 + 1, ttl, answer_timeout, drift })
     }
 
     /// Until when a lock that was requested at this time is valid, if enough nodes granted it.
     #[must_use]
-    pub fn until(&self, asked: Duration) -> Duration {
-        (asked + self.ttl).saturating_sub(self.drift)
+    pub fn until(&self, requested_at: Duration) -> Duration {
+        (requested_at + self.ttl).saturating_sub(self.drift)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         let ms = Duration::from_millis;
         let rules = |nodes, ttl| Rules::new(nodes, ms(ttl)).unwrap();
         assert_eq!([1, 3, 5, 7].map(|nodes| rules(nodes, 200).quorum), [1, 2, 3, 4]);
-        assert_eq!([20, 200, 10_000].map(|ttl| rules(1, ttl).patience), [5, 10, 50].map(ms));
+        assert_eq!([20, 200, 10_000].map(|ttl| rules(1, ttl).answer_timeout), [5, 10, 50].map(ms));
         assert_eq!(rules(1, 10_000).drift, ms(102));
         assert_eq!(rules(1, 10_000).until(ms(7)), ms(9_905));
         assert_eq!(Rules::new(4, ms(200)), Err(BadRules::Nodes(4)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What a node is asked to do with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Operation {
     /// Write our value with its time to live, if the key does not exist.
     Take,
     /// Extend our value if it is there; write it if the key does not exist.
@@ -15,7 +15,7 @@ pub enum Deed {
 
 /// A request to a node. Each is answered exactly once, by [`Answer::Unknown`] at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct NodeRequest {
     /// The index of the node.
     pub node: usize,
     /// The attempt whose value this is about. Each attempt has a value of its own, so that a late request
@@ -24,9 +24,9 @@ pub struct Ask {
     /// The number of this request.
     pub number: u64,
     /// What to do.
-    pub deed: Deed,
+    pub operation: Operation,
     /// The deadline of the answer. A request that has not been sent by then need not be sent.
-    pub by: Duration,
+    pub deadline: Duration,
 }
 
 /// The result of a request.
@@ -34,7 +34,7 @@ pub struct Ask {
 pub enum Answer {
     /// It was done.
     Yes,
-    /// It was not done: the key has another value or, for [`Deed::Free`], no value.
+    /// It was not done: the key has another value or, for [`Operation::Free`], no value.
     No,
     /// It was not done and will not be: it was never sent, or the node refused.
     Failed,
@@ -78,7 +78,7 @@ pub enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Pass this reply to the holder before anything else is done.
-    Tell(Reply),
+    Notify(Reply),
     /// Send this request.
-    Ask(Ask),
+    NodeRequest(NodeRequest),
 }

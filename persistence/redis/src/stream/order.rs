@@ -11,36 +11,36 @@ use uuid::Uuid;
 pub(super) type Fields = Vec<(&'static str, String)>;
 
 /// The name of a value, spelled as it is everywhere else.
-pub(super) fn word(of: &impl Serialize) -> String {
+pub(super) fn serde_name(of: &impl Serialize) -> String {
     serde_json::to_string(of).unwrap_or_default().trim_matches('"').to_owned()
 }
 
 /// The entries of an event in the stream of orders: event names and fields. A trade gives two entries,
 /// one for the maker and one for the taker.
-pub(super) fn worded(
+pub(super) fn order_entries(
     header: &Header,
     spec: Option<MarketSpec>,
     event: &Event,
 ) -> Vec<(&'static str, Fields)> {
     if let Event::Rejected { order: Some(order), reference, reason } = event {
-        let mut fields = whose(*order, header.account);
+        let mut fields = owner_fields(*order, header.account);
         fields.extend(reference.map(|reference| ("reference", reference.to_string())));
-        fields.push(("reason", word(reason)));
+        fields.push(("reason", serde_name(reason)));
         return vec![("rejected", fields)];
     }
     let Some(spec) = spec else { return Vec::new() };
     if let Event::Traded { .. } = event {
         return traded(header, &spec, event);
     }
-    of_one(&spec, event).into_iter().collect()
+    single_order_entry(&spec, event).into_iter().collect()
 }
 
-fn whose(order: OrderId, account: AccountId) -> Fields {
+fn owner_fields(order: OrderId, account: AccountId) -> Fields {
     vec![("order", Uuid::from(order).to_string()), ("account", Uuid::from(account).to_string())]
 }
 
 fn party(party: &Party) -> Fields {
-    let mut fields = whose(party.order, party.account);
+    let mut fields = owner_fields(party.order, party.account);
     // Zero means that the owner gave the order no number.
     if party.reference != 0 {
         fields.push(("reference", party.reference.to_string()));
@@ -66,10 +66,10 @@ fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static st
         Side::Buy => Side::Sell,
         Side::Sell => Side::Buy,
     };
-    let fields = |who: &Party, role: &str, side: Side, remaining: Quantity| {
-        let mut fields = party(who);
+    let fields = |trader: &Party, role: &str, side: Side, remaining: Quantity| {
+        let mut fields = party(trader);
         fields.extend([
-            ("side", word(&side)),
+            ("side", serde_name(&side)),
             ("role", role.to_owned()),
             ("number", number.to_string()),
             ("trade", number.uuid(header.market).to_string()),
@@ -86,7 +86,7 @@ fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static st
 }
 
 /// The entry for an event of a single order.
-fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
+fn single_order_entry(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
     let quantity = |lots: Quantity| spec.show_quantity(lots);
     let mut fields = party(&event.parties().next()?);
     let name = match event {
@@ -102,17 +102,17 @@ fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
             "reduced"
         }
         Event::Amended { kind, remaining, shown, priority, .. } => {
-            say_kind(&mut fields, spec, *kind);
+            push_kind(&mut fields, spec, *kind);
             fields.push(("remaining", quantity(*remaining)));
             fields.push(("shown", quantity(*shown)));
             fields.push(("priority", priority.to_string()));
             "amended"
         }
         Event::Cancelled { side, price, remaining, reason, .. } => {
-            fields.push(("side", word(side)));
+            fields.push(("side", serde_name(side)));
             fields.extend(price.map(|price| ("price", spec.show_price(price))));
             fields.push(("remaining", quantity(*remaining)));
-            fields.push(("reason", word(reason)));
+            fields.push(("reason", serde_name(reason)));
             "cancelled"
         }
         Event::Triggered { priority, .. } => {
@@ -140,8 +140,8 @@ fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
 }
 
 fn accepted(fields: &mut Fields, spec: &MarketSpec, place: &Place) {
-    fields.push(("side", word(&place.side)));
-    say_kind(fields, spec, place.kind);
+    fields.push(("side", serde_name(&place.side)));
+    push_kind(fields, spec, place.kind);
     fields.push(("quantity", spec.show_quantity(place.quantity)));
     let (name, until) = match place.time_in_force {
         TimeInForce::GoodTillCancel => ("good_till_cancel", None),
@@ -157,7 +157,7 @@ fn accepted(fields: &mut Fields, spec: &MarketSpec, place: &Place) {
 }
 
 /// Adds the type of the order and its prices.
-fn say_kind(fields: &mut Fields, spec: &MarketSpec, kind: OrderKind) {
+fn push_kind(fields: &mut Fields, spec: &MarketSpec, kind: OrderKind) {
     let name = match kind {
         OrderKind::Limit { .. } => "limit",
         OrderKind::Market => "market",

@@ -7,10 +7,10 @@ use pricetime_engine::Sequence;
 use redis::Value;
 use uuid::Uuid;
 
-use super::plan::{Said, Seen};
+use super::plan::{Progress, StoredStream};
 use super::{Entry, EntryId, Stream};
 use crate::keys::KeyNames;
-use crate::link::{Link, Patience};
+use crate::link::{Link, ReplyTimeout};
 use crate::options::RedisError;
 use crate::wire::Wire;
 use pricetime_journal::History;
@@ -47,7 +47,7 @@ pub enum StreamError {
     },
     /// The key holds a value of another type.
     #[error("{key} holds a {kind}: use another stream name, or delete that key")]
-    Odd {
+    WrongType {
         /// The key.
         key: String,
         /// The type of its value.
@@ -63,12 +63,12 @@ pub struct StreamWriter {
     /// This writer's name, random and therefore unique.
     name: String,
     keep: u64,
-    held: [Held; 3],
+    state: [StreamState; 3],
 }
 
 /// What the writer knows of a stream.
 #[derive(Clone, Debug)]
-struct Held {
+struct StreamState {
     key: String,
     published: String,
     /// The last term in which the stream was ours; zero before the first.
@@ -80,11 +80,11 @@ struct Held {
 }
 
 /// The result of the check before a transaction.
-enum Look {
+enum Check {
     Done,
     Moved,
     Fenced(u64),
-    Odd(String, String),
+    WrongType(String, String),
 }
 
 impl StreamWriter {
@@ -94,7 +94,7 @@ impl StreamWriter {
     pub fn new(link: Link, history: History) -> Self {
         let options = link.options();
         let (names, keep) = (&options.names, options.publish.unwrap_or_default().keep);
-        let held = Stream::ALL.map(|stream| Held {
+        let state = Stream::ALL.map(|stream| StreamState {
             key: names.stream(stream),
             published: names.published(stream),
             term: 0,
@@ -102,7 +102,7 @@ impl StreamWriter {
             through: Sequence(0),
         });
         let name = Uuid::new_v4().hyphenated().to_string();
-        Self { link, history: history.to_string(), name, keep, held }
+        Self { link, history: history.to_string(), name, keep, state }
     }
 
     /// How keys are named.
@@ -114,13 +114,13 @@ impl StreamWriter {
     /// Every stream is complete up to this command. After a crash nothing before it is published again.
     #[must_use]
     pub fn published(&self) -> Sequence {
-        self.held.iter().map(|held| held.through).min().unwrap_or_default()
+        self.state.iter().map(|state| state.through).min().unwrap_or_default()
     }
 
     /// The key of a stream.
     #[must_use]
     pub fn key(&self, stream: Stream) -> &str {
-        let [trades, orders, epochs] = &self.held;
+        let [trades, orders, epochs] = &self.state;
         match stream {
             Stream::Trades => &trades.key,
             Stream::Orders => &orders.key,
@@ -128,14 +128,14 @@ impl StreamWriter {
         }
     }
 
-    fn split(&mut self, stream: Stream) -> (&mut Link, &mut Held) {
-        let Self { link, held: [trades, orders, epochs], .. } = self;
-        let held = match stream {
+    fn split(&mut self, stream: Stream) -> (&mut Link, &mut StreamState) {
+        let Self { link, state: [trades, orders, epochs], .. } = self;
+        let state = match stream {
             Stream::Trades => trades,
             Stream::Orders => orders,
             Stream::Epochs => epochs,
         };
-        (link, held)
+        (link, state)
     }
 
     /// Takes a stream over and returns what it contains. After that no earlier request can take effect.
@@ -143,25 +143,28 @@ impl StreamWriter {
     /// # Errors
     /// Returns an error if the server refuses or does not answer, or if another process has taken the
     /// stream over.
-    pub fn resume(&mut self, stream: Stream) -> Result<Seen, StreamError> {
+    pub fn resume(&mut self, stream: Stream) -> Result<StoredStream, StreamError> {
         let name = self.name.clone();
-        let (link, held) = self.split(stream);
+        let (link, state) = self.split(stream);
         for _ in 0..TRIES {
-            let (taken, term, seen) = link.with(&held.key, Patience::Control, |connection| {
-                take_over(connection, held, &name)
-            })?;
+            let (taken, term, seen) =
+                link.with(&state.key, ReplyTimeout::Control, |connection| {
+                    take_over(connection, state, &name)
+                })?;
             match taken {
-                Look::Done => {
-                    held.term = term;
-                    held.tail = seen.tail.as_ref().map(|(id, _)| *id).unwrap_or_default();
-                    held.through = Sequence(0);
+                Check::Done => {
+                    state.term = term;
+                    state.tail = seen.tail.as_ref().map(|(id, _)| *id).unwrap_or_default();
+                    state.through = Sequence(0);
                     return Ok(seen);
                 }
-                Look::Moved => {}
-                other @ (Look::Fenced(_) | Look::Odd(..)) => return Err(refused(held, other)),
+                Check::Moved => {}
+                other @ (Check::Fenced(_) | Check::WrongType(..)) => {
+                    return Err(refused(state, other));
+                }
             }
         }
-        Err(StreamError::Moved { key: held.key.clone() })
+        Err(StreamError::Moved { key: state.key.clone() })
     }
 
     /// Appends entries in pieces and records that the stream is complete up to `through`. Without entries
@@ -183,9 +186,9 @@ impl StreamWriter {
         }
         while let Some(piece) = pieces.next() {
             let last = piece.last().map_or(0, |entry| entry.id.sequence);
-            let whole =
+            let complete =
                 if pieces.peek().is_none() { through } else { Sequence(last.saturating_sub(1)) };
-            self.write(stream, piece, whole)?;
+            self.write(stream, piece, complete)?;
         }
         Ok(())
     }
@@ -197,31 +200,33 @@ impl StreamWriter {
         through: Sequence,
     ) -> Result<(), StreamError> {
         let (name, history, keep) = (self.name.clone(), self.history.clone(), self.keep);
-        let (link, held) = self.split(stream);
-        let through = through.max(held.through);
-        let tail = entries.last().map_or(held.tail, |entry| entry.id);
-        let done = link.with(&held.key, Patience::Bulk, |connection| {
-            let look = look(connection, held, &name)?;
-            if !matches!(look, Look::Done) || (entries.is_empty() && through == held.through) {
-                return Ok(look);
+        let (link, state) = self.split(stream);
+        let through = through.max(state.through);
+        let tail = entries.last().map_or(state.tail, |entry| entry.id);
+        let done = link.with(&state.key, ReplyTimeout::Bulk, |connection| {
+            let check = check(connection, state, &name)?;
+            if !matches!(check, Check::Done) || (entries.is_empty() && through == state.through) {
+                return Ok(check);
             }
             let mut transaction = redis::pipe();
             transaction.atomic();
             for entry in entries {
-                add(transaction.cmd("XADD"), &held.key, keep, entry);
+                add(transaction.cmd("XADD"), &state.key, keep, entry);
             }
-            transaction.cmd("HSET").arg(&held.published).arg("history").arg(&history);
+            transaction.cmd("HSET").arg(&state.published).arg("history").arg(&history);
             transaction.arg("sequence").arg(through.0).arg("last").arg(tail.to_string());
             let answer: Option<Vec<Value>> = transaction.query(connection)?;
-            Ok(if answer.is_some() { Look::Done } else { Look::Moved })
+            Ok(if answer.is_some() { Check::Done } else { Check::Moved })
         })?;
         match done {
-            Look::Done => {
-                held.tail = tail;
-                held.through = through;
+            Check::Done => {
+                state.tail = tail;
+                state.through = through;
                 Ok(())
             }
-            other @ (Look::Moved | Look::Fenced(_) | Look::Odd(..)) => Err(refused(held, other)),
+            other @ (Check::Moved | Check::Fenced(_) | Check::WrongType(..)) => {
+                Err(refused(state, other))
+            }
         }
     }
 
@@ -230,10 +235,10 @@ impl StreamWriter {
     ///
     /// # Errors
     /// Returns an error if the server refuses or does not answer. Some messages may have been published.
-    pub fn tell(&mut self, messages: &[(String, String)]) -> Result<(), RedisError> {
+    pub fn send_messages(&mut self, messages: &[(String, String)]) -> Result<(), RedisError> {
         for piece in messages.chunks(PIECE) {
             let Some((first, _)) = piece.first() else { continue };
-            self.link.with(first, Patience::Bulk, |connection| {
+            self.link.with(first, ReplyTimeout::Bulk, |connection| {
                 let mut pipe = redis::pipe();
                 for (channel, text) in piece {
                     pipe.cmd("PUBLISH").arg(channel).arg(text);
@@ -245,12 +250,12 @@ impl StreamWriter {
     }
 }
 
-fn refused(held: &Held, look: Look) -> StreamError {
-    let key = held.key.clone();
-    match look {
-        Look::Fenced(theirs) => StreamError::Fenced { key, ours: held.term, theirs },
-        Look::Odd(key, kind) => StreamError::Odd { key, kind },
-        Look::Done | Look::Moved => StreamError::Moved { key },
+fn refused(state: &StreamState, check: Check) -> StreamError {
+    let key = state.key.clone();
+    match check {
+        Check::Fenced(theirs) => StreamError::Fenced { key, ours: state.term, theirs },
+        Check::WrongType(key, kind) => StreamError::WrongType { key, kind },
+        Check::Done | Check::Moved => StreamError::Moved { key },
     }
 }
 
@@ -265,59 +270,59 @@ fn add(command: &mut redis::Pipeline, key: &str, keep: u64, entry: &Entry) {
 /// what the stream contains.
 fn take_over(
     connection: &mut Wire,
-    held: &Held,
+    state: &StreamState,
     name: &str,
-) -> redis::RedisResult<(Look, u64, Seen)> {
-    let (key, published) = (&held.key, &held.published);
-    let mut look = redis::pipe();
-    look.cmd("WATCH").arg(key).arg(published).ignore();
-    look.cmd("TYPE").arg(key).cmd("TYPE").arg(published);
-    let (kind, beside): (String, String) = look.query(connection)?;
-    for (key, kind, right) in [(key, &kind, "stream"), (published, &beside, "hash")] {
-        if kind != right && kind != "none" {
-            return Ok((Look::Odd(key.clone(), kind.clone()), 0, Seen::default()));
+) -> redis::RedisResult<(Check, u64, StoredStream)> {
+    let (key, published) = (&state.key, &state.published);
+    let mut check = redis::pipe();
+    check.cmd("WATCH").arg(key).arg(published).ignore();
+    check.cmd("TYPE").arg(key).cmd("TYPE").arg(published);
+    let (kind, published_kind): (String, String) = check.query(connection)?;
+    for (key, kind, expected) in [(key, &kind, "stream"), (published, &published_kind, "hash")] {
+        if kind != expected && kind != "none" {
+            return Ok((Check::WrongType(key.clone(), kind.clone()), 0, StoredStream::default()));
         }
     }
-    let mut seen = Seen { exists: kind == "stream", ..Seen::default() };
+    let mut seen = StoredStream { exists: kind == "stream", ..StoredStream::default() };
     if seen.exists {
         read_stream(redis::cmd("XINFO").arg("STREAM").arg(key).query(connection)?, &mut seen);
     }
-    let who: [Option<String>; 5] = redis::cmd("HMGET")
+    let claim: [Option<String>; 5] = redis::cmd("HMGET")
         .arg(published)
         .arg(&["term", "writer", "history", "sequence", "last"])
         .query(connection)?;
-    let [term, writer, history, sequence, last] = who;
+    let [term, writer, history, sequence, last] = claim;
     let stored: u64 = term.and_then(|term| term.parse().ok()).unwrap_or(0);
-    if held.term > 0 && stored >= held.term && writer.as_deref() != Some(name) {
-        return Ok((Look::Fenced(stored), 0, seen));
+    if state.term > 0 && stored >= state.term && writer.as_deref() != Some(name) {
+        return Ok((Check::Fenced(stored), 0, seen));
     }
-    seen.said = (|| {
+    seen.progress = (|| {
         let (sequence, last) = (sequence?.parse().ok()?, last?.parse().ok()?);
-        Some(Said { history: history?, sequence, last })
+        Some(Progress { history: history?, sequence, last })
     })();
-    let term = stored.max(held.term).saturating_add(1);
+    let term = stored.max(state.term).saturating_add(1);
     let mut transaction = redis::pipe();
     transaction.atomic();
     transaction.cmd("HSET").arg(published).arg("term").arg(term).arg("writer").arg(name);
     let answer: Option<Vec<Value>> = transaction.query(connection)?;
-    Ok((if answer.is_some() { Look::Done } else { Look::Moved }, term, seen))
+    Ok((if answer.is_some() { Check::Done } else { Check::Moved }, term, seen))
 }
 
 /// Watches a stream and checks that it is ours and ends where it should.
-fn look(connection: &mut Wire, held: &Held, name: &str) -> redis::RedisResult<Look> {
-    let mut look = redis::pipe();
-    look.cmd("WATCH").arg(&held.key).arg(&held.published).ignore();
-    look.cmd("HMGET").arg(&held.published).arg("term").arg("writer");
-    look.cmd("XREVRANGE").arg(&held.key).arg("+").arg("-").arg("COUNT").arg(1);
-    let (who, tail): ([Option<String>; 2], Vec<Value>) = look.query(connection)?;
-    let [term, writer] = who;
+fn check(connection: &mut Wire, state: &StreamState, name: &str) -> redis::RedisResult<Check> {
+    let mut check = redis::pipe();
+    check.cmd("WATCH").arg(&state.key).arg(&state.published).ignore();
+    check.cmd("HMGET").arg(&state.published).arg("term").arg("writer");
+    check.cmd("XREVRANGE").arg(&state.key).arg("+").arg("-").arg("COUNT").arg(1);
+    let (claim, tail): ([Option<String>; 2], Vec<Value>) = check.query(connection)?;
+    let [term, writer] = claim;
     let stored: u64 = term.and_then(|term| term.parse().ok()).unwrap_or(0);
-    if writer.as_deref() != Some(name) || stored != held.term {
-        let theirs = writer.is_some() && stored >= held.term;
-        return Ok(if theirs { Look::Fenced(stored) } else { Look::Moved });
+    if writer.as_deref() != Some(name) || stored != state.term {
+        let theirs = writer.is_some() && stored >= state.term;
+        return Ok(if theirs { Check::Fenced(stored) } else { Check::Moved });
     }
     let tail = tail.into_iter().next().and_then(read_entry).map(|(id, _)| id);
-    Ok(if tail.unwrap_or_default() == held.tail { Look::Done } else { Look::Moved })
+    Ok(if tail.unwrap_or_default() == state.tail { Check::Done } else { Check::Moved })
 }
 
 /// The id of an entry and its history.
@@ -333,8 +338,8 @@ fn read_entry(entry: Value) -> Option<(EntryId, String)> {
 }
 
 /// Takes the last id and the last entry from a reply of `XINFO STREAM`.
-pub(super) fn read_stream(says: Value, seen: &mut Seen) {
-    let Value::Array(parts) = says else { return };
+pub(super) fn read_stream(reply: Value, seen: &mut StoredStream) {
+    let Value::Array(parts) = reply else { return };
     let mut parts = parts.into_iter();
     while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
         match redis::from_redis_value::<String>(name).unwrap_or_default().as_str() {

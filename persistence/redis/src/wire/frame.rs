@@ -16,14 +16,14 @@ pub(crate) struct Frame {
     /// How many of its bytes have been scanned.
     at: usize,
     /// How many values are still to be scanned.
-    open: u64,
+    remaining: u64,
     /// How many values it has, as far as is known.
     values: u64,
 }
 
 impl Default for Frame {
     fn default() -> Self {
-        Self { at: 0, open: 1, values: 1 }
+        Self { at: 0, remaining: 1, values: 1 }
     }
 }
 
@@ -33,23 +33,24 @@ impl Frame {
     /// # Errors
     /// Returns an error if this is not a reply of a server, or if it is longer than any that is
     /// requested. The error comes as soon as the reply announces its length, not when all of it has come.
-    pub(crate) fn end(&mut self, come: &[u8]) -> Result<Option<usize>> {
-        while self.open > 0 {
-            let Some((kind, line, behind)) = line(come, self.at) else {
-                let begun = come.len().saturating_sub(self.at);
-                return if begun > LINE_MAX { Err(long("a line", LINE_MAX)) } else { Ok(None) };
+    pub(crate) fn end(&mut self, received: &[u8]) -> Result<Option<usize>> {
+        while self.remaining > 0 {
+            let Some((kind, line, next_line)) = line(received, self.at) else {
+                let begun = received.len().saturating_sub(self.at);
+                return if begun > LINE_MAX { Err(too_long("a line", LINE_MAX)) } else { Ok(None) };
             };
             let (length, values) = match kind {
                 // A null array or text has the length -1.
                 b'*' => (0, number(line)?.unwrap_or(0)),
                 b'$' => (number(line)?.map_or(0, |length| length.saturating_add(2)), 0),
                 b'+' | b'-' | b':' => (0, 0),
-                _ => return Err(strange()),
+                _ => return Err(not_a_reply()),
             };
-            let next = usize::try_from(length).ok().and_then(|length| behind.checked_add(length));
+            let next =
+                usize::try_from(length).ok().and_then(|length| next_line.checked_add(length));
             let next = next.filter(|next| *next <= ANSWER_MAX);
-            let next = next.ok_or_else(|| long("an answer", ANSWER_MAX))?;
-            if next > come.len() {
+            let next = next.ok_or_else(|| too_long("an answer", ANSWER_MAX))?;
+            if next > received.len() {
                 return Ok(None);
             }
             self.values = self.values.saturating_add(values);
@@ -58,7 +59,7 @@ impl Frame {
                 return Err(Error::new(ErrorKind::InvalidData, why));
             }
             self.at = next;
-            self.open = self.open - 1 + values;
+            self.remaining = self.remaining - 1 + values;
         }
         Ok(Some(self.at))
     }
@@ -81,14 +82,14 @@ impl<'a> Iterator for Texts<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
-            let (kind, line, behind) = line(self.answer, self.at)?;
-            self.at = behind;
+            let (kind, line, next_line) = line(self.answer, self.at)?;
+            self.at = next_line;
             if kind != b'$' {
                 continue;
             }
             let Ok(Some(length)) = number(line) else { continue };
-            let text = self.answer.get(behind..)?.get(..usize::try_from(length).ok()?)?;
-            self.at = behind + text.len() + 2;
+            let text = self.answer.get(next_line..)?.get(..usize::try_from(length).ok()?)?;
+            self.at = next_line + text.len() + 2;
             return Some(text);
         }
     }
@@ -98,8 +99,8 @@ impl<'a> Iterator for Texts<'a> {
 fn line(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     let (kind, rest) = bytes.get(at..)?.split_first()?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;
-    let said = rest.get(..end)?;
-    Some((*kind, said.strip_suffix(b"\r").unwrap_or(said), at + end + 2))
+    let content = rest.get(..end)?;
+    Some((*kind, content.strip_suffix(b"\r").unwrap_or(content), at + end + 2))
 }
 
 /// A length, or `None` for null.
@@ -108,15 +109,15 @@ fn number(line: &[u8]) -> Result<Option<u64>> {
         return Ok(None);
     }
     let digits = core::str::from_utf8(line).ok();
-    digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or_else(strange)
+    digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or_else(not_a_reply)
 }
 
-fn long(what: &str, most: usize) -> Error {
-    let why = format!("{what} is longer than {most} bytes, which is the limit");
+fn too_long(what: &str, limit: usize) -> Error {
+    let why = format!("{what} is longer than {limit} bytes, which is the limit");
     Error::new(ErrorKind::InvalidData, why)
 }
 
-fn strange() -> Error {
+fn not_a_reply() -> Error {
     Error::new(ErrorKind::InvalidData, "this is not an answer of a Redis server")
 }
 
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn too_long_answer_is_refused_by_its_announced_length() {
         let line = [&b"+"[..], &vec![b'x'; LINE_MAX]].concat();
-        for long in [
+        for too_long in [
             &b"$1099511627776\r\n"[..],
             b"$18446744073709551615\r\n",
             b"*2\r\n$1\r\na\r\n$1073741824\r\n",
@@ -175,7 +176,7 @@ mod tests {
             b"*4194303\r\n*1\r\n",
             &line,
         ] {
-            let error = Frame::default().end(long).unwrap_err();
+            let error = Frame::default().end(too_long).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
         for short in [&b"$1073741000\r\n"[..], b"*4194303\r\n", &line[..LINE_MAX]] {
@@ -185,10 +186,10 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_answer_are_refused() {
-        for strange in
+        for not_a_reply in
             [&b"HTTP/1.1 400\r\n"[..], b"*x\r\n", b"$-2\r\n", b"*18446744073709551616\r\n"]
         {
-            let error = Frame::default().end(strange).unwrap_err();
+            let error = Frame::default().end(not_a_reply).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
     }

@@ -8,40 +8,40 @@ use crate::options::{Address, Tls};
 use crate::redlock::clock::{Clock as _, MachineClock};
 
 /// The moment this long from now, on the clock of this machine.
-pub(super) fn after(time: Duration) -> Duration {
+pub(super) fn deadline_after(time: Duration) -> Duration {
     MachineClock.now().saturating_add(time)
 }
 
 pub(super) enum Socket {
-    Plain(Timed),
+    Plain(DeadlineStream),
     #[cfg(feature = "tls")]
-    Encrypted(Box<rustls::StreamOwned<rustls::ClientConnection, Timed>>),
+    Encrypted(Box<rustls::StreamOwned<rustls::ClientConnection, DeadlineStream>>),
 }
 
 /// A stream whose reads and writes all fail after a given moment.
-pub(super) struct Timed {
+pub(super) struct DeadlineStream {
     stream: TcpStream,
-    until: Duration,
+    deadline: Duration,
 }
 
-impl Timed {
-    fn left(&self) -> Result<Duration> {
-        let left = self.until.saturating_sub(MachineClock.now());
+impl DeadlineStream {
+    fn remaining(&self) -> Result<Duration> {
+        let remaining = self.deadline.saturating_sub(MachineClock.now());
         let late = || Error::new(ErrorKind::TimedOut, "no answer in time");
-        (!left.is_zero()).then_some(left).ok_or_else(late)
+        (!remaining.is_zero()).then_some(remaining).ok_or_else(late)
     }
 }
 
-impl Read for Timed {
+impl Read for DeadlineStream {
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.set_read_timeout(Some(self.remaining()?))?;
         self.stream.read(into)
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.set_write_timeout(Some(self.remaining()?))?;
         self.stream.write(bytes)
     }
 
@@ -55,12 +55,12 @@ impl Socket {
     /// the server's name has.
     pub(super) fn connect(address: &Address, tls: Option<&Tls>, limit: Duration) -> Result<Self> {
         let mut last = None;
-        for place in (address.host.as_str(), address.port).to_socket_addrs()? {
-            let until = after(limit);
-            match TcpStream::connect_timeout(&place, limit) {
+        for socket_address in (address.host.as_str(), address.port).to_socket_addrs()? {
+            let deadline = deadline_after(limit);
+            match TcpStream::connect_timeout(&socket_address, limit) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    let stream = Timed { stream, until };
+                    let stream = DeadlineStream { stream, deadline };
                     return match tls {
                         None => Ok(Self::Plain(stream)),
                         Some(tls) => Self::encrypted(stream, address, tls),
@@ -73,30 +73,31 @@ impl Socket {
     }
 
     #[cfg(feature = "tls")]
-    fn encrypted(mut stream: Timed, address: &Address, tls: &Tls) -> Result<Self> {
+    fn encrypted(mut stream: DeadlineStream, address: &Address, tls: &Tls) -> Result<Self> {
         let own = tls.client.as_ref().map(|(certificate, key)| (&**certificate, &**key));
-        let config = pricetime_journal::encrypt::encryption(tls.authority.as_deref(), own)
+        let config = pricetime_journal::tls::client_config(tls.authority.as_deref(), own)
             .map_err(Error::other)?;
         let name = address.host.clone().try_into().map_err(Error::other)?;
-        let mut talk = rustls::ClientConnection::new(config.into(), name).map_err(Error::other)?;
+        let mut session =
+            rustls::ClientConnection::new(config.into(), name).map_err(Error::other)?;
         // The handshake happens now, within the time limit of connecting.
-        while talk.is_handshaking() {
-            talk.complete_io(&mut stream)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream)?;
         }
-        Ok(Self::Encrypted(Box::new(rustls::StreamOwned::new(talk, stream))))
+        Ok(Self::Encrypted(Box::new(rustls::StreamOwned::new(session, stream))))
     }
 
     #[cfg(not(feature = "tls"))]
-    fn encrypted(_: Timed, _: &Address, _: &Tls) -> Result<Self> {
+    fn encrypted(_: DeadlineStream, _: &Address, _: &Tls) -> Result<Self> {
         Err(Error::other("this build cannot encrypt: feature `tls`"))
     }
 
     /// Sets the deadline of reads and writes.
-    pub(super) fn work_until(&mut self, until: Duration) {
+    pub(super) fn set_deadline(&mut self, deadline: Duration) {
         match self {
-            Self::Plain(stream) => stream.until = until,
+            Self::Plain(stream) => stream.deadline = deadline,
             #[cfg(feature = "tls")]
-            Self::Encrypted(stream) => stream.sock.until = until,
+            Self::Encrypted(stream) => stream.sock.deadline = deadline,
         }
     }
 

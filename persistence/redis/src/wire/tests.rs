@@ -35,15 +35,15 @@ fn trickling_answer_times_out_as_a_whole() {
     type Ask = fn(&mut Wire) -> RedisResult<()>;
     let asks: [Ask; 2] = [
         |wire| wire.receive().map(drop),
-        |wire| wire.look_ahead().and_then(|_| wire.receive_as_it_comes()).map(drop),
+        |wire| wire.look_ahead().and_then(|_| wire.receive_raw()).map(drop),
     ];
     for ask in asks {
         let mut wire = connected(trickle);
         wire.limit(Duration::from_millis(200));
-        let (say, said) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         // Each byte comes in time, so without a limit for all of them this takes two days.
-        thread::spawn(move || say.send(ask(&mut wire)));
-        let done = said.recv_timeout(MINUTE).expect("it gives up within a minute");
+        thread::spawn(move || sender.send(ask(&mut wire)));
+        let done = receiver.recv_timeout(MINUTE).expect("it gives up within a minute");
         assert!(done.unwrap_err().is_timeout());
     }
 }
@@ -58,12 +58,12 @@ fn answer_that_announces_too_much_is_refused_at_once() {
     wire.limit(MINUTE);
     let error = wire.receive().unwrap_err();
     assert!(!error.is_timeout(), "{error}");
-    assert!(wire.come.len() <= 2 * ROOM, "{} bytes of room", wire.come.len());
+    assert!(wire.buffer.len() <= 2 * BUFFER_FREE_MIN, "{} bytes of room", wire.buffer.len());
 }
 
 #[test]
 fn buffer_of_a_long_answer_is_freed() {
-    const LENGTH: usize = 3 * ROOM_KEPT;
+    const LENGTH: usize = 3 * BUFFER_KEPT_MAX;
     let mut wire = connected(|mut stream| {
         let text = [format!("${LENGTH}\r\n").into_bytes(), vec![b'x'; LENGTH], b"\r\n".to_vec()];
         stream.write_all(&text.concat()).unwrap();
@@ -71,7 +71,7 @@ fn buffer_of_a_long_answer_is_freed() {
     });
     wire.limit(MINUTE);
     assert!(matches!(wire.receive().unwrap(), Value::BulkString(text) if text.len() == LENGTH));
-    assert_eq!(wire.come.len(), 0);
+    assert_eq!(wire.buffer.len(), 0);
 }
 
 #[test]

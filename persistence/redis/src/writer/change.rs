@@ -8,7 +8,10 @@ use foldhash::HashMap;
 use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
 use redis::Pipeline;
 
-use super::{Attempt, Difference, How, Known, Next, Task, There, Version, Wrote, home_of, part_of};
+use super::{
+    Attempt, Contents, Difference, Next, StoredOrder, Task, Version, WriteKind, WriteSummary,
+    part_of, record_part_of,
+};
 use crate::keys::Part;
 use crate::layout;
 use crate::options::RedisError;
@@ -23,7 +26,7 @@ pub(super) struct Change<'a> {
     pub(super) difference: Difference,
     pub(super) digest: u128,
     /// The changed orders as they were before.
-    pub(super) before: BTreeMap<OrderId, Option<Known>>,
+    pub(super) before: BTreeMap<OrderId, Option<StoredOrder>>,
     pub(super) requests_before: Arc<[Sequence]>,
     pub(super) blocked_before: BTreeSet<AccountId>,
     pub(super) trades_before: TradeNumber,
@@ -45,14 +48,15 @@ pub(super) fn sequences(state: &MarketState) -> Arc<[Sequence]> {
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn new(there: &There, next: Next<'a>, history: History) -> Self {
+    pub(super) fn new(contents: &Contents, next: Next<'a>, history: History) -> Self {
         let Next { state, changed, trades } = next;
         let mut orders = BTreeMap::new();
         let mut before = BTreeMap::new();
-        let mut sum = there.sum;
+        let mut sum = contents.sum;
         for (order, record) in changed {
-            let (old, new) = (there.orders.get(order).copied(), record.as_ref().map(Known::of));
-            let digest = |known: Option<Known>| known.map_or(0, |known| known.digest);
+            let (old, new) =
+                (contents.orders.get(order).copied(), record.as_ref().map(StoredOrder::of));
+            let digest = |known: Option<StoredOrder>| known.map_or(0, |known| known.digest);
             sum = sum.wrapping_sub(digest(old)).wrapping_add(digest(new));
             orders.insert(*order, new);
             before.insert(*order, old);
@@ -66,9 +70,9 @@ impl<'a> Change<'a> {
             difference: Difference { version, orders, sum, requests, blocked, trades },
             digest,
             before,
-            requests_before: there.requests.clone(),
-            blocked_before: there.blocked.clone(),
-            trades_before: there.trades,
+            requests_before: contents.requests.clone(),
+            blocked_before: contents.blocked.clone(),
+            trades_before: contents.trades,
         }
     }
 }
@@ -78,7 +82,7 @@ impl Task<'_> {
     pub(super) fn write_changes(
         &mut self,
         change: &Change<'_>,
-    ) -> Result<Option<Wrote>, RedisError> {
+    ) -> Result<Option<WriteSummary>, RedisError> {
         let (keys, Next { state, changed, trades }) = (self.market.keys.clone(), change.next);
         let key = |part: Part| keys.part(part).to_owned();
         let mut transaction = redis::pipe();
@@ -86,71 +90,74 @@ impl Task<'_> {
         let orders = changed.iter().map(|(order, record)| {
             (*order, change.before.get(order).copied().flatten(), record.as_ref())
         });
-        say_orders(&mut transaction, &key, orders);
-        say_requests(&mut transaction, &key(Part::Requests), state, &change.requests_before);
-        say_blocked(&mut transaction, &key(Part::Blocked), state, &change.blocked_before);
+        add_orders(&mut transaction, &key, orders);
+        add_requests(&mut transaction, &key(Part::Requests), state, &change.requests_before);
+        add_blocked(&mut transaction, &key(Part::Blocked), state, &change.blocked_before);
         if self.trades {
-            say_trades(&mut transaction, &key(Part::Trades), trades, change.trades_before);
+            add_trades(&mut transaction, &key(Part::Trades), trades, change.trades_before);
         }
         let version = &change.difference.version;
-        self.say_metadata(&mut transaction, change.next, version, change.digest);
-        self.ask_counts(&mut transaction);
+        self.add_metadata(&mut transaction, change.next, version, change.digest);
+        self.add_count_commands(&mut transaction);
         let attempt = Attempt::Changed(change.difference.clone());
         let done = self.commit(attempt, &transaction, self.counts(change.next))?;
         if done.is_some() {
             // The second generation now lags behind with these orders.
             if let Some(spare) = &mut self.market.spare {
-                spare.fall_behind(&change.before);
+                spare.record_lag(&change.before);
             }
         }
-        Ok(done.map(|()| Wrote { how: How::Changes, orders: changed.len() }))
+        Ok(done.map(|()| WriteSummary { how: WriteKind::Changes, orders: changed.len() }))
     }
 }
 
 /// Removes orders as they were, and adds them as they are now.
-pub(super) fn say_orders<'a>(
+pub(super) fn add_orders<'a>(
     to: &mut Pipeline,
     key: &impl Fn(Part) -> String,
-    orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)>,
+    orders: impl Iterator<Item = (OrderId, Option<StoredOrder>, Option<&'a OrderRecord>)>,
 ) {
-    let mut gone: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
-    let mut there: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    let mut removed: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    let mut contents: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
     for (order, before, record) in orders {
         let now = record.map(|order| (part_of(order), order.priority));
         if let Some(before) = before {
             let moved = now != Some((before.part, before.priority));
             if moved && before.part != Part::Stops {
-                gone.entry(before.part).or_default().push(member(before, order).to_vec());
+                removed.entry(before.part).or_default().push(member(before, order).to_vec());
             }
-            let home = home_of(before.part);
-            if now.is_none_or(|(part, _)| home_of(part) != home) {
-                gone.entry(home).or_default().push(layout::order_field(order).into_bytes());
+            let record_part = record_part_of(before.part);
+            if now.is_none_or(|(part, _)| record_part_of(part) != record_part) {
+                removed
+                    .entry(record_part)
+                    .or_default()
+                    .push(layout::order_field(order).into_bytes());
             }
         }
         let Some(record) = record else { continue };
-        let fields = there.entry(home_of(part_of(record))).or_default();
+        let fields = contents.entry(record_part_of(part_of(record))).or_default();
         fields.push(layout::order_field(order).into_bytes());
         fields.push(layout::order_text(record).into_bytes());
-        if let Some((part, score, member)) = layout::standing(record) {
-            let entries = there.entry(part).or_default();
+        if let Some((part, score, member)) = layout::sorted_set_entry(record) {
+            let entries = contents.entry(part).or_default();
             entries.push(score.into_bytes());
             entries.push(member.to_vec());
         }
     }
     for part in Part::ALL {
-        if let Some(gone) = gone.get(&part) {
+        if let Some(removed) = removed.get(&part) {
             let command = if part.kind() == "zset" { "ZREM" } else { "HDEL" };
-            to.cmd(command).arg(key(part)).arg(gone).ignore();
+            to.cmd(command).arg(key(part)).arg(removed).ignore();
         }
-        if let Some(there) = there.get(&part) {
+        if let Some(contents) = contents.get(&part) {
             let command = if part.kind() == "zset" { "ZADD" } else { "HSET" };
-            to.cmd(command).arg(key(part)).arg(there).ignore();
+            to.cmd(command).arg(key(part)).arg(contents).ignore();
         }
     }
 }
 
 /// The member of an order in its sorted set, as it was.
-fn member(known: Known, order: OrderId) -> [u8; 24] {
+fn member(known: StoredOrder, order: OrderId) -> [u8; 24] {
     let priority = match known.part {
         Part::Bids => !known.priority.0,
         Part::Asks | Part::Orders | Part::Stops | Part::Requests | Part::Blocked | Part::Trades => {
@@ -166,8 +173,9 @@ fn member(known: Known, order: OrderId) -> [u8; 24] {
 
 /// Removes the requests of `before` that have left the window, and adds those after them. Both are oldest
 /// first.
-pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: &[Sequence]) {
-    for (first, last) in forgotten(before, state.requests.iter().map(|request| request.sequence)) {
+pub(super) fn add_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: &[Sequence]) {
+    for (first, last) in removed_runs(before, state.requests.iter().map(|request| request.sequence))
+    {
         to.cmd("ZREMRANGEBYSCORE").arg(key).arg(first.0).arg(last.0).ignore();
     }
     let last = before.last().copied().unwrap_or_default();
@@ -182,27 +190,27 @@ pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, be
 }
 
 /// The sequences of `before` that are not in `now`, as runs from the first to the last.
-fn forgotten(
+fn removed_runs(
     before: &[Sequence],
     now: impl Iterator<Item = Sequence>,
 ) -> Vec<(Sequence, Sequence)> {
     let mut kept = now.peekable();
     let mut runs: Vec<(Sequence, Sequence)> = Vec::new();
-    let mut goes_on = false;
+    let mut in_run = false;
     for at in before {
         let is_kept = kept.next_if_eq(at).is_some();
-        match runs.last_mut().filter(|_| goes_on && !is_kept) {
+        match runs.last_mut().filter(|_| in_run && !is_kept) {
             Some((_, last)) => *last = *at,
             None if is_kept => {}
             None => runs.push((*at, *at)),
         }
-        goes_on = !is_kept;
+        in_run = !is_kept;
     }
     runs
 }
 
 /// Removes the trades that are no longer kept, and adds those after `before`.
-pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: TradeNumber) {
+pub(super) fn add_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: TradeNumber) {
     let first = trades.first().map_or(u64::MAX, |first| first.0);
     to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
     let mut newer = trades.after(before).peekable();
@@ -216,7 +224,7 @@ pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: 
 }
 
 /// Removes the accounts that are no longer blocked, and adds the new ones.
-pub(super) fn say_blocked(
+pub(super) fn add_blocked(
     to: &mut Pipeline,
     key: &str,
     state: &MarketState,
@@ -239,7 +247,7 @@ mod tests {
     fn forgotten_requests_are_found_as_runs() {
         let runs = |before: &[u64], now: &[u64]| -> Vec<(u64, u64)> {
             let before: Vec<Sequence> = before.iter().copied().map(Sequence).collect();
-            let runs = forgotten(&before, now.iter().copied().map(Sequence));
+            let runs = removed_runs(&before, now.iter().copied().map(Sequence));
             runs.into_iter().map(|(first, last)| (first.0, last.0)).collect()
         };
         assert!(runs(&[], &[1, 2]).is_empty());

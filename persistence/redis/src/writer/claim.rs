@@ -5,7 +5,7 @@ use redis::{Pipeline, Value};
 
 use super::{Task, Version};
 use crate::keys::Part;
-use crate::link::Patience;
+use crate::link::ReplyTimeout;
 use crate::options::RedisError;
 
 /// What the keys of a market contain.
@@ -15,7 +15,7 @@ pub(super) struct Stored {
 }
 
 /// The fields that identify the writer and the state.
-const WHO: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "digest"];
+const CLAIM_FIELDS: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "digest"];
 
 impl Task<'_> {
     /// Claims the market with the next term, unless it is ours already. A market that another writer has
@@ -25,29 +25,30 @@ impl Task<'_> {
             return Ok(());
         }
         let keys = self.market.keys.clone();
-        let (base, floor, held, rank) =
-            (self.name, *self.floor, self.market.held, self.market.rank);
-        let name = match rank {
-            None => base.to_owned(),
+        let (base_name, floor, last_term, reduced_term) =
+            (self.name, *self.floor, self.market.last_term, self.market.reduced_term);
+        let name = match reduced_term {
+            None => base_name.to_owned(),
             Some(_) => {
-                self.market.comebacks += 1;
-                format!("{base}-{}", self.market.comebacks)
+                self.market.reclaims += 1;
+                format!("{base_name}-{}", self.market.reclaims)
             }
         };
         // A market that did not exist at the takeover belongs to the first writer that claims it.
-        let (parts, strange) = (self.parts(), self.careful && held == 0);
-        let ours = rank.or((held > 0).then_some(held));
-        let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
-            let mut look = redis::pipe();
-            look.cmd("WATCH").arg(&keys.metadata).ignore();
-            look.cmd("TYPE").arg(&keys.metadata);
-            let (kind,): (String,) = look.query(connection)?;
+        let (parts, is_new) = (self.parts(), self.yields_new_markets && last_term == 0);
+        let ours = reduced_term.or((last_term > 0).then_some(last_term));
+        let claimed = self.link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
+            let mut check = redis::pipe();
+            check.cmd("WATCH").arg(&keys.metadata).ignore();
+            check.cmd("TYPE").arg(&keys.metadata);
+            let (kind,): (String,) = check.query(connection)?;
             let mut transaction = redis::pipe();
             transaction.atomic();
             let (term, writer) = if kind == "hash" {
-                let mut who = redis::cmd("HMGET");
-                let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
-                term_and_writer(&mut texts(who).into_iter())
+                let mut claim_fields = redis::cmd("HMGET");
+                let claim_fields =
+                    claim_fields.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
+                term_and_writer(&mut texts(claim_fields).into_iter())
             } else {
                 if kind != "none" {
                     // The key holds something that is not an image, which is in the way.
@@ -56,16 +57,16 @@ impl Task<'_> {
                 (None, None)
             };
             let before = term.unwrap_or_default();
-            let other = writer.as_ref().filter(|writer| !writer.starts_with(base));
+            let other = writer.as_ref().filter(|writer| !writer.starts_with(base_name));
             // Only a writer with a name can have replaced us. Once one has, an image with half a claim
             // may still belong to that writer. The claim is over only if there is no image.
             let replaced = ours.is_some_and(|ours| before >= ours) && other.is_some();
-            let half = other.map_or(writer.is_none(), |_| term.is_none());
-            let orphaned = rank.is_some() && kind == "hash" && half;
-            if replaced || orphaned || (strange && other.is_some()) {
+            let half_claimed = other.map_or(writer.is_none(), |_| term.is_none());
+            let orphaned = reduced_term.is_some() && kind == "hash" && half_claimed;
+            if replaced || orphaned || (is_new && other.is_some()) {
                 return Ok(Err((before, writer.unwrap_or_default())));
             }
-            let term = rank.unwrap_or_else(|| before.max(floor).saturating_add(1));
+            let term = reduced_term.unwrap_or_else(|| before.max(floor).saturating_add(1));
             transaction.cmd("HSET").arg(&keys.metadata).arg("term").arg(term);
             transaction.arg("writer").arg(&name).ignore();
             if let Some(writer) = writer {
@@ -78,7 +79,7 @@ impl Task<'_> {
         match claimed {
             Ok(Some(term)) => {
                 self.market.term = Some(term);
-                self.market.held = term;
+                self.market.last_term = term;
                 self.market.name = name;
                 *self.floor = (*self.floor).max(term);
                 Ok(())
@@ -91,10 +92,11 @@ impl Task<'_> {
     /// The market belongs to another writer, and its contents are no longer known. It may become ours
     /// again, but only under a term below the other writer's.
     fn fenced(&mut self, id: MarketId, (theirs, writer): (u64, String)) -> RedisError {
-        let ours = self.market.rank.unwrap_or(self.market.held);
+        let ours = self.market.reduced_term.unwrap_or(self.market.last_term);
         // Zero stands for a term that cannot be read.
-        self.market.rank = Some(theirs.checked_sub(1).map_or(ours, |below| ours.min(below)));
-        self.market.there = None;
+        self.market.reduced_term =
+            Some(theirs.checked_sub(1).map_or(ours, |below| ours.min(below)));
+        self.market.contents = None;
         self.market.attempt = None;
         RedisError::Fenced { market: id.0, ours, theirs, writer }
     }
@@ -104,30 +106,32 @@ impl Task<'_> {
     pub(super) fn stored(&mut self, id: MarketId) -> Result<Option<Stored>, RedisError> {
         let Some(ours) = self.market.term else { return Ok(None) };
         let keys = self.market.keys.clone();
-        let mut look = redis::pipe();
+        let mut check = redis::pipe();
         let parts = self.parts();
-        look.cmd("WATCH").arg(keys.of(parts).collect::<Vec<_>>()).ignore();
-        look.cmd("TYPE").arg(&keys.metadata);
+        check.cmd("WATCH").arg(keys.of(parts).collect::<Vec<_>>()).ignore();
+        check.cmd("TYPE").arg(&keys.metadata);
         for part in parts {
-            look.cmd("TYPE").arg(keys.part(*part));
+            check.cmd("TYPE").arg(keys.part(*part));
         }
-        let who = self.link.with(&keys.metadata, Patience::Control, |connection| {
-            let kinds: Vec<String> = look.query(connection)?;
+        let claim_fields = self.link.with(&keys.metadata, ReplyTimeout::Control, |connection| {
+            let kinds: Vec<String> = check.query(connection)?;
             let (metadata, rest) = kinds
                 .split_first()
                 .map_or(("none", &[][..]), |(first, rest)| (first.as_str(), rest));
-            let right = |(kind, part): (&String, &Part)| kind == "none" || kind == part.kind();
-            let sound = rest.iter().zip(parts).all(right);
+            let type_matches =
+                |(kind, part): (&String, &Part)| kind == "none" || kind == part.kind();
+            let types_match = rest.iter().zip(parts).all(type_matches);
             if metadata != "hash" {
                 return Ok(None);
             }
-            let who = redis::cmd("HMGET").arg(&keys.metadata).arg(&WHO).query(connection)?;
-            Ok(Some((texts(who), sound)))
+            let claim_fields =
+                redis::cmd("HMGET").arg(&keys.metadata).arg(&CLAIM_FIELDS).query(connection)?;
+            Ok(Some((texts(claim_fields), types_match)))
         })?;
         // Without metadata the market has to be claimed again.
-        let Some((who, sound)) = who else { return Ok(self.give_up()) };
-        let mut who = who.into_iter();
-        match term_and_writer(&mut who) {
+        let Some((claim_fields, types_match)) = claim_fields else { return Ok(self.give_up()) };
+        let mut claim_fields = claim_fields.into_iter();
+        match term_and_writer(&mut claim_fields) {
             (Some(term), Some(writer)) if term == ours && writer == self.market.name => {}
             (Some(theirs), Some(writer)) if theirs >= ours && !writer.starts_with(self.name) => {
                 return Err(self.fenced(id, (theirs, writer)));
@@ -135,16 +139,16 @@ impl Task<'_> {
             // An older state of the server came back, or another client edited the claim.
             _ => return Ok(self.give_up()),
         }
-        let mut next = || who.next().flatten();
+        let mut next = || claim_fields.next().flatten();
         let version = (|| {
             Some(Version { history: next()?, epoch: next()?, sequence: next()?, digest: next()? })
         })();
-        Ok(Some(Stored { version: version.filter(|_| sound) }))
+        Ok(Some(Stored { version: version.filter(|_| types_match) }))
     }
 
     pub(super) fn give_up<T>(&mut self) -> Option<T> {
         self.give_up_term();
-        self.market.there = None;
+        self.market.contents = None;
         self.market.attempt = None;
         None
     }
@@ -155,7 +159,7 @@ impl Task<'_> {
     pub(super) fn give_up_term(&mut self) {
         self.market.spare = None;
         if let Some(term) = self.market.term.take() {
-            let [fresh, _] = &mut self.market.late;
+            let [fresh, _] = &mut self.market.abandoned;
             fresh.push((self.market.name.clone(), term));
         }
     }

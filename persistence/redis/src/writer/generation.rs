@@ -11,13 +11,13 @@ use pricetime_engine::{AccountId, OrderId, OrderRecord, Priority, Sequence, Side
 use redis::Pipeline;
 
 use super::change::{
-    Change, say_blocked, say_orders, say_requests, say_trades, sequences, version,
+    Change, add_blocked, add_orders, add_requests, add_trades, sequences, version,
 };
 use super::claim::unlink_spare;
-use super::{Attempt, How, Known, Next, Task, There, Wrote, part_of};
+use super::{Attempt, Contents, Next, StoredOrder, Task, WriteKind, WriteSummary, part_of};
 use crate::PIECE;
 use crate::keys::Part;
-use crate::link::Patience;
+use crate::link::ReplyTimeout;
 use crate::options::RedisError;
 use pricetime_journal::History;
 use pricetime_journal::image::MarketState;
@@ -31,7 +31,7 @@ const LAG_MAX: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Spare {
     /// The orders that differ by now, as this generation has them.
-    lag: BTreeMap<OrderId, Option<Known>>,
+    lag: BTreeMap<OrderId, Option<StoredOrder>>,
     requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     trades: TradeNumber,
@@ -50,7 +50,7 @@ struct Base {
 /// million. In this order the image is written at 0.76 to 0.92 of the rate of `ZADD`, otherwise at 0.61.
 fn all(
     state: &MarketState,
-) -> impl Iterator<Item = (OrderId, Option<Known>, Option<&OrderRecord>)> {
+) -> impl Iterator<Item = (OrderId, Option<StoredOrder>, Option<&OrderRecord>)> {
     let place = |order: &OrderRecord| {
         let (price, Priority(priority)) = (order.kind.price(), order.priority);
         match order.side {
@@ -68,11 +68,11 @@ fn count(state: &MarketState) -> usize {
     (bids.resting + bids.waiting + asks.resting + asks.waiting) as usize
 }
 
-impl There {
+impl Contents {
     /// What the keys contain after a whole state was written.
     fn all(history: History, next: Next<'_>) -> Self {
         let state = next.state;
-        let mut there = Self {
+        let mut contents = Self {
             version: version(state, history, 0),
             orders: HashMap::with_capacity(count(state)),
             sum: 0,
@@ -81,12 +81,12 @@ impl There {
             trades: next.trades.last(),
         };
         for order in state.orders.iter() {
-            let known = Known::of(order);
-            there.sum = there.sum.wrapping_add(known.digest);
-            there.orders.insert(order.party.order, known);
+            let known = StoredOrder::of(order);
+            contents.sum = contents.sum.wrapping_add(known.digest);
+            contents.orders.insert(order.party.order, known);
         }
-        there.version = version(state, history, there.digest(state));
-        there
+        contents.version = version(state, history, contents.digest(state));
+        contents
     }
 
     /// The digest of a state whose orders these are.
@@ -97,7 +97,7 @@ impl There {
 
 impl Spare {
     /// The current generation changes, and this one keeps the orders as they were before.
-    pub(super) fn fall_behind(&mut self, before: &BTreeMap<OrderId, Option<Known>>) {
+    pub(super) fn record_lag(&mut self, before: &BTreeMap<OrderId, Option<StoredOrder>>) {
         for (order, known) in before {
             self.lag.entry(*order).or_insert(*known);
         }
@@ -110,33 +110,36 @@ impl Task<'_> {
         &mut self,
         history: History,
         next: Next<'_>,
-    ) -> Result<Option<Wrote>, RedisError> {
+    ) -> Result<Option<WriteSummary>, RedisError> {
         self.drop_spare()?;
         // The record of what the keys contain is made while they are written.
-        let (there, brought) = std::thread::scope(|scope| {
-            let there = scope.spawn(|| There::all(history, next));
-            let brought = self.bring_up(all(next.state), next, Base::default());
-            (there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), brought)
+        let (contents, written) = std::thread::scope(|scope| {
+            let contents = scope.spawn(|| Contents::all(history, next));
+            let written = self.write_pieces(all(next.state), next, Base::default());
+            (contents.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), written)
         });
-        brought?;
-        let (orders, digest) = (there.orders.len(), there.digest(next.state));
-        self.market.there = None;
-        let done = self.turn(next, Attempt::Whole(there), digest)?;
+        written?;
+        let (orders, digest) = (contents.orders.len(), contents.digest(next.state));
+        self.market.contents = None;
+        let done = self.swap(next, Attempt::Whole(contents), digest)?;
         if done.is_some() {
             self.drop_spare()?;
         }
-        Ok(done.map(|()| Wrote { how: How::Whole, orders }))
+        Ok(done.map(|()| WriteSummary { how: WriteKind::Whole, orders }))
     }
 
     /// Brings the second generation up to the state, and swaps it with the current one.
-    pub(super) fn write_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+    pub(super) fn write_spare(
+        &mut self,
+        change: &Change<'_>,
+    ) -> Result<Option<WriteSummary>, RedisError> {
         let state = change.next.state;
         let Some(mut spare) = self.market.spare.take().filter(|it| it.lag.len() < LAG_MAX) else {
             return self.write_first_spare(change);
         };
         // The orders to write are those that lag behind and those that change now. This generation has
         // them as they lagged or, if they did not, as the current one still has them.
-        spare.fall_behind(&change.before);
+        spare.record_lag(&change.before);
         let now: HashMap<OrderId, &OrderRecord> = state
             .orders
             .iter()
@@ -146,28 +149,31 @@ impl Task<'_> {
         let Spare { lag, requests, blocked, trades } = spare;
         let orders = lag.iter().map(|(id, before)| (*id, *before, now.get(id).copied()));
         let count = lag.len();
-        self.bring_up(orders, change.next, Base { requests, blocked, trades })?;
-        self.turned(change, How::Spare, count)
+        self.write_pieces(orders, change.next, Base { requests, blocked, trades })?;
+        self.swap_with_spare(change, WriteKind::Spare, count)
     }
 
     /// Makes a second generation from nothing, and swaps it with the current one.
-    fn write_first_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+    fn write_first_spare(
+        &mut self,
+        change: &Change<'_>,
+    ) -> Result<Option<WriteSummary>, RedisError> {
         let state = change.next.state;
         self.drop_spare()?;
-        self.bring_up(all(state), change.next, Base::default())?;
-        self.turned(change, How::Whole, count(state))
+        self.write_pieces(all(state), change.next, Base::default())?;
+        self.swap_with_spare(change, WriteKind::Whole, count(state))
     }
 
     /// Swaps the generations. What was the current one is the second one from now on.
-    fn turned(
+    fn swap_with_spare(
         &mut self,
         change: &Change<'_>,
-        how: How,
+        how: WriteKind,
         orders: usize,
-    ) -> Result<Option<Wrote>, RedisError> {
+    ) -> Result<Option<WriteSummary>, RedisError> {
         let done =
-            self.turn(change.next, Attempt::Changed(change.difference.clone()), change.digest)?;
-        if done.is_some() && self.market.there.is_some() {
+            self.swap(change.next, Attempt::Changed(change.difference.clone()), change.digest)?;
+        if done.is_some() && self.market.contents.is_some() {
             self.market.spare = Some(Spare {
                 lag: change.before.clone(),
                 requests: change.requests_before.clone(),
@@ -175,54 +181,54 @@ impl Task<'_> {
                 trades: change.trades_before,
             });
         }
-        Ok(done.map(|()| Wrote { how, orders }))
+        Ok(done.map(|()| WriteSummary { how, orders }))
     }
 
     /// Writes these orders in pieces to the second generation, under names that no reader uses.
-    fn bring_up<'a>(
+    fn write_pieces<'a>(
         &mut self,
-        orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)> + Send,
+        orders: impl Iterator<Item = (OrderId, Option<StoredOrder>, Option<&'a OrderRecord>)> + Send,
         next: Next<'_>,
         base: Base,
     ) -> Result<(), RedisError> {
         let keys = self.market.keys.clone();
-        let (name, term) = (self.market.name.clone(), self.market.held);
+        let (name, term) = (self.market.name.clone(), self.market.last_term);
         let key = |part: Part| keys.spare(part, &name, term);
         let mut pieces = redis::pipe();
         let state = next.state;
-        say_requests(&mut pieces, &key(Part::Requests), state, &base.requests);
-        say_blocked(&mut pieces, &key(Part::Blocked), state, &base.blocked);
+        add_requests(&mut pieces, &key(Part::Requests), state, &base.requests);
+        add_blocked(&mut pieces, &key(Part::Blocked), state, &base.blocked);
         if self.trades {
-            say_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);
+            add_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);
         }
         // While the server takes some pieces, the next ones are encoded.
-        let (spelled, ready) = sync_channel::<Pipeline>(2);
+        let (sender, receiver) = sync_channel::<Pipeline>(2);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let spelled = spelled;
+                let sender = sender;
                 let mut orders = orders.peekable();
                 loop {
                     for _ in 0..PIECES {
                         if orders.peek().is_some() {
-                            say_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
+                            add_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
                         }
                     }
                     let full = std::mem::replace(&mut pieces, redis::pipe());
                     // If sending fails, the receiver has given up.
-                    if full.is_empty() || spelled.send(full).is_err() {
+                    if full.is_empty() || sender.send(full).is_err() {
                         return;
                     }
                 }
             });
-            for pieces in ready {
-                self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))?;
+            for pieces in receiver {
+                self.link.with(&keys.metadata, ReplyTimeout::Bulk, |it| pieces.exec(it))?;
             }
             Ok(())
         })
     }
 
     /// Swaps the second generation with the current one, in one transaction of renames.
-    fn turn(
+    fn swap(
         &mut self,
         next: Next<'_>,
         attempt: Attempt,
@@ -232,12 +238,12 @@ impl Task<'_> {
         // The pieces took their time. So this checks again whether the market is ours, and whether the
         // generation that becomes the second one is as expected.
         let Some(stored) = self.stored(id)? else { return Ok(None) };
-        let expected = self.market.there.as_ref().map(|there| &there.version);
+        let expected = self.market.contents.as_ref().map(|contents| &contents.version);
         if matches!(attempt, Attempt::Changed(_)) && stored.version.as_ref() != expected {
             return Ok(None);
         }
         let (keys, name, term) =
-            (self.market.keys.clone(), self.market.name.clone(), self.market.held);
+            (self.market.keys.clone(), self.market.name.clone(), self.market.last_term);
         let spares: Vec<String> = parts.iter().map(|part| keys.spare(*part, &name, term)).collect();
         let mut ask = redis::pipe();
         ask.cmd("WATCH").arg(&spares).ignore();
@@ -246,10 +252,10 @@ impl Task<'_> {
             ask.cmd(part.count()).arg(spare);
         }
         let found: Vec<u64> =
-            self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
+            self.link.with(&keys.metadata, ReplyTimeout::Control, |it| ask.query(it))?;
         if !found.iter().skip(1).step_by(2).eq(&self.counts(next)) {
             // Another client changed the second generation, so it must not become the current one.
-            self.market.there = None;
+            self.market.contents = None;
             return Ok(None);
         }
         let mut transaction = redis::pipe();
@@ -270,8 +276,8 @@ impl Task<'_> {
                 rename(&old, &spare);
             }
         }
-        self.say_metadata(&mut transaction, next, attempt.version(), digest);
-        self.ask_counts(&mut transaction);
+        self.add_metadata(&mut transaction, next, attempt.version(), digest);
+        self.add_count_commands(&mut transaction);
         self.commit(attempt, &transaction, self.counts(next))
     }
 
@@ -279,9 +285,9 @@ impl Task<'_> {
     fn drop_spare(&mut self) -> Result<(), RedisError> {
         self.market.spare = None;
         let mut pipeline: Pipeline = redis::pipe();
-        let held = (self.market.name.as_str(), self.market.held);
-        unlink_spare(&mut pipeline, &self.market.keys, self.parts(), held);
+        let last_term = (self.market.name.as_str(), self.market.last_term);
+        unlink_spare(&mut pipeline, &self.market.keys, self.parts(), last_term);
         let metadata = self.market.keys.metadata.clone();
-        self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))
+        self.link.with(&metadata, ReplyTimeout::Control, |it| pipeline.exec(it))
     }
 }

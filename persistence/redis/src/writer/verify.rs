@@ -7,7 +7,7 @@ use pricetime_engine::{MarketId, MarketSnapshot};
 use super::{ImageWriter, Task};
 use crate::keys::{Keys, Part};
 use crate::layout;
-use crate::link::{Link, Patience};
+use crate::link::{Link, ReplyTimeout};
 use crate::options::RedisError;
 use crate::read::{ReadError, read_image};
 
@@ -24,14 +24,14 @@ impl ImageWriter {
     pub fn verify(&mut self, id: MarketId) -> Result<Option<String>, RedisError> {
         let mut task = self.task(id);
         if task.market.term.is_none()
-            || task.market.there.is_none()
+            || task.market.contents.is_none()
             || task.market.attempt.is_some()
         {
             return Ok(None);
         }
         let different = task.difference(id)?;
         if different.is_some() {
-            task.market.there = None;
+            task.market.contents = None;
             task.market.spare = None;
         }
         Ok(different)
@@ -40,7 +40,8 @@ impl ImageWriter {
 
 impl Task<'_> {
     fn difference(&mut self, id: MarketId) -> Result<Option<String>, RedisError> {
-        let Some(expected) = self.market.there.as_ref().map(|there| there.version.clone()) else {
+        let Some(expected) = self.market.contents.as_ref().map(|contents| contents.version.clone())
+        else {
             return Ok(None);
         };
         let Some(stored) = self.stored(id)? else {
@@ -53,11 +54,11 @@ impl Task<'_> {
         }
         let keys = self.market.keys.clone();
         match read_image(self.link, &keys) {
-            Ok(Some(image)) => side_differs(self.link, &keys, &image.state),
+            Ok(Some(image)) => side_difference(self.link, &keys, &image.state),
             Ok(None) => Ok(Some(String::from("it is gone"))),
             Err(ReadError::Redis(error)) => Err(error),
             // Another client is writing there right now. The check is repeated next time.
-            Err(ReadError::Moving) => Ok(None),
+            Err(ReadError::KeepsChanging) => Ok(None),
             Err(
                 error @ (ReadError::Bad(_)
                 | ReadError::Count { .. }
@@ -70,14 +71,14 @@ impl Task<'_> {
 }
 
 /// Compares the members and scores of the sides with those of the orders. Returns the first difference.
-fn side_differs(
+fn side_difference(
     link: &mut Link,
     keys: &Keys,
     state: &MarketSnapshot,
 ) -> Result<Option<String>, RedisError> {
     for side in [Part::Bids, Part::Asks] {
-        let standing = state.resting.iter().filter_map(layout::standing);
-        let mut expected: HashMap<Vec<u8>, f64> = standing
+        let sorted_set_entry = state.resting.iter().filter_map(layout::sorted_set_entry);
+        let mut expected: HashMap<Vec<u8>, f64> = sorted_set_entry
             .filter(|(part, ..)| *part == side)
             .map(|(_, score, member)| (member.to_vec(), score.parse().unwrap_or(f64::NAN)))
             .collect();
@@ -85,7 +86,7 @@ fn side_differs(
         let mut from = 0;
         loop {
             let page: Vec<(Vec<u8>, f64)> =
-                link.with(&keys.metadata, Patience::Bulk, |connection| {
+                link.with(&keys.metadata, ReplyTimeout::Bulk, |connection| {
                     let mut range = redis::cmd("ZRANGE");
                     range.arg(key).arg(from).arg(from + PAGE - 1).arg("WITHSCORES");
                     range.query(connection)

@@ -35,7 +35,7 @@ pub use walk::walk;
 pub type Make<'a> = &'a mut dyn FnMut() -> Box<dyn Ledger>;
 
 /// What is wrong, as a sentence.
-type Held = Result<(), String>;
+type CheckResult = Result<(), String>;
 
 /// Two histories.
 const HISTORY: History = History(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
@@ -55,17 +55,17 @@ pub fn conform(make: Make<'_>) -> Result<(), String> {
         number += 1;
         MarketId(number)
     };
-    entries::hold(make, &mut next)?;
-    posting::hold(make, &mut next)?;
-    seeding::hold(make, &mut next)?;
-    runs::hold(make, &mut next)?;
-    race::hold(make, &mut next)?;
+    entries::check(make, &mut next)?;
+    posting::check(make, &mut next)?;
+    seeding::check(make, &mut next)?;
+    runs::check(make, &mut next)?;
+    race::check(make, &mut next)?;
     walk::walk_in(make, 900, (1, 1_500))
 }
 
 /// Everything that a market shows.
 #[derive(Debug, PartialEq, Eq)]
-struct Sight {
+struct MarketState {
     token: Token,
     position: Option<Position>,
     balances: Vec<Balance>,
@@ -73,32 +73,36 @@ struct Sight {
     pending: [Vec<Batch>; 2],
 }
 
-fn sight(ledger: &mut dyn Ledger, market: MarketId) -> Result<Sight, String> {
+fn read_state(ledger: &mut dyn Ledger, market: MarketId) -> Result<MarketState, String> {
     let all = usize::MAX;
-    let (token, position) = got("the position", ledger.position(market))?;
-    Ok(Sight {
+    let (token, position) = expect_ok("the position", ledger.position(market))?;
+    Ok(MarketState {
         token,
         position,
-        balances: got("the balances", ledger.balances(market, None, all))?,
-        notices: got("the outbox", ledger.outbox(market, 0, all))?,
+        balances: expect_ok("the balances", ledger.balances(market, None, all))?,
+        notices: expect_ok("the outbox", ledger.outbox(market, 0, all))?,
         pending: [
-            got("the inbox", ledger.pending(market, HISTORY, all))?,
-            got("the inbox", ledger.pending(market, OTHER, all))?,
+            expect_ok("the inbox", ledger.pending(market, HISTORY, all))?,
+            expect_ok("the inbox", ledger.pending(market, OTHER, all))?,
         ],
     })
 }
 
 /// Returns an answer that must not be an error.
-fn got<T>(what: &str, answer: Result<T, LedgerError>) -> Result<T, String> {
+fn expect_ok<T>(what: &str, answer: Result<T, LedgerError>) -> Result<T, String> {
     answer.map_err(|error| format!("{what}: {error}"))
 }
 
 /// Expects this answer.
-fn same<T: PartialEq + Debug>(what: &str, answer: Result<T, LedgerError>, expected: &T) -> Held {
-    equal(what, &got(what, answer)?, expected)
+fn same<T: PartialEq + Debug>(
+    what: &str,
+    answer: Result<T, LedgerError>,
+    expected: &T,
+) -> CheckResult {
+    equal(what, &expect_ok(what, answer)?, expected)
 }
 
-fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Held {
+fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> CheckResult {
     if found == expected {
         return Ok(());
     }
@@ -106,7 +110,7 @@ fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Held {
 }
 
 /// Expects a refusal.
-fn refused<T: Debug>(what: &str, answer: Result<T, LedgerError>) -> Held {
+fn refused<T: Debug>(what: &str, answer: Result<T, LedgerError>) -> CheckResult {
     match answer {
         Err(LedgerError::Refused { .. }) => Ok(()),
         Err(error) => Err(format!("{what}: expected a refusal, but got: {error}")),

@@ -4,9 +4,9 @@
 //! before the call returns. One process at a time can have the file open. Within it there can be any
 //! number of handles.
 
+mod error;
 mod posting;
 mod rows;
-mod trouble;
 
 use std::fs::{File, hard_link, read_dir, remove_file};
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,8 +17,8 @@ use std::sync::Arc;
 use pricetime_engine::{AccountId, MarketId};
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction};
 
-use self::rows::{BALANCES, INBOX, MARKETS, Market, OUTBOX, OUTCOMES, Then};
-use self::trouble::Trouble;
+use self::error::EmbeddedError;
+use self::rows::{BALANCES, Finish, INBOX, MARKETS, Market, OUTBOX, OUTCOMES};
 use super::{
     Applied, Balance, Claim, Deed, Deposited, Ledger, LedgerError, Notice, Outcome, Position, Seed,
     Token,
@@ -71,39 +71,39 @@ impl EmbeddedLedger {
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
         let path = folder.join(FILE);
         let name = path.display().to_string();
-        let opened = open(folder, &path).map_err(|trouble| trouble.of(&name))?;
+        let opened = open(folder, &path).map_err(|error| error.of(&name))?;
         Ok(Self { store: Arc::new(opened), name })
     }
 
     fn write<T>(
         &self,
-        work: impl FnOnce(&WriteTransaction) -> Result<Then<T>, Trouble>,
+        work: impl FnOnce(&WriteTransaction) -> Result<Finish<T>, EmbeddedError>,
     ) -> Result<T, LedgerError> {
-        write(&self.store, work).map_err(|trouble| trouble.of(&self.name))
+        write(&self.store, work).map_err(|error| error.of(&self.name))
     }
 
     /// Reads rows of a table.
     fn read<K: redb::Key + 'static, V: redb::Value + 'static, T>(
         &self,
         table: redb::TableDefinition<'_, K, V>,
-        work: impl FnOnce(&redb::ReadOnlyTable<K, V>) -> Result<T, Trouble>,
+        work: impl FnOnce(&redb::ReadOnlyTable<K, V>) -> Result<T, EmbeddedError>,
     ) -> Result<T, LedgerError> {
         let read = || {
             let transaction = self.store.begin_read()?;
             work(&transaction.open_table(table)?)
         };
-        read().map_err(|trouble| trouble.of(&self.name))
+        read().map_err(|error| error.of(&self.name))
     }
 
-    fn sound(&self, batch: &Batch) -> Result<(), LedgerError> {
-        batch.check().map_err(|why| Trouble::Refused(why.to_string()).of(&self.name))
+    fn check_sound(&self, batch: &Batch) -> Result<(), LedgerError> {
+        batch.check().map_err(|why| EmbeddedError::Refused(why.to_string()).of(&self.name))
     }
 }
 
-fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
+fn open(folder: &Path, path: &Path) -> Result<Database, EmbeddedError> {
     private::create_folder(folder)?;
     if !path.try_exists()? {
-        make(folder, path)?;
+        create_ledger(folder, path)?;
     }
     let store = Builder::new().set_check_integrity_on_open(true).create(path)?;
     // The directory entries of a new file and of a new folder must be on disk too.
@@ -114,21 +114,21 @@ fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
         File::open(folder)?.sync_all()?;
     }
     format(&store)?;
-    sweep(folder)?;
+    remove_unfinished(folder)?;
     Ok(store)
 }
 
 /// Makes a ledger under another name and links it into place when it is complete, so a crash leaves
 /// either none or a complete one. A link replaces no file, so if several processes do this at once, the
 /// first one wins.
-fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
+fn create_ledger(folder: &Path, path: &Path) -> Result<(), EmbeddedError> {
     let own = RandomState::new().hash_one(path);
     let unfinished = folder.join(format!("{FILE}.{own:016x}{UNFINISHED}"));
     let made = || {
         private::create(&unfinished)?;
         format(&Builder::new().create(&unfinished)?)?;
         File::open(&unfinished)?.sync_all()?;
-        Ok::<_, Trouble>(hard_link(&unfinished, path)?)
+        Ok::<_, EmbeddedError>(hard_link(&unfinished, path)?)
     };
     match made() {
         // Another process made the ledger first, and may have removed our file.
@@ -138,7 +138,7 @@ fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
 }
 
 /// Removes unfinished files. The ledger exists, so they are not needed.
-fn sweep(folder: &Path) -> Result<(), Trouble> {
+fn remove_unfinished(folder: &Path) -> Result<(), EmbeddedError> {
     for entry in read_dir(folder)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
@@ -153,26 +153,26 @@ fn sweep(folder: &Path) -> Result<(), Trouble> {
 }
 
 /// Writes the version of the tables, or checks it.
-fn format(store: &Database) -> Result<(), Trouble> {
+fn format(store: &Database) -> Result<(), EmbeddedError> {
     write(store, |transaction| {
         let fresh = rows::check_format(transaction)?;
-        Ok(if fresh { Then::Keep(()) } else { Then::Leave(()) })
+        Ok(if fresh { Finish::Commit(()) } else { Finish::Abort(()) })
     })
 }
 
 fn write<T>(
     store: &Database,
-    work: impl FnOnce(&WriteTransaction) -> Result<Then<T>, Trouble>,
-) -> Result<T, Trouble> {
+    work: impl FnOnce(&WriteTransaction) -> Result<Finish<T>, EmbeddedError>,
+) -> Result<T, EmbeddedError> {
     let mut transaction = store.begin_write()?;
     // A commit is never rolled back after a crash, and the file need not be searched for it.
     transaction.set_quick_repair(true);
     match work(&transaction)? {
-        Then::Keep(answer) => {
+        Finish::Commit(answer) => {
             transaction.commit()?;
             Ok(answer)
         }
-        Then::Leave(answer) => {
+        Finish::Abort(answer) => {
             transaction.abort()?;
             Ok(answer)
         }
@@ -185,12 +185,12 @@ impl Ledger for EmbeddedLedger {
     }
 
     fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError> {
-        self.sound(batch)?;
+        self.check_sound(batch)?;
         self.write(|transaction| {
             let (id, digest) = (batch.id(), batch.digest());
             let known = |stored| match stored == digest {
-                true => Ok(Then::Leave(Deposited::Known)),
-                false => Ok(Then::Leave(Deposited::Conflict(stored))),
+                true => Ok(Finish::Abort(Deposited::Known)),
+                false => Ok(Finish::Abort(Deposited::Conflict(stored))),
             };
             let outcomes = transaction.open_table(OUTCOMES)?;
             if let Some(row) = outcomes.get((batch.market.0, id.0.as_u128()))? {
@@ -204,7 +204,7 @@ impl Ledger for EmbeddedLedger {
             inbox.insert(key, batch.to_text().as_str())?;
             let mut markets = transaction.open_table(MARKETS)?;
             Market::of(&markets, batch.market)?.put(&mut markets, batch.market)?;
-            Ok(Then::Keep(Deposited::Fresh))
+            Ok(Finish::Commit(Deposited::Fresh))
         })
     }
 
@@ -231,16 +231,16 @@ impl Ledger for EmbeddedLedger {
             let mut row = Market::of(&markets, market)?;
             let highest = row.token.max(floor);
             let Some(next) = highest.0.checked_add(1) else {
-                return Err(rows::no_higher(market));
+                return Err(rows::no_higher_token(market));
             };
             row.token = Token(next);
             row.put(&mut markets, market)?;
-            Ok(Then::Keep(Claim { token: row.token, position: row.position }))
+            Ok(Finish::Commit(Claim { token: row.token, position: row.position }))
         })
     }
 
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
-        self.sound(batch)?;
+        self.check_sound(batch)?;
         self.write(|transaction| posting::apply(transaction, batch, token, deed))
     }
 
@@ -316,14 +316,14 @@ impl Ledger for EmbeddedLedger {
             }
             Ok(found)
         };
-        read().map_err(|trouble: Trouble| trouble.of(&self.name))
+        read().map_err(|error: EmbeddedError| error.of(&self.name))
     }
 
     fn forget(&mut self, market: MarketId, up_to: u64) -> Result<(), LedgerError> {
         self.write(|transaction| {
             let mut outbox = transaction.open_table(OUTBOX)?;
             outbox.retain_in((market.0, 0)..=(market.0, up_to), |_, _| false)?;
-            Ok(Then::Keep(()))
+            Ok(Finish::Commit(()))
         })
     }
 }

@@ -74,7 +74,7 @@ impl PostgresLedger {
     }
 
     fn posting(&self, batch: &Batch, deed: Deed) -> Result<Posting, LedgerError> {
-        Posting::of(batch, deed).map_err(|fault| fault.tell(self.name(), 0))
+        Posting::of(batch, deed).map_err(|fault| fault.into_ledger_error(self.name(), 0))
     }
 }
 

@@ -4,7 +4,7 @@
 //! Scripts are sent in full each time: the server caches them by their text, so one code path is enough.
 //! The ledger cannot be used if scripts are forbidden.
 
-mod ask;
+mod eval;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod keys;
@@ -13,7 +13,7 @@ mod text;
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use redis::FromRedisValue;
 
-use self::ask::Script;
+use self::eval::Script;
 use self::keys::LedgerKeys;
 use crate::ledger::{
     Applied, Balance, Claim, Deed, Deposited, Ledger, LedgerError, Notice, Outcome, Position, Seed,
@@ -62,7 +62,7 @@ impl RedisLedger {
         let mut ledger = Self::new(options);
         let keys = ledger.keys(MarketId(0));
         let probe = keys.all(BatchId(uuid::Uuid::nil()));
-        ledger.ask(Script::Probe, &probe, &[]).map(|_| ledger)
+        ledger.eval(Script::Probe, &probe, &[]).map(|_| ledger)
     }
 
     fn keys(&self, market: MarketId) -> LedgerKeys {
@@ -71,7 +71,7 @@ impl RedisLedger {
 
     /// Adds the market to the set of all markets. This comes first, because the set may be on another
     /// node.
-    fn enter(&mut self, market: MarketId) -> Result<(), LedgerError> {
+    fn register_market(&mut self, market: MarketId) -> Result<(), LedgerError> {
         let key = keys::markets(&self.link.options().names);
         let mut command = redis::cmd("SADD");
         command.arg(&key).arg(market.0);
@@ -84,10 +84,10 @@ impl RedisLedger {
         command: &redis::Cmd,
     ) -> Result<T, LedgerError> {
         let asked = self.link.query(key, command);
-        asked.map_err(|error| ask::fault(self.name(), error))
+        asked.map_err(|error| eval::fault(self.name(), error))
     }
 
-    fn sound(&self, batch: &Batch) -> Result<(), LedgerError> {
+    fn check_sound(&self, batch: &Batch) -> Result<(), LedgerError> {
         let many = batch.transfers.len();
         match batch.check() {
             Err(why) => Err(self.refuse(why.to_string())),
@@ -104,7 +104,7 @@ impl RedisLedger {
     }
 
     /// Turns a text that makes no sense into an error.
-    fn read<T>(&self, read: Result<T, text::Odd>) -> Result<T, LedgerError> {
+    fn read<T>(&self, read: Result<T, text::TextError>) -> Result<T, LedgerError> {
         read.map_err(|what| LedgerError::Damaged { ledger: self.name(), what })
     }
 
@@ -119,7 +119,7 @@ impl RedisLedger {
         many: usize,
     ) -> Result<Vec<Balance>, LedgerError> {
         let keys = self.keys(market).all(BatchId(uuid::Uuid::nil()));
-        let answer = self.ask(Script::Page, &keys, &[from.to_owned(), many.to_string()])?;
+        let answer = self.eval(Script::Page, &keys, &[from.to_owned(), many.to_string()])?;
         let mut page = Vec::with_capacity(many);
         for pair in answer.words.chunks_exact(2) {
             let &[account, has] = &pair else { continue };
@@ -139,19 +139,19 @@ impl Ledger for RedisLedger {
     }
 
     fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError> {
-        self.sound(batch)?;
-        self.enter(batch.market)?;
+        self.check_sound(batch)?;
+        self.register_market(batch.market)?;
         let (id, digest) = (batch.id(), batch.digest());
         let place = text::place(batch.history, batch.epoch, id);
         let words = [id.to_string(), digest.to_string(), place, batch.to_text()];
-        let answer = self.ask(Script::Deposit, &self.keys(batch.market).all(id), &words)?;
+        let answer = self.eval(Script::Deposit, &self.keys(batch.market).all(id), &words)?;
         match answer.parts() {
             ("fresh", _) => Ok(Deposited::Fresh),
             ("known", _) => Ok(Deposited::Known),
             ("conflict", [theirs, ..]) => {
                 Ok(Deposited::Conflict(self.read(text::read("a digest", theirs))?))
             }
-            _ => Err(self.odd(&answer)),
+            _ => Err(self.unexpected_answer(&answer)),
         }
     }
 
@@ -193,20 +193,20 @@ impl Ledger for RedisLedger {
     }
 
     fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError> {
-        self.enter(market)?;
+        self.register_market(market)?;
         let keys = self.keys(market).all(BatchId(uuid::Uuid::nil()));
-        let answer = self.ask(Script::Claim, &keys, &[floor.0.to_string()])?;
+        let answer = self.eval(Script::Claim, &keys, &[floor.0.to_string()])?;
         match answer.parts() {
             ("done", [token, history, last]) => Ok(Claim {
                 token: Token(self.read(text::read("a token", token))?),
                 position: self.read(text::read_position(history, last))?,
             }),
-            _ => Err(self.odd(&answer)),
+            _ => Err(self.unexpected_answer(&answer)),
         }
     }
 
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
-        self.sound(batch)?;
+        self.check_sound(batch)?;
         let (id, epoch) = (batch.id(), batch.epoch.0);
         let before = epoch.checked_sub(1).map(|before| before.to_string());
         let mut words = vec![
@@ -221,7 +221,7 @@ impl Ledger for RedisLedger {
             batch.to_text(),
         ];
         words.extend(batch.transfers.iter().map(text::transfer));
-        let answer = self.ask(Script::Apply, &self.keys(batch.market).all(id), &words)?;
+        let answer = self.eval(Script::Apply, &self.keys(batch.market).all(id), &words)?;
         Ok(match answer.parts() {
             ("done", _) => Applied::Done,
             ("duplicate", [deed, ..]) => Applied::Duplicate(self.read(text::read_deed(deed))?),
@@ -235,25 +235,25 @@ impl Ledger for RedisLedger {
             ("gap", [last, ..]) => {
                 Applied::Gap(EpochNumber(self.read(text::read("an epoch", last))?))
             }
-            _ => return Err(self.odd(&answer)),
+            _ => return Err(self.unexpected_answer(&answer)),
         })
     }
 
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
-        let sums = ask::sums(&seed.balances).map_err(|why| self.refuse(why))?;
+        let sums = eval::sums(&seed.balances).map_err(|why| self.refuse(why))?;
         if sums.len() > TRANSFERS_MAX {
             let many = sums.len();
             return Err(self.refuse(format!(
                 "a seed may have at most {TRANSFERS_MAX} balances in Redis, but this one has {many}"
             )));
         }
-        self.enter(seed.market)?;
-        let positions = [text::position(Some(seed.position)), text::position(seed.instead)];
+        self.register_market(seed.market)?;
+        let positions = [text::position(Some(seed.position)), text::position(seed.replaces)];
         let mut words = positions.concat();
         words.push(token.0.to_string());
         words.extend(sums.iter().map(text::transfer));
         let keys = self.keys(seed.market).all(BatchId(uuid::Uuid::nil()));
-        self.ask(Script::Seed, &keys, &words).map(|_| ())
+        self.eval(Script::Seed, &keys, &words).map(|_| ())
     }
 
     fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError> {
@@ -333,7 +333,7 @@ impl Ledger for RedisLedger {
             for (number, words) in entries {
                 let number = number.strip_suffix("-0").unwrap_or_default();
                 after = self.read(text::read("the number of a notice", number))?;
-                let entry = self.read(ask::notice(&words))?;
+                let entry = self.read(eval::notice(&words))?;
                 found.push((after, entry));
             }
         }

@@ -56,7 +56,7 @@ impl Pause {
     }
 
     /// Returns `true` if it is over.
-    pub(super) fn over(&mut self, now: Duration) -> bool {
+    pub(super) fn is_over(&mut self, now: Duration) -> bool {
         let back = self.since.saturating_sub(now);
         self.since = self.since.saturating_sub(back);
         self.until = self.until.saturating_sub(back);
@@ -66,9 +66,9 @@ impl Pause {
 
 /// Adds jitter to waits, so that not all settlers wait equally long.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(pub(super) Random);
+pub(super) struct Jitter(pub(super) Random);
 
-impl Chance {
+impl Jitter {
     /// Returns a random wait between half and all of this length.
     pub(super) fn of(&mut self, length: Duration) -> Duration {
         let sixteen = (self.0.bits() & 0xffff) as u32;
@@ -83,8 +83,9 @@ mod tests {
 
     #[test]
     fn wait_doubles_up_to_its_maximum() {
-        let patience = RetryPolicy::default();
-        let waits = [1, 2, 3, 11, 12, 1_000].map(|failures| patience.backoff(failures).as_millis());
+        let retry_policy = RetryPolicy::default();
+        let waits =
+            [1, 2, 3, 11, 12, 1_000].map(|failures| retry_policy.backoff(failures).as_millis());
         assert_eq!(waits, [500, 1_000, 2_000, 512_000, 600_000, 600_000]);
     }
 
@@ -92,17 +93,17 @@ mod tests {
     fn clock_that_goes_back_does_not_prolong_a_wait() {
         let seconds = Duration::from_secs;
         let mut pause = Pause::new(seconds(1_000), seconds(10), String::new());
-        assert!(!pause.over(seconds(1_009)));
-        assert!(!pause.over(seconds(5)));
-        assert!(!pause.over(seconds(14)));
-        assert!(pause.over(seconds(15)));
+        assert!(!pause.is_over(seconds(1_009)));
+        assert!(!pause.is_over(seconds(5)));
+        assert!(!pause.is_over(seconds(14)));
+        assert!(pause.is_over(seconds(15)));
     }
 
     #[test]
     fn random_wait_is_from_half_to_all_of_its_length() {
         let length = Duration::from_secs(600);
-        let mut chance = Chance(Random::new(1));
-        let waits: Vec<_> = (0..1_000).map(|_| chance.of(length)).collect();
+        let mut jitter = Jitter(Random::new(1));
+        let waits: Vec<_> = (0..1_000).map(|_| jitter.of(length)).collect();
         assert!(waits.iter().all(|wait| *wait >= length / 2 && *wait <= length));
         assert!(waits.iter().any(|wait| *wait < length * 11 / 20));
         assert!(waits.iter().any(|wait| *wait > length * 19 / 20));

@@ -79,7 +79,7 @@ pub enum Halt {
          position was put back",
         last.0
     )]
-    Astray {
+    PositionBehind {
         /// The ledger's position.
         last: EpochNumber,
     },

@@ -11,22 +11,22 @@ use pricetime_journal::History;
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Carry out this step and pass its result to [`Settler::told`](crate::Settler::told).
+pub enum PollResult {
+    /// Carry out this step and pass its result to [`Settler::handle_reply`](crate::Settler::handle_reply).
     Step(Step),
     /// Do nothing until this time, or until the settler is passed something.
-    Rest(Option<Duration>),
+    Wait(Option<Duration>),
 }
 
 /// One step. A caller may crash while it carries out a step, and may carry it out late or twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Store this so that it survives a restart. Losing it costs work, never money.
-    Keep(Kept),
+    Checkpoint(Checkpoint),
     /// Ask the ledger for the market's position.
-    Look,
+    ReadPosition,
     /// Make the batches of these epochs again from the journal.
-    Need {
+    RemakeBatches {
         /// The first epoch.
         from: EpochNumber,
         /// The last epoch. Fewer batches are enough, as long as they begin with the first.
@@ -66,21 +66,21 @@ pub enum Step {
     },
     /// Store the dropped epochs on disk so that they survive a restart, in place of what was stored
     /// before. If a drop is lost, a ledger that is put back may post the epoch.
-    Note(Drops),
+    StoreDrops(Drops),
     /// Ask the ledger for the outcome of an epoch.
-    Recall(EpochNumber),
+    ReadOutcome(EpochNumber),
 }
 
 /// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The result of [`Step::Keep`], whether it worked or not.
-    Kept,
-    /// The result of [`Step::Look`].
-    Looked(Result<(Token, Option<Position>), LedgerError>),
-    /// A result of [`Step::Need`]. It is empty if the journal does not have the first epoch yet.
-    Given(Vec<Batch>),
-    /// A result of [`Step::Need`]: the journal will never have the first epoch.
+    /// The result of [`Step::Checkpoint`], whether it worked or not.
+    Checkpoint,
+    /// The result of [`Step::ReadPosition`].
+    PositionRead(Result<(Token, Option<Position>), LedgerError>),
+    /// A result of [`Step::RemakeBatches`]. It is empty if the journal does not have the first epoch yet.
+    BatchesRemade(Vec<Batch>),
+    /// A result of [`Step::RemakeBatches`]: the journal will never have the first epoch.
     Gone,
     /// The result of [`Step::Deposit`].
     Deposited(Result<Deposited, LedgerError>),
@@ -96,12 +96,12 @@ pub enum Reply {
     Seeded(Result<(), LedgerError>),
     /// The result of [`Step::Apply`].
     Applied(Result<Applied, LedgerError>),
-    /// The result of [`Step::Note`]: stored, or why not.
-    Noted(Result<(), String>),
-    /// The result of [`Step::Recall`].
-    Recalled(Result<Option<Deed>, LedgerError>),
+    /// The result of [`Step::StoreDrops`]: stored, or why not.
+    DropsStored(Result<(), String>),
+    /// The result of [`Step::ReadOutcome`].
+    OutcomeRead(Result<Option<Deed>, LedgerError>),
     /// A result of any step that asks the ledger: the ledger could not be opened and was not asked.
-    Shut(LedgerError),
+    NotOpened(LedgerError),
 }
 
 /// The result of asking for the lock.
@@ -117,7 +117,7 @@ pub enum Locked {
 
 /// What a settler needs again after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct Checkpoint {
     /// The highest token that it has seen.
     pub floor: Token,
     /// The epoch that the ledger refuses, if it refuses one.
@@ -126,7 +126,7 @@ pub struct Kept {
     pub settled: EpochNumber,
 }
 
-impl Default for Kept {
+impl Default for Checkpoint {
     fn default() -> Self {
         Self { floor: Token(0), refusals: None, settled: EpochNumber(0) }
     }
@@ -153,7 +153,7 @@ impl Step {
         ledger: &mut dyn Ledger,
     ) -> Option<Reply> {
         match self {
-            Self::Look => Some(Reply::Looked(ledger.position(market))),
+            Self::ReadPosition => Some(Reply::PositionRead(ledger.position(market))),
             Self::Deposit(batch) => Some(Reply::Deposited(ledger.deposit(batch))),
             Self::Read { limit } => Some(Reply::Read(ledger.pending(market, history, *limit))),
             Self::Claim { floor } => Some(Reply::Claimed(ledger.claim(market, *floor))),
@@ -161,11 +161,15 @@ impl Step {
             Self::Apply { batch, token, deed } => {
                 Some(Reply::Applied(ledger.apply(batch, *token, *deed)))
             }
-            Self::Recall(epoch) => {
+            Self::ReadOutcome(epoch) => {
                 let outcome = ledger.outcome(market, Batch::id_of(history, market, *epoch));
-                Some(Reply::Recalled(outcome.map(|it| it.map(|it| it.deed))))
+                Some(Reply::OutcomeRead(outcome.map(|it| it.map(|it| it.deed))))
             }
-            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
+            Self::Checkpoint(_)
+            | Self::RemakeBatches { .. }
+            | Self::Lock
+            | Self::Unlock
+            | Self::StoreDrops(_) => None,
         }
     }
 
@@ -174,14 +178,18 @@ impl Step {
     #[must_use]
     pub fn unanswered(&self, error: LedgerError) -> Option<Reply> {
         match self {
-            Self::Look => Some(Reply::Looked(Err(error))),
+            Self::ReadPosition => Some(Reply::PositionRead(Err(error))),
             Self::Deposit(_) => Some(Reply::Deposited(Err(error))),
             Self::Read { .. } => Some(Reply::Read(Err(error))),
             Self::Claim { .. } => Some(Reply::Claimed(Err(error))),
             Self::Seed { .. } => Some(Reply::Seeded(Err(error))),
             Self::Apply { .. } => Some(Reply::Applied(Err(error))),
-            Self::Recall(_) => Some(Reply::Recalled(Err(error))),
-            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
+            Self::ReadOutcome(_) => Some(Reply::OutcomeRead(Err(error))),
+            Self::Checkpoint(_)
+            | Self::RemakeBatches { .. }
+            | Self::Lock
+            | Self::Unlock
+            | Self::StoreDrops(_) => None,
         }
     }
 }

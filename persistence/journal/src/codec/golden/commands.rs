@@ -23,7 +23,7 @@ fn field<T: Wire + Debug + PartialEq>(value: T, hex: &str) {
     assert_eq!(T::take(&mut from), Ok(value));
     assert!(from.is_empty(), "{hex}");
     for cut in 0..golden.len() {
-        assert_eq!(T::take(&mut &golden[..cut]), Err(CodecError::Cut), "{hex} cut at {cut}");
+        assert_eq!(T::take(&mut &golden[..cut]), Err(CodecError::Truncated), "{hex} cut at {cut}");
     }
 }
 
@@ -213,7 +213,7 @@ fn whole(command: Command, hex: &str) {
     assert_eq!(out, golden, "{command:?}");
     assert_eq!(decode_command(command.sequence, &golden), Ok(command));
     for cut in 0..golden.len() {
-        assert_eq!(decode_command(Sequence(1), &golden[..cut]), Err(CodecError::Cut));
+        assert_eq!(decode_command(Sequence(1), &golden[..cut]), Err(CodecError::Truncated));
     }
     for left in 1..9 {
         let longer = [golden.as_slice(), &vec![0; left]].concat();

@@ -91,5 +91,5 @@ pub(super) fn at(history: History, last: u64) -> Option<Position> {
 /// Returns the seed of a market that has no position.
 pub(super) const fn seed(market: MarketId, history: History, last: u64) -> Seed {
     let position = Position { history, last: EpochNumber(last) };
-    Seed { market, position, instead: None, balances: Vec::new() }
+    Seed { market, position, replaces: None, balances: Vec::new() }
 }

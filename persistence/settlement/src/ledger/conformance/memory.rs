@@ -23,7 +23,7 @@ struct Book {
     inbox: Vec<Batch>,
     outcomes: Vec<Outcome>,
     balances: BTreeMap<AccountId, (i128, i128)>,
-    noticed: u64,
+    last_notice: u64,
     outbox: Vec<(u64, Notice)>,
 }
 
@@ -40,23 +40,23 @@ impl Memory {
     pub(super) fn furthest(&self, market: MarketId) -> EpochNumber {
         let stands = |book: &Book| book.position.map(|it| it.last);
         let posted = |book: &Book| book.outcomes.iter().map(|it| it.epoch).max();
-        self.look(market, |book| stands(book).max(posted(book)).unwrap_or(EpochNumber(3)))
+        self.read(market, |book| stands(book).max(posted(book)).unwrap_or(EpochNumber(3)))
     }
 
     /// Reads a market without creating it.
-    fn look<T>(&self, market: MarketId, look: impl FnOnce(&Book) -> T) -> T {
-        look(self.books().get(&market).unwrap_or(&Book::default()))
+    fn read<T>(&self, market: MarketId, read: impl FnOnce(&Book) -> T) -> T {
+        read(self.books().get(&market).unwrap_or(&Book::default()))
     }
 
     /// Works on a copy of a market, which replaces the market if nothing was refused.
-    fn work<T>(
+    fn update<T>(
         &self,
         market: MarketId,
-        work: impl FnOnce(&mut Book) -> Result<T, LedgerError>,
+        update: impl FnOnce(&mut Book) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let mut books = self.books();
         let mut book = books.get(&market).cloned().unwrap_or_default();
-        let done = work(&mut book)?;
+        let done = update(&mut book)?;
         // A market without any change is not created.
         if book != Book::default() {
             books.insert(market, book);
@@ -105,10 +105,10 @@ impl Book {
         let outcome = Outcome { id, epoch: batch.epoch, digest, deed, token };
         self.token = token;
         self.position = Some(Position { last: batch.epoch, ..position });
-        self.inbox.retain(|waits| waits.id() != id);
+        self.inbox.retain(|queued| queued.id() != id);
         self.outcomes.push(outcome);
-        self.noticed += 1;
-        self.outbox.push((self.noticed, Notice { outcome, batch: batch.clone() }));
+        self.last_notice += 1;
+        self.outbox.push((self.last_notice, Notice { outcome, batch: batch.clone() }));
         Ok(Applied::Done)
     }
 }
@@ -122,11 +122,11 @@ impl Ledger for Memory {
         if let Err(unsound) = batch.check() {
             return refuse(unsound);
         }
-        self.work(batch.market, |book| {
+        self.update(batch.market, |book| {
             let (id, digest) = (batch.id(), batch.digest());
             let settled = book.outcome(id).map(|outcome| outcome.digest);
-            let waits = book.inbox.iter().find(|waits| waits.id() == id).map(Batch::digest);
-            Ok(match settled.or(waits) {
+            let queued = book.inbox.iter().find(|queued| queued.id() == id).map(Batch::digest);
+            Ok(match settled.or(queued) {
                 Some(known) if known == digest => Deposited::Known,
                 Some(known) => Deposited::Conflict(known),
                 None => {
@@ -143,7 +143,7 @@ impl Ledger for Memory {
         history: History,
         limit: usize,
     ) -> Result<Vec<Batch>, LedgerError> {
-        let mut waiting = self.look(market, |book| book.inbox.clone());
+        let mut waiting = self.read(market, |book| book.inbox.clone());
         waiting.retain(|batch| batch.history == history);
         waiting.sort_by_key(|batch| batch.epoch);
         waiting.truncate(limit);
@@ -151,7 +151,7 @@ impl Ledger for Memory {
     }
 
     fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError> {
-        self.work(market, |book| {
+        self.update(market, |book| {
             let Some(next) = book.token.max(floor).0.checked_add(1) else {
                 return refuse("there is no higher token");
             };
@@ -162,20 +162,20 @@ impl Ledger for Memory {
 
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
         match batch.check() {
-            Ok(()) => self.work(batch.market, |book| book.applied(batch, token, deed)),
+            Ok(()) => self.update(batch.market, |book| book.applied(batch, token, deed)),
             Err(unsound) => refuse(unsound),
         }
     }
 
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
-        self.work(seed.market, |book| {
+        self.update(seed.market, |book| {
             if book.position == Some(seed.position) {
                 return Ok(());
             }
             if token < book.token {
                 return refuse("a higher token was claimed");
             }
-            if book.position != seed.instead {
+            if book.position != seed.replaces {
                 return refuse("the market has another position");
             }
             for Balance { account, base, quote } in &seed.balances {
@@ -187,7 +187,7 @@ impl Ledger for Memory {
     }
 
     fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError> {
-        Ok(self.look(market, |book| (book.token, book.position)))
+        Ok(self.read(market, |book| (book.token, book.position)))
     }
 
     fn markets(&mut self) -> Result<Vec<MarketId>, LedgerError> {
@@ -195,7 +195,7 @@ impl Ledger for Memory {
     }
 
     fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError> {
-        Ok(self.look(market, |book| book.outcome(id).copied()))
+        Ok(self.read(market, |book| book.outcome(id).copied()))
     }
 
     fn balances(
@@ -210,7 +210,7 @@ impl Ledger for Memory {
             quote: has.1,
         };
         let behind = |balance: &Balance| after.is_none_or(|after| balance.account > after);
-        Ok(self.look(market, |book| {
+        Ok(self.read(market, |book| {
             book.balances.iter().map(balance).filter(behind).take(limit).collect()
         }))
     }
@@ -221,7 +221,7 @@ impl Ledger for Memory {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Notice)>, LedgerError> {
-        let mut notices = self.look(market, |book| book.outbox.clone());
+        let mut notices = self.read(market, |book| book.outbox.clone());
         notices.retain(|(number, _)| *number > after);
         notices.truncate(limit);
         Ok(notices)

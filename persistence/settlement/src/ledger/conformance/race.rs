@@ -7,7 +7,7 @@ use std::thread;
 use pricetime_engine::MarketId;
 
 use super::batches::{balance, of, seed};
-use super::{HISTORY, Held, Make, equal, got, same, sight};
+use super::{CheckResult, HISTORY, Make, equal, expect_ok, read_state, same};
 use crate::Batch;
 use crate::ledger::{Applied, Deed, Deposited, Ledger, Token};
 
@@ -18,7 +18,7 @@ const EPOCHS: u64 = 24;
 /// How often each runner claims.
 const CLAIMS: u64 = 100;
 
-pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
+pub(super) fn check(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> CheckResult {
     let mut runners: Vec<_> = (0..RUNNERS).map(|_| make()).collect();
     for _ in 0..8 {
         one_deposit(&mut runners, next())?;
@@ -55,22 +55,22 @@ fn rival(market: MarketId, epoch: u64, number: u64) -> Batch {
     of(HISTORY, market, epoch, &[(1, moved, -moved), (2, -moved, moved)])
 }
 
-fn one_deposit(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
+fn one_deposit(runners: &mut [Box<dyn Ledger>], market: MarketId) -> CheckResult {
     let found = at_once(runners, |number, ledger| {
-        got("a concurrent deposit", ledger.deposit(&rival(market, 1, number)))
+        expect_ok("a concurrent deposit", ledger.deposit(&rival(market, 1, number)))
     })?;
     let fresh = found.iter().filter(|it| **it == Deposited::Fresh).count();
     equal("how many concurrent deposits of one batch are fresh", &fresh, &1)
 }
 
-fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> Held {
+fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> CheckResult {
     let mut ledger = make();
-    let token = got("a claim", ledger.claim(market, Token(0)))?.token;
-    got("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
+    let token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
+    expect_ok("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
     let found = at_once(runners, |number, ledger| {
-        let same = got("posting", ledger.apply(&rival(market, 1, 0), token, Deed::Post))?;
+        let same = expect_ok("posting", ledger.apply(&rival(market, 1, 0), token, Deed::Post))?;
         let rival = ledger.apply(&rival(market, 2, number), token, Deed::Post);
-        Ok((same, got("concurrent posting", rival)?))
+        Ok((same, expect_ok("concurrent posting", rival)?))
     })?;
     let done = |it: &Applied| *it == Applied::Done;
     let first = found.iter().filter(|(same, _)| done(same)).count();
@@ -83,16 +83,16 @@ fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) 
         return equal("how many of several conflicting batches were posted", &winners.len(), &1);
     };
     let conflict = Applied::Conflict(rival(market, 2, winner).digest());
-    let told = found.iter().filter(|(_, rival)| *rival == conflict).count();
-    equal("how many runners get a conflict", &(told as u64), &(RUNNERS - 1))?;
+    let conflicts = found.iter().filter(|(_, rival)| *rival == conflict).count();
+    equal("how many runners get a conflict", &(conflicts as u64), &(RUNNERS - 1))?;
     let moved = i128::from(winner) + 2;
     let expected = vec![balance(1, moved, -moved), balance(2, -moved, moved)];
     same("the balances after both epochs", ledger.balances(market, None, 9), &expected)
 }
 
-fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
+fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> CheckResult {
     let tokens = at_once(runners, |_, ledger| {
-        let claim = |_| Ok(got("a concurrent claim", ledger.claim(market, Token(0)))?.token);
+        let claim = |_| Ok(expect_ok("a concurrent claim", ledger.claim(market, Token(0)))?.token);
         (0..CLAIMS).map(claim).collect::<Result<Vec<_>, String>>()
     })?;
     let mut tokens = tokens.concat();
@@ -102,16 +102,16 @@ fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
 }
 
 /// All runners deposit and settle the same epochs, and fence each other.
-fn all_epochs(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> Held {
+fn all_epochs(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> CheckResult {
     let mut ledger = make();
-    got("a seed", ledger.seed(&seed(market, HISTORY, 0), Token(1)))?;
+    expect_ok("a seed", ledger.seed(&seed(market, HISTORY, 0), Token(1)))?;
     let ended = AtomicBool::new(false);
     let done = at_once(runners, |number, ledger| {
         let _end = End(&ended);
         settle(ledger, market, number, &ended)
     })?;
     equal("how many epochs were posted", &done.iter().sum(), &EPOCHS)?;
-    let seen = sight(&mut *ledger, market)?;
+    let seen = read_state(&mut *ledger, market)?;
     let moved = i128::from(EPOCHS * (EPOCHS + 1) / 2);
     let expected = vec![balance(1, moved, 0), balance(2, -moved, 0)];
     equal("the balances after them", &seen.balances, &expected)?;
@@ -140,19 +140,19 @@ fn settle(
     number: u64,
     ended: &AtomicBool,
 ) -> Result<u64, String> {
-    let mut token = got("a claim", ledger.claim(market, Token(0)))?.token;
+    let mut token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
     let (mut epoch, mut done) = (1, 0);
     while epoch <= EPOCHS {
         let moved = i128::from(epoch);
         let batch = of(HISTORY, market, epoch, &[(1, moved, 0), (2, -moved, 0)]);
-        let _known = got("a deposit", ledger.deposit(&batch))?;
+        let _known = expect_ok("a deposit", ledger.deposit(&batch))?;
         // A runner that ended without an error has seen all epochs posted.
         let alone = ended.load(Ordering::SeqCst);
-        match got("posting", ledger.apply(&batch, token, Deed::Post))? {
+        match expect_ok("posting", ledger.apply(&batch, token, Deed::Post))? {
             Applied::Done => done += 1,
             Applied::Duplicate(Deed::Post) => {}
             Applied::Fenced(_) if epoch % RUNNERS == number => {
-                token = got("a claim", ledger.claim(market, Token(0)))?.token;
+                token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
                 continue;
             }
             Applied::Fenced(_) if alone => return Err(String::from("another runner has failed")),

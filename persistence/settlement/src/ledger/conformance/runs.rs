@@ -3,20 +3,20 @@
 use pricetime_engine::{AccountId, MarketId};
 
 use super::batches::{ACCOUNTS, balance, of, seed};
-use super::{HISTORY, Held, Make, equal, got, same, sight};
+use super::{CheckResult, HISTORY, Make, equal, expect_ok, read_state, same};
 use crate::Batch;
 use crate::ledger::{Applied, Balance, Deed, Ledger, Token};
 
-pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
+pub(super) fn check(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> CheckResult {
     wide(make, next())?;
     balances(&mut *make(), next())?;
     outbox(make, next())
 }
 
 /// Posts these batches, in order.
-fn post(ledger: &mut dyn Ledger, market: MarketId, batches: &[Batch]) -> Held {
-    let token = got("a claim", ledger.claim(market, Token(0)))?.token;
-    got("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
+fn post(ledger: &mut dyn Ledger, market: MarketId, batches: &[Batch]) -> CheckResult {
+    let token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
+    expect_ok("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
     for batch in batches {
         same("posting", ledger.apply(batch, token, Deed::Post), &Applied::Done)?;
     }
@@ -24,7 +24,7 @@ fn post(ledger: &mut dyn Ledger, market: MarketId, batches: &[Batch]) -> Held {
 }
 
 /// Tests amounts with every number of digits, carries and borrows through all of them, and back to zero.
-fn wide(make: Make<'_>, market: MarketId) -> Held {
+fn wide(make: Make<'_>, market: MarketId) -> CheckResult {
     let mut ledger = make();
     let wide = 1_i128 << 100;
     let amounts = [
@@ -42,8 +42,8 @@ fn wide(make: Make<'_>, market: MarketId) -> Held {
         (-i128::MAX / 2 + 2, -(i128::MIN / 2)),
         (-1, 0),
     ];
-    let token = got("a claim", ledger.claim(market, Token(0)))?.token;
-    got("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
+    let token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
+    expect_ok("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
     let mut has = (0, 0);
     for (epoch, (base, quote)) in (1..).zip(amounts) {
         let batch = of(HISTORY, market, epoch, &[(3, base, quote), (4, -base, -quote)]);
@@ -66,7 +66,7 @@ fn wide(make: Make<'_>, market: MarketId) -> Held {
     )
 }
 
-fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
+fn balances(ledger: &mut dyn Ledger, market: MarketId) -> CheckResult {
     let legs: Vec<_> = ACCOUNTS.iter().map(|account| (*account, 1, -2)).collect();
     let platform = (500, -(ACCOUNTS.len() as i128), 2 * ACCOUNTS.len() as i128);
     let mut legs = [legs, vec![platform]].concat();
@@ -78,7 +78,7 @@ fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let page = got("a page of balances", ledger.balances(market, after, limit))?;
+            let page = expect_ok("a page of balances", ledger.balances(market, after, limit))?;
             let Some(last) = page.last() else { break };
             after = Some(last.account);
             equal("whether a page has the requested length", &(page.len() <= limit), &true)?;
@@ -97,12 +97,12 @@ fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("the balances of an unknown market", ledger.balances(MarketId(0), None, 9), &Vec::new())
 }
 
-fn outbox(make: Make<'_>, market: MarketId) -> Held {
+fn outbox(make: Make<'_>, market: MarketId) -> CheckResult {
     let mut ledger = make();
     let batches: Vec<Batch> =
         (1..=5).map(|epoch| of(HISTORY, market, epoch, &[(0, 1, 0), (9, -1, 0)])).collect();
     post(&mut *ledger, market, &batches)?;
-    let notices = sight(&mut *ledger, market)?.notices;
+    let notices = read_state(&mut *ledger, market)?.notices;
     let epochs: Vec<u64> = notices.iter().map(|(_, notice)| notice.outcome.epoch.0).collect();
     equal("the epochs of an outbox", &epochs, &vec![1, 2, 3, 4, 5])?;
     let numbers: Vec<u64> = notices.iter().map(|(number, _)| *number).collect();
@@ -131,19 +131,19 @@ fn outbox(make: Make<'_>, market: MarketId) -> Held {
     same("the outbox after it", ledger.outbox(market, 0, 9), &Vec::new())?;
     later(make, market, last)?;
     for batch in &batches {
-        let outcome = got("an outcome", ledger.outcome(market, batch.id()))?;
+        let outcome = expect_ok("an outcome", ledger.outcome(market, batch.id()))?;
         equal("whether an outcome remains", &outcome.is_some(), &true)?;
     }
     Ok(())
 }
 
 /// After all notices were deleted, the next one has a higher number.
-fn later(make: Make<'_>, market: MarketId, last: u64) -> Held {
+fn later(make: Make<'_>, market: MarketId, last: u64) -> CheckResult {
     let mut ledger = make();
-    let token = got("a claim", ledger.claim(market, Token(0)))?.token;
+    let token = expect_ok("a claim", ledger.claim(market, Token(0)))?.token;
     let batch = of(HISTORY, market, 6, &[]);
     same("posting", ledger.apply(&batch, token, Deed::Post), &Applied::Done)?;
-    let notices = got("the outbox", ledger.outbox(market, last, 9))?;
+    let notices = expect_ok("the outbox", ledger.outbox(market, last, 9))?;
     let epochs: Vec<u64> = notices.iter().map(|(_, notice)| notice.outcome.epoch.0).collect();
     equal("the epochs after all notices were forgotten", &epochs, &vec![6])
 }

@@ -4,7 +4,7 @@ use pricetime_engine::{AccountId, MarketId};
 
 use super::batches::{ACCOUNTS, balance, legs, of, other, unsound};
 use super::memory::Memory;
-use super::{HISTORY, Held, Make, OTHER, equal, got};
+use super::{CheckResult, HISTORY, Make, OTHER, equal, expect_ok};
 use crate::Batch;
 use crate::ledger::{Deed, Ledger, LedgerError, Position, Seed, Token};
 use pricetime_journal::History;
@@ -22,7 +22,7 @@ pub fn walk(make: Make<'_>, seed: u64, steps: usize) -> Result<(), String> {
 }
 
 /// Runs a walk in three markets, of which this is the first.
-pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -> Held {
+pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -> CheckResult {
     let mut walk = Walk {
         random: Random::new(seed),
         markets: [0, 1, 2].map(|more| MarketId(first + more)),
@@ -33,7 +33,7 @@ pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -
         let done = walk.step(make);
         done.map_err(|why| format!("seed {seed}, step {step}: {why}"))?;
     }
-    walk.markets.iter().try_for_each(|market| walk.naive.sees(&mut *make(), *market))
+    walk.markets.iter().try_for_each(|market| walk.naive.expect_same_state(&mut *make(), *market))
 }
 
 struct Walk {
@@ -64,7 +64,7 @@ macro_rules! both {
 }
 
 impl Walk {
-    fn step(&mut self, make: Make<'_>) -> Held {
+    fn step(&mut self, make: Make<'_>) -> CheckResult {
         let market = self.random.pick(self.markets);
         let history = self.random.pick([HISTORY, HISTORY, HISTORY, OTHER]);
         let at = self.random.below(self.handles.len() as u64) as usize;
@@ -101,7 +101,7 @@ impl Walk {
                 both!(self, ledger, "the balances", balances(market, Some(after), limit))?;
             }
             95..=97 => self.forget(&mut *ledger, market)?,
-            _ => self.naive.sees(&mut *ledger, market)?,
+            _ => self.naive.expect_same_state(&mut *ledger, market)?,
         }
         self.handles.push(ledger);
         Ok(())
@@ -147,7 +147,7 @@ impl Walk {
     }
 
     /// Seeds at or after the furthest epoch: before it, no epoch could follow.
-    fn seed(&mut self, ledger: &mut dyn Ledger, history: History, market: MarketId) -> Held {
+    fn seed(&mut self, ledger: &mut dyn Ledger, history: History, market: MarketId) -> CheckResult {
         let stands = self.position(market).1;
         let last = self.naive.furthest(market).0 + self.random.below(3);
         let last = pricetime_engine::EpochNumber(last);
@@ -155,35 +155,36 @@ impl Walk {
             (0, Some(stands)) => stands,
             _ => Position { history, last },
         };
-        let instead = match self.random.below(4) {
+        let replaces = match self.random.below(4) {
             0 => None,
             1 => Some(Position { history: OTHER, last }),
             _ => stands,
         };
         let legs = legs(&mut self.random);
         let balances = legs.iter().map(|&(account, base, quote)| balance(account, base, quote));
-        let seed = Seed { market, position, instead, balances: balances.collect() };
+        let seed = Seed { market, position, replaces, balances: balances.collect() };
         let token = self.token(market, 1)?;
         both!(self, ledger, format!("{seed:?} under {token:?}"), seed(&seed, token))
     }
 
     /// Deletes notices, by the number that each of the two ledgers has for them.
-    fn forget(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> Held {
+    fn forget(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> CheckResult {
         let many = self.random.below(4) as usize;
-        let theirs = got("the outbox", ledger.outbox(market, 0, many))?;
-        let ours = got("the outbox", self.naive.outbox(market, 0, many))?;
+        let theirs = expect_ok("the outbox", ledger.outbox(market, 0, many))?;
+        let ours = expect_ok("the outbox", self.naive.outbox(market, 0, many))?;
         let (Some((theirs, _)), Some((ours, _))) = (theirs.last(), ours.last()) else {
             return equal("the number of notices", &theirs.len(), &ours.len());
         };
-        got("forgetting notices", ledger.forget(market, *theirs))?;
-        got("forgetting notices", self.naive.forget(market, *ours))
+        expect_ok("forgetting notices", ledger.forget(market, *theirs))?;
+        expect_ok("forgetting notices", self.naive.forget(market, *ours))
     }
 }
 
 impl Memory {
     /// Expects that another ledger shows the same.
-    fn sees(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> Held {
-        let (found, expected) = (super::sight(ledger, market)?, super::sight(self, market)?);
+    fn expect_same_state(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> CheckResult {
+        let (found, expected) =
+            (super::read_state(ledger, market)?, super::read_state(self, market)?);
         let rise = found.notices.is_sorted_by(|(one, _), (next, _)| one < next);
         equal("whether the numbers of an outbox rise", &rise, &true)?;
         let notices =
@@ -191,11 +192,11 @@ impl Memory {
         equal("the outbox", &notices(&found.notices), &notices(&expected.notices))?;
         equal(
             "the books",
-            &super::Sight { notices: Vec::new(), ..found },
-            &super::Sight { notices: Vec::new(), ..expected },
+            &super::MarketState { notices: Vec::new(), ..found },
+            &super::MarketState { notices: Vec::new(), ..expected },
         )?;
-        let known = got("the markets", ledger.markets())?.contains(&market);
-        let expected = got("the markets", self.markets())?.contains(&market);
+        let known = expect_ok("the markets", ledger.markets())?.contains(&market);
+        let expected = expect_ok("the markets", self.markets())?.contains(&market);
         equal("whether the market is known", &known, &expected)
     }
 }

@@ -3,8 +3,8 @@
 use pricetime_engine::MarketId;
 use redb::{ReadableTable as _, WriteTransaction};
 
-use super::rows::{self, BALANCES, INBOX, MARKETS, Market, OUTBOX, OUTCOMES, Then};
-use super::trouble::Trouble;
+use super::error::EmbeddedError;
+use super::rows::{self, BALANCES, Finish, INBOX, MARKETS, Market, OUTBOX, OUTCOMES};
 use crate::Batch;
 use crate::ledger::{Applied, Balance, Deed, Outcome, Position, Seed, Token};
 
@@ -13,7 +13,7 @@ fn add(
     balances: &mut redb::Table<'_, (u32, u128), (i128, i128)>,
     market: MarketId,
     balance: &Balance,
-) -> Result<(), Trouble> {
+) -> Result<(), EmbeddedError> {
     let key = (market.0, balance.account.0);
     let has = balances.get(key)?.map_or((0, 0), |row| row.value());
     match (has.0.checked_add(balance.base), has.1.checked_add(balance.quote)) {
@@ -30,12 +30,12 @@ pub(super) fn apply(
     batch: &Batch,
     token: Token,
     deed: Deed,
-) -> Result<Then<Applied>, Trouble> {
+) -> Result<Finish<Applied>, EmbeddedError> {
     let (market, id, digest) = (batch.market, batch.id(), batch.digest());
     let mut outcomes = transaction.open_table(OUTCOMES)?;
     if let Some(row) = outcomes.get((market.0, id.0.as_u128()))? {
         let outcome = rows::outcome(id, row.value());
-        return Ok(Then::Leave(match outcome.digest == digest {
+        return Ok(Finish::Abort(match outcome.digest == digest {
             true => Applied::Duplicate(outcome.deed),
             false => Applied::Conflict(outcome.digest),
         }));
@@ -43,13 +43,13 @@ pub(super) fn apply(
     let mut markets = transaction.open_table(MARKETS)?;
     let mut row = Market::of(&markets, market)?;
     if token < row.token {
-        return Ok(Then::Leave(Applied::Fenced(row.token)));
+        return Ok(Finish::Abort(Applied::Fenced(row.token)));
     }
     let Some(position) = row.position.filter(|it| it.history == batch.history) else {
-        return Ok(Then::Leave(Applied::Unseeded));
+        return Ok(Finish::Abort(Applied::Unseeded));
     };
     if position.last.0.checked_add(1) != Some(batch.epoch.0) {
-        return Ok(Then::Leave(Applied::Gap(position.last)));
+        return Ok(Finish::Abort(Applied::Gap(position.last)));
     }
     if deed == Deed::Post {
         let mut balances = transaction.open_table(BALANCES)?;
@@ -62,12 +62,12 @@ pub(super) fn apply(
     outcomes.insert((market.0, id.0.as_u128()), rows::outcome_row(&outcome))?;
     row.token = token;
     row.position = Some(Position { last: batch.epoch, ..position });
-    row.noticed += 1;
+    row.last_notice += 1;
     let text = batch.to_text();
-    transaction.open_table(OUTBOX)?.insert((market.0, row.noticed), text.as_str())?;
+    transaction.open_table(OUTBOX)?.insert((market.0, row.last_notice), text.as_str())?;
     transaction.open_table(INBOX)?.remove((market.0, batch.history.0, batch.epoch.0))?;
     row.put(&mut markets, market)?;
-    Ok(Then::Keep(Applied::Done))
+    Ok(Finish::Commit(Applied::Done))
 }
 
 /// Prepares a market, or returns why not.
@@ -75,17 +75,17 @@ pub(super) fn seed(
     transaction: &WriteTransaction,
     seed: &Seed,
     token: Token,
-) -> Result<Then<()>, Trouble> {
+) -> Result<Finish<()>, EmbeddedError> {
     let mut markets = transaction.open_table(MARKETS)?;
     let mut row = Market::of(&markets, seed.market)?;
     if row.position == Some(seed.position) {
-        return Ok(Then::Leave(()));
+        return Ok(Finish::Abort(()));
     }
     if token < row.token {
         return Err(rows::fenced(seed.market, token, row.token));
     }
-    if row.position != seed.instead {
-        return Err(rows::elsewhere(seed, row.position));
+    if row.position != seed.replaces {
+        return Err(rows::wrong_position(seed, row.position));
     }
     let mut balances = transaction.open_table(BALANCES)?;
     for balance in &seed.balances {
@@ -93,5 +93,5 @@ pub(super) fn seed(
     }
     (row.token, row.position) = (token, Some(seed.position));
     row.put(&mut markets, seed.market)?;
-    Ok(Then::Keep(()))
+    Ok(Finish::Commit(()))
 }

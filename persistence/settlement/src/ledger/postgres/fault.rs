@@ -42,7 +42,7 @@ pub(super) fn chain(error: &dyn core::error::Error) -> String {
 
 impl Fault {
     /// Returns `true` if the server rolled back because of a conflict with another transaction.
-    pub(super) fn again(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         matches!(
             error.code(),
@@ -51,13 +51,13 @@ impl Fault {
     }
 
     /// Returns `true` if the connection was lost, so that the first request on it was not carried out.
-    pub(super) fn gone(&self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         let Self::Sql(error) = self else { return false };
-        error.is_closed() || error.as_db_error().is_none_or(|it| passes(it.code()))
+        error.is_closed() || error.as_db_error().is_none_or(|it| is_transient(it.code()))
     }
 
     /// Converts this into the error that the ledger reports.
-    pub(super) fn tell(self, ledger: String, seconds: u64) -> LedgerError {
+    pub(super) fn into_ledger_error(self, ledger: String, seconds: u64) -> LedgerError {
         match self {
             Self::Late => {
                 let why = format!("no answer within {seconds} s");
@@ -66,11 +66,11 @@ impl Fault {
             Self::Refused(why) => LedgerError::Refused { ledger, why },
             Self::Damaged(what) => LedgerError::Damaged { ledger, what },
             Self::Sql(error) => match error.as_db_error() {
-                Some(said) => {
-                    let detail = said.detail().map(|it| format!(": {it}")).unwrap_or_default();
-                    let (message, code) = (said.message(), said.code());
-                    let why = format!("{message}{detail} (SQLSTATE {}){}", code.code(), cure(code));
-                    if passes(code) {
+                Some(db_error) => {
+                    let detail = db_error.detail().map(|it| format!(": {it}")).unwrap_or_default();
+                    let (message, code) = (db_error.message(), db_error.code());
+                    let why = format!("{message}{detail} (SQLSTATE {}){}", code.code(), hint(code));
+                    if is_transient(code) {
                         LedgerError::Unreachable { ledger, why }
                     } else if code.code().starts_with("XX") {
                         LedgerError::Damaged { ledger, what: why }
@@ -91,7 +91,7 @@ impl Fault {
 /// Returns `true` if the error passes by itself or is for the server's administrator, and does not
 /// concern the batch: a resource has run out, a lock is held, the server shuts down or is a replica, or
 /// the transaction was rolled back in between.
-fn passes(code: &SqlState) -> bool {
+fn is_transient(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     // Connection, transaction rollback, insufficient resources, operator intervention, system error.
     ["08", "40", "53", "57", "58"].contains(&class)
@@ -104,7 +104,7 @@ fn passes(code: &SqlState) -> bool {
 }
 
 /// Returns what to do about an error.
-fn cure(code: &SqlState) -> &'static str {
+fn hint(code: &SqlState) -> &'static str {
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         "; grant the rights that docs/settlement.md lists"
     } else if *code == SqlState::LOCK_NOT_AVAILABLE {

@@ -35,7 +35,7 @@ impl Link {
 
     /// Creates or upgrades the tables, if necessary.
     pub(super) fn prepare(&mut self) -> Result<(), LedgerError> {
-        self.wait(0, async |options, wire| match connected(options, wire).await {
+        self.wait(0, async |options, wire| match connected_client(options, wire).await {
             Ok(client) => migrate::migrate(client, options).await,
             Err(fault) => Err(fault),
         })
@@ -52,9 +52,9 @@ impl Link {
             let mut tries = 0;
             loop {
                 tries += 1;
-                let done = once(options, wire, &work).await;
+                let done = run_once(options, wire, &work).await;
                 match done {
-                    Err(fault) if fault.again() && tries < TRIES => hang_up(wire).await,
+                    Err(fault) if fault.is_conflict() && tries < TRIES => hang_up(wire).await,
                     done => return done,
                 }
             }
@@ -76,17 +76,17 @@ impl Link {
         let options = &options.with(accounts);
         let limit = options.connect.saturating_add(options.answer);
         let done = runtime.block_on(async {
-            let done = within(limit, work(options, wire)).await;
+            let done = with_timeout(limit, work(options, wire)).await;
             if done.is_err() {
                 hang_up(wire).await;
             }
             done
         });
-        done.map_err(|fault| fault.tell(options.name(), limit.as_secs().max(1)))
+        done.map_err(|fault| fault.into_ledger_error(options.name(), limit.as_secs().max(1)))
     }
 }
 
-async fn within<T>(
+async fn with_timeout<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
@@ -94,12 +94,12 @@ async fn within<T>(
 }
 
 /// Runs one whole transaction. Our own refusals are not errors of the connection.
-async fn once<T>(
+async fn run_once<T>(
     options: &PostgresOptions,
     wire: &mut Option<Wire>,
     work: &impl AsyncFn(&Client) -> Result<T, Fault>,
 ) -> Result<Result<T, String>, Fault> {
-    let client = begun(options, wire).await?;
+    let client = begin_transaction(options, wire).await?;
     let (end, found) = match work(client).await {
         Ok(found) => ("COMMIT", Ok(found)),
         Err(Fault::Refused(why)) => ("ROLLBACK", Err(why)),
@@ -111,7 +111,7 @@ async fn once<T>(
 
 /// Begins a transaction and returns its connection. If an existing connection turns out to be lost
 /// before anything was asked on it, it is replaced.
-async fn begun<'a>(
+async fn begin_transaction<'a>(
     options: &PostgresOptions,
     wire: &'a mut Option<Wire>,
 ) -> Result<&'a Client, Fault> {
@@ -119,12 +119,12 @@ async fn begun<'a>(
     if let Some(old) = wire {
         match old.client.batch_execute(&begin).await.map_err(Fault::from) {
             Ok(()) => {}
-            Err(fault) if fault.gone() => hang_up(wire).await,
+            Err(fault) if fault.is_lost() => hang_up(wire).await,
             Err(fault) => return Err(fault),
         }
     }
     let fresh = wire.is_none();
-    let client = connected(options, wire).await?;
+    let client = connected_client(options, wire).await?;
     if fresh {
         migrate::check(client, options).await?;
         client.batch_execute(&begin).await?;
@@ -132,13 +132,13 @@ async fn begun<'a>(
     Ok(client)
 }
 
-async fn connected<'a>(
+async fn connected_client<'a>(
     options: &PostgresOptions,
     wire: &'a mut Option<Wire>,
 ) -> Result<&'a Client, Fault> {
     let made = match wire.take() {
         Some(made) => made,
-        None => within(options.connect, connect(options)).await?,
+        None => with_timeout(options.connect, connect(options)).await?,
     };
     Ok(&wire.insert(made).client)
 }

@@ -13,7 +13,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_ledger.sql
 const SERVER_MIN: i32 = 120_000;
 
 /// Returns the version that this program uses.
-fn ours() -> i32 {
+fn our_version() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
 }
 
@@ -28,18 +28,18 @@ pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Resul
         )));
     }
     let found = version(client, options).await?;
-    if found == Some(ours()) {
+    if found == Some(our_version()) {
         return Ok(());
     }
     client.batch_execute(&options.begin()).await?;
     // If several processes get here at once, the others wait and then find the migration done.
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended('pricetime ' || $1, 0))";
     client.query_typed_one(lock, &[(&options.schema, Type::TEXT)]).await?;
-    if !there(client, options, "SELECT FROM pg_namespace WHERE nspname = $1").await? {
+    if !row_exists(client, options, "SELECT FROM pg_namespace WHERE nspname = $1").await? {
         client.batch_execute(&format!("CREATE SCHEMA {}", options.quoted())).await?;
     }
     let found = version(client, options).await?.unwrap_or(0);
-    known(found)?;
+    check_not_newer(found)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         client.batch_execute(migration).await?;
     }
@@ -50,24 +50,24 @@ pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Resul
 /// Refuses a schema of another version.
 pub(super) async fn check(client: &Client, options: &PostgresOptions) -> Result<(), Fault> {
     match version(client, options).await? {
-        Some(found) if found == ours() => Ok(()),
-        Some(found) => known(found).and_then(|()| {
+        Some(found) if found == our_version() => Ok(()),
+        Some(found) => check_not_newer(found).and_then(|()| {
             Err(Fault::Refused(format!(
                 "its tables are of version {found}, but version {} is required",
-                ours()
+                our_version()
             )))
         }),
         None => Err(Fault::Refused(String::from("its tables are gone"))),
     }
 }
 
-fn known(found: i32) -> Result<(), Fault> {
-    if found <= ours() {
+fn check_not_newer(found: i32) -> Result<(), Fault> {
+    if found <= our_version() {
         return Ok(());
     }
     Err(Fault::Refused(format!(
         "its tables are of version {found}, but this version knows at most {}: use a later version",
-        ours()
+        our_version()
     )))
 }
 
@@ -75,7 +75,7 @@ fn known(found: i32) -> Result<(), Fault> {
 async fn version(client: &Client, options: &PostgresOptions) -> Result<Option<i32>, Fault> {
     let table =
         "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'pricetime_migrations'";
-    if !there(client, options, table).await? {
+    if !row_exists(client, options, table).await? {
         return Ok(None);
     }
     let schema = options.quoted();
@@ -83,6 +83,6 @@ async fn version(client: &Client, options: &PostgresOptions) -> Result<Option<i3
     Ok(Some(client.query_typed_one(&last, &[]).await?.try_get(0)?))
 }
 
-async fn there(client: &Client, options: &PostgresOptions, sql: &str) -> Result<bool, Fault> {
+async fn row_exists(client: &Client, options: &PostgresOptions, sql: &str) -> Result<bool, Fault> {
     Ok(client.query_typed_opt(sql, &[(&options.schema, Type::TEXT)]).await?.is_some())
 }

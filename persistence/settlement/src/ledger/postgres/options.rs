@@ -107,7 +107,7 @@ impl PostgresOptions {
     /// without encryption, unless [`insecure`](Self::insecure) allows that.
     pub fn check(&self) -> Result<(), LedgerError> {
         let mode = self.config.get_ssl_mode();
-        if mode == SslMode::Require || self.insecure || self.stays_on_this_machine() {
+        if mode == SslMode::Require || self.insecure || self.is_local() {
             return Ok(());
         }
         let why = if mode == SslMode::Prefer {
@@ -122,7 +122,7 @@ impl PostgresOptions {
     }
 
     /// Returns `true` if every server is on this machine, according to the address.
-    fn stays_on_this_machine(&self) -> bool {
+    fn is_local(&self) -> bool {
         let addresses = self.config.get_hostaddrs();
         if !addresses.is_empty() {
             return addresses.iter().all(IpAddr::is_loopback);

@@ -57,9 +57,9 @@ async fn lock(client: &Client, market: MarketId) -> Result<Option<Market>, Fault
 }
 
 /// Locks the market's row and returns it. Creates it if there is none.
-async fn lock_or_make(client: &Client, market: MarketId) -> Result<Market, Fault> {
-    if let Some(there) = lock(client, market).await? {
-        return Ok(there);
+async fn lock_or_create(client: &Client, market: MarketId) -> Result<Market, Fault> {
+    if let Some(current) = lock(client, market).await? {
+        return Ok(current);
     }
     let sql = "INSERT INTO markets (market) VALUES ($1) ON CONFLICT DO NOTHING";
     client.execute_typed(sql, &[(&of(market), Type::INT8)]).await?;
@@ -80,7 +80,7 @@ pub(super) async fn outcome(
 
 pub(super) async fn deposit(client: &Client, posting: &Posting) -> Result<Deposited, Fault> {
     let Posting { batch, id, digest, content, .. } = posting;
-    lock_or_make(client, batch.market).await?;
+    lock_or_create(client, batch.market).await?;
     if let Some(outcome) = outcome(client, batch.market, *id).await? {
         return Ok(known(outcome.digest, *digest));
     }
@@ -109,13 +109,13 @@ fn known(theirs: Digest, ours: Digest) -> Deposited {
 }
 
 pub(super) async fn claim(client: &Client, market: MarketId, floor: Token) -> Result<Claim, Fault> {
-    let there = lock_or_make(client, market).await?;
-    let token = there.token.max(floor).0.checked_add(1);
+    let current = lock_or_create(client, market).await?;
+    let token = current.token.max(floor).0.checked_add(1);
     let token = token.ok_or_else(|| Fault::Refused(String::from("no token is left to claim")))?;
     let sql = "UPDATE markets SET token = $2::numeric WHERE market = $1";
     let types = [(&of(market) as _, Type::INT8), (&token.to_string() as _, Type::TEXT)];
     client.execute_typed(sql, &types).await?;
-    Ok(Claim { token: Token(token), position: there.position })
+    Ok(Claim { token: Token(token), position: current.position })
 }
 
 /// Everything that belongs to an outcome, in one statement. `$6` to `$8` are lists of the same length.
@@ -149,7 +149,7 @@ pub(super) async fn apply(
     deed: Deed,
 ) -> Result<Applied, Fault> {
     let Posting { batch, id, digest, content, columns } = posting;
-    let Some(there) = lock(client, batch.market).await? else { return Ok(Applied::Unseeded) };
+    let Some(current) = lock(client, batch.market).await? else { return Ok(Applied::Unseeded) };
     if let Some(outcome) = outcome(client, batch.market, *id).await? {
         let same = outcome.digest == *digest;
         return Ok(if same {
@@ -158,10 +158,10 @@ pub(super) async fn apply(
             Applied::Conflict(outcome.digest)
         });
     }
-    if token < there.token {
-        return Ok(Applied::Fenced(there.token));
+    if token < current.token {
+        return Ok(Applied::Fenced(current.token));
     }
-    let last = match there.position {
+    let last = match current.position {
         Some(position) if position.history == batch.history => position.last,
         Some(_) | None => return Ok(Applied::Unseeded),
     };
@@ -177,9 +177,9 @@ pub(super) async fn apply(
         (&columns.accounts as _, Type::UUID_ARRAY),
         (&columns.base as _, Type::TEXT_ARRAY),
         (&columns.quote as _, Type::TEXT_ARRAY),
-        (&rows::word(deed) as _, Type::TEXT),
+        (&rows::deed_name(deed) as _, Type::TEXT),
         (&token.0.to_string() as _, Type::TEXT),
-        (&there.notices.saturating_add(1).to_string() as _, Type::TEXT),
+        (&current.notices.saturating_add(1).to_string() as _, Type::TEXT),
         (content as _, Type::TEXT),
     ];
     client.execute_typed(POST, &types).await?;
@@ -203,16 +203,16 @@ WITH opened AS (
 UPDATE markets SET history = $2, last_epoch = $3::numeric, token = $7::numeric WHERE market = $1";
 
 pub(super) async fn seed(client: &Client, seed: &Seed, token: Token) -> Result<(), Fault> {
-    let there = lock_or_make(client, seed.market).await?;
-    if there.position == Some(seed.position) {
+    let current = lock_or_create(client, seed.market).await?;
+    if current.position == Some(seed.position) {
         return Ok(());
     }
-    if token < there.token {
-        let (ours, theirs) = (token.0, there.token.0);
+    if token < current.token {
+        let (ours, theirs) = (token.0, current.token.0);
         return Err(Fault::Refused(format!("token {theirs} was claimed since our token {ours}")));
     }
-    if there.position != seed.instead {
-        let stands = match there.position {
+    if current.position != seed.replaces {
+        let stands = match current.position {
             Some(position) => format!("is at epoch {} of {}", position.last.0, position.history),
             None => String::from("was never seeded"),
         };

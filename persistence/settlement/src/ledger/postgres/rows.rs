@@ -76,7 +76,7 @@ pub(super) fn outcome(row: &Row) -> Result<Outcome, Fault> {
     })
 }
 
-pub(super) const fn word(deed: Deed) -> &'static str {
+pub(super) const fn deed_name(deed: Deed) -> &'static str {
     match deed {
         Deed::Post => "posted",
         Deed::Drop => "dropped",

@@ -51,7 +51,7 @@ async fn encrypted(_: &Config, _: &PostgresOptions) -> Result<Wire, Fault> {
 
 #[cfg(feature = "postgres-tls")]
 async fn encrypted(config: &Config, options: &PostgresOptions) -> Result<Wire, Fault> {
-    let tls = pricetime_journal::encrypt::encryption(options.authority.as_deref(), None)
+    let tls = pricetime_journal::tls::client_config(options.authority.as_deref(), None)
         .map_err(|why| Fault::Refused(format!("cannot encrypt: {why}")))?;
     let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
     let (client, connection) = config.connect(tls).await?;

@@ -1,6 +1,6 @@
 //! Reads the values of a ledger's keys and writes them again.
 
-use super::{ask, text};
+use super::{eval, text};
 use crate::ledger::{Balance, Notice, Outcome, Position};
 use crate::{BatchId, Transfer};
 
@@ -35,5 +35,5 @@ pub fn position(history: &str, last: &str) -> Result<(Option<Position>, [String;
 /// # Errors
 /// As for [`balance`].
 pub fn notice(words: &[String]) -> Result<Notice, String> {
-    ask::notice(words)
+    eval::notice(words)
 }

@@ -12,10 +12,10 @@ use pricetime_journal::History;
 use pricetime_journal::echo::shorten;
 
 /// A text that makes no sense: what it is, in a sentence.
-pub(super) type Odd = String;
+pub(super) type TextError = String;
 
 /// A part of a text.
-pub(super) fn read<T: FromStr>(what: impl Display, text: &str) -> Result<T, Odd> {
+pub(super) fn read<T: FromStr>(what: impl Display, text: &str) -> Result<T, TextError> {
     text.parse().map_err(|_| format!("{what} cannot be {:?}", shorten(text)))
 }
 
@@ -23,7 +23,7 @@ pub(super) fn account(account: AccountId) -> String {
     Uuid::from_u128(account.0).hyphenated().to_string()
 }
 
-pub(super) fn read_account(text: &str) -> Result<AccountId, Odd> {
+pub(super) fn read_account(text: &str) -> Result<AccountId, TextError> {
     Ok(AccountId(read::<Uuid>("an account", text)?.as_u128()))
 }
 
@@ -31,7 +31,7 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
     format!("{} {} {}", account(transfer.account), transfer.base, transfer.quote)
 }
 
-pub(super) fn read_balance(account: &str, has: &str) -> Result<Balance, Odd> {
+pub(super) fn read_balance(account: &str, has: &str) -> Result<Balance, TextError> {
     let (base, quote) =
         has.split_once(' ').ok_or_else(|| format!("{:?} is not a balance", shorten(has)))?;
     let (base, quote) = (read("a balance", base)?, read("a balance", quote)?);
@@ -45,7 +45,7 @@ pub(super) const fn deed(deed: Deed) -> &'static str {
     }
 }
 
-pub(super) fn read_deed(text: &str) -> Result<Deed, Odd> {
+pub(super) fn read_deed(text: &str) -> Result<Deed, TextError> {
     match text {
         "posted" => Ok(Deed::Post),
         "dropped" => Ok(Deed::Drop),
@@ -54,7 +54,7 @@ pub(super) fn read_deed(text: &str) -> Result<Deed, Odd> {
 }
 
 /// An outcome as it is stored: what was done, epoch, token, digest.
-pub(super) fn read_outcome(id: BatchId, text: &str) -> Result<Outcome, Odd> {
+pub(super) fn read_outcome(id: BatchId, text: &str) -> Result<Outcome, TextError> {
     let mut words = text.split(' ');
     let mut next = || words.next().unwrap_or_default();
     let deed = read_deed(next())?;
@@ -76,7 +76,7 @@ pub(super) fn position(position: Option<Position>) -> [String; 2] {
     })
 }
 
-pub(super) fn read_position(history: &str, last: &str) -> Result<Option<Position>, Odd> {
+pub(super) fn read_position(history: &str, last: &str) -> Result<Option<Position>, TextError> {
     if history.is_empty() && last.is_empty() {
         return Ok(None);
     }
@@ -84,6 +84,6 @@ pub(super) fn read_position(history: &str, last: &str) -> Result<Option<Position
     Ok(Some(Position { history: read("a history", history)?, last }))
 }
 
-pub(super) fn read_batch(text: &str) -> Result<Batch, Odd> {
+pub(super) fn read_batch(text: &str) -> Result<Batch, TextError> {
     Batch::from_text(text).map_err(|why| why.to_string())
 }

@@ -4,82 +4,93 @@ use super::super::{PutBack, Remark};
 use super::*;
 
 /// Returns a settler for which epoch 4 is a dead letter that an operator drops.
-fn given_up() -> Desk {
+fn with_dropped_epoch() -> Harness {
     let (epoch, tries, why) = (EpochNumber(4), 5, refused().to_string());
-    let kept = Kept { refusals: Some(Refusals { epoch, tries, why }), ..settled(3) };
-    let mut desk = Desk::new(4, kept);
-    desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), Some(at(3))))));
-    let need = Step::Need { from: EpochNumber(4), to: EpochNumber(4) };
-    desk.asks(&need, Reply::Given(vec![batch(4)]));
-    desk.deposits(4);
-    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4)])));
-    desk.rests();
-    assert!(desk.settler.give_up(EpochNumber(4)));
-    desk
+    let stored = Checkpoint { refusals: Some(Refusals { epoch, tries, why }), ..settled(3) };
+    let mut harness = Harness::new(4, stored);
+    harness.expect_step(&Step::ReadPosition, Reply::PositionRead(Ok((Token(0), Some(at(3))))));
+    let need = Step::RemakeBatches { from: EpochNumber(4), to: EpochNumber(4) };
+    harness.expect_step(&need, Reply::BatchesRemade(vec![batch(4)]));
+    harness.expect_deposit(4);
+    harness.expect_step(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4)])));
+    harness.expect_wait();
+    assert!(harness.settler.drop_epoch(EpochNumber(4)));
+    harness
 }
 
 /// Returns the next step to apply, past steps for tokens, refusals and deposits.
-fn applies(desk: &mut Desk) -> (EpochNumber, Deed) {
+fn next_apply(harness: &mut Harness) -> (EpochNumber, Deed) {
     loop {
-        let step = desk.step();
-        let came = match &step {
+        let step = harness.step();
+        let reply = match &step {
             Step::Apply { batch, deed, .. } => return (batch.epoch, *deed),
-            Step::Keep(_) => Reply::Kept,
-            Step::Need { from, to } => Reply::Given((from.0..=to.0).map(batch).collect()),
+            Step::Checkpoint(_) => Reply::Checkpoint,
+            Step::RemakeBatches { from, to } => {
+                Reply::BatchesRemade((from.0..=to.0).map(batch).collect())
+            }
             Step::Deposit(_) => Reply::Deposited(Ok(Deposited::Fresh)),
             Step::Read { .. } => {
-                let last = desk.settler.last_settled().map_or(0, |it| it.0);
-                Reply::Read(Ok((last + 1..=desk.settler.last_closed().0).map(batch).collect()))
+                let last = harness.settler.last_settled().map_or(0, |it| it.0);
+                Reply::Read(Ok((last + 1..=harness.settler.last_closed().0).map(batch).collect()))
             }
             Step::Lock => Reply::Locked(LATER),
             Step::Claim { floor } => {
-                claim(floor.0 + 1, desk.settler.last_settled().map(|it| at(it.0)))
+                claim(floor.0 + 1, harness.settler.last_settled().map(|it| at(it.0)))
             }
-            Step::Look | Step::Unlock | Step::Seed { .. } | Step::Note(_) | Step::Recall(_) => {
+            Step::ReadPosition
+            | Step::Unlock
+            | Step::Seed { .. }
+            | Step::StoreDrops(_)
+            | Step::ReadOutcome(_) => {
                 panic!("{step:?}")
             }
         };
-        desk.settler.told(desk.now, came);
+        harness.settler.handle_reply(harness.now, reply);
     }
 }
 
 #[test]
 fn drop_is_stored_before_it_is_applied() {
-    let mut desk = given_up();
-    let wanted = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
+    let mut harness = with_dropped_epoch();
+    let wanted = Drops::from([(EpochNumber(4), DropState::Wanted)]);
     for _ in 0..3 {
-        desk.asks(&Step::Note(wanted.clone()), Reply::Noted(Err("the disk is full".to_owned())));
-        let Standing::Retry { why, .. } = desk.settler.standing() else {
+        harness.expect_step(
+            &Step::StoreDrops(wanted.clone()),
+            Reply::DropsStored(Err("the disk is full".to_owned())),
+        );
+        let Standing::Retry { why, .. } = harness.settler.standing() else {
             panic!("the settler does not wait for a retry")
         };
         assert_eq!(why, "the disk is full");
     }
-    desk.asks(&Step::Note(wanted), Reply::Noted(Ok(())));
-    assert_eq!(applies(&mut desk), (EpochNumber(4), Deed::Drop));
+    harness.expect_step(&Step::StoreDrops(wanted), Reply::DropsStored(Ok(())));
+    assert_eq!(next_apply(&mut harness), (EpochNumber(4), Deed::Drop));
 }
 
 #[test]
 fn stored_drop_is_applied_after_a_restart() {
-    let drops = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
-    let mut desk = Desk::with(4, settled(3), drops);
-    assert!(desk.settler.gives_up(EpochNumber(4)));
-    desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), Some(at(3))))));
-    assert_eq!(applies(&mut desk), (EpochNumber(4), Deed::Drop));
-    desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Done)));
-    desk.notes(&[(4, Dropping::Done)]);
-    assert!(desk.settler.has_dropped(EpochNumber(4)) && !desk.settler.gives_up(EpochNumber(4)));
+    let drops = Drops::from([(EpochNumber(4), DropState::Wanted)]);
+    let mut harness = Harness::with(4, settled(3), drops);
+    assert!(harness.settler.is_dropping(EpochNumber(4)));
+    harness.expect_step(&Step::ReadPosition, Reply::PositionRead(Ok((Token(0), Some(at(3))))));
+    assert_eq!(next_apply(&mut harness), (EpochNumber(4), Deed::Drop));
+    harness.settler.handle_reply(harness.now, Reply::Applied(Ok(Applied::Done)));
+    harness.expect_drops_stored(&[(4, DropState::Done)]);
+    assert!(
+        harness.settler.has_dropped(EpochNumber(4)) && !harness.settler.is_dropping(EpochNumber(4))
+    );
 }
 
 #[test]
 fn drop_whose_answer_was_lost_in_a_crash_is_looked_up() {
-    for (deed, stored) in [(Deed::Drop, &[(4, Dropping::Done)][..]), (Deed::Post, &[])] {
-        let drops = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
-        let mut desk = Desk::with(4, settled(4), drops);
-        desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), Some(at(4))))));
-        desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
-        desk.asks(&Step::Recall(EpochNumber(4)), Reply::Recalled(Ok(Some(deed))));
-        desk.notes(stored);
-        let remarks = desk.settler.remarks();
+    for (deed, stored) in [(Deed::Drop, &[(4, DropState::Done)][..]), (Deed::Post, &[])] {
+        let drops = Drops::from([(EpochNumber(4), DropState::Wanted)]);
+        let mut harness = Harness::with(4, settled(4), drops);
+        harness.expect_step(&Step::ReadPosition, Reply::PositionRead(Ok((Token(0), Some(at(4))))));
+        harness.expect_step(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
+        harness.expect_step(&Step::ReadOutcome(EpochNumber(4)), Reply::OutcomeRead(Ok(Some(deed))));
+        harness.expect_drops_stored(stored);
+        let remarks = harness.settler.remarks();
         let before = Remark::PostedBefore(EpochNumber(4));
         assert_eq!(remarks.contains(&before), deed == Deed::Post, "{remarks:?}");
     }
@@ -87,76 +98,77 @@ fn drop_whose_answer_was_lost_in_a_crash_is_looked_up() {
 
 #[test]
 fn epoch_posted_before_its_drop_counts_as_posted() {
-    let mut desk = given_up();
-    desk.notes(&[(4, Dropping::Wanted)]);
-    assert_eq!(applies(&mut desk), (EpochNumber(4), Deed::Drop));
-    desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Duplicate(Deed::Post))));
-    assert_eq!(desk.settler.remarks(), [Remark::PostedBefore(EpochNumber(4))]);
-    desk.keeps(1);
-    desk.notes(&[]);
+    let mut harness = with_dropped_epoch();
+    harness.expect_drops_stored(&[(4, DropState::Wanted)]);
+    assert_eq!(next_apply(&mut harness), (EpochNumber(4), Deed::Drop));
+    harness.settler.handle_reply(harness.now, Reply::Applied(Ok(Applied::Duplicate(Deed::Post))));
+    assert_eq!(harness.settler.remarks(), [Remark::PostedBefore(EpochNumber(4))]);
+    harness.expect_checkpoint(1);
+    harness.expect_drops_stored(&[]);
 }
 
 #[test]
 fn ledger_that_was_put_back_drops_the_same_epochs_again() {
     for stood in [Some(at(3)), None] {
-        let drops = Drops::from([(EpochNumber(4), Dropping::Done)]);
-        let mut desk = Desk::with(6, settled(6), drops);
-        desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), stood))));
+        let drops = Drops::from([(EpochNumber(4), DropState::Done)]);
+        let mut harness = Harness::with(6, settled(6), drops);
+        harness.expect_step(&Step::ReadPosition, Reply::PositionRead(Ok((Token(0), stood))));
         let stood = stood.map_or(EpochNumber(0), |it| it.last);
         let (knew, dropped) = (EpochNumber(6), vec![EpochNumber(4)]);
         let back = PutBack { knew, stood, dropped };
-        assert_eq!(desk.settler.put_back(), Some(&back));
-        assert_eq!(desk.settler.remarks(), [Remark::PutBack(back)]);
+        assert_eq!(harness.settler.put_back(), Some(&back));
+        assert_eq!(harness.settler.remarks(), [Remark::PutBack(back)]);
         if stood == EpochNumber(0) {
             continue;
         }
         for (epoch, deed) in [(4, Deed::Drop), (5, Deed::Post), (6, Deed::Post)] {
-            assert_eq!(applies(&mut desk), (EpochNumber(epoch), deed));
-            desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Done)));
+            assert_eq!(next_apply(&mut harness), (EpochNumber(epoch), deed));
+            harness.settler.handle_reply(harness.now, Reply::Applied(Ok(Applied::Done)));
         }
-        assert_eq!(desk.settler.remarks(), [Remark::CaughtUp(knew)]);
-        assert_eq!(desk.settler.put_back(), None);
+        assert_eq!(harness.settler.remarks(), [Remark::CaughtUp(knew)]);
+        assert_eq!(harness.settler.put_back(), None);
     }
 }
 
 #[test]
 fn nothing_is_settled_while_the_drops_cannot_be_read() {
-    let mut desk = Desk::new(4, settled(3));
-    desk.settler.learn_drops(Err("no JSON".to_owned()));
+    let mut harness = Harness::new(4, settled(3));
+    harness.settler.set_drops(Err("no JSON".to_owned()));
     let halted = Standing::Halted(Halt::Damaged("no JSON".to_owned()));
-    assert_eq!(desk.settler.standing(), halted);
-    assert_eq!(desk.rests(), None);
-    desk.settler.resume();
-    assert_eq!((desk.rests(), desk.settler.standing()), (None, halted));
-    desk.settler.learn_drops(Ok(Drops::new()));
-    desk.looks(0, Some(at(3)));
+    assert_eq!(harness.settler.standing(), halted);
+    assert_eq!(harness.expect_wait(), None);
+    harness.settler.resume();
+    assert_eq!((harness.expect_wait(), harness.settler.standing()), (None, halted));
+    harness.settler.set_drops(Ok(Drops::new()));
+    harness.expect_position_read(0, Some(at(3)));
 }
 
 #[test]
 fn epoch_settled_by_another_runner_is_seen_within_a_second() {
-    let mut desk = Desk::new(3, settled(3));
-    desk.looks(0, Some(at(3)));
-    desk.closes(4);
-    desk.asks(&Step::Deposit(batch(4)), Reply::Deposited(Ok(Deposited::Known)));
-    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
-    let before = desk.now;
-    desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), Some(at(4))))));
-    assert!(desk.now - before <= Duration::from_secs(1));
-    assert_eq!(desk.settler.last_settled(), Some(EpochNumber(4)));
+    let mut harness = Harness::new(3, settled(3));
+    harness.expect_position_read(0, Some(at(3)));
+    harness.close_epoch(4);
+    harness.expect_step(&Step::Deposit(batch(4)), Reply::Deposited(Ok(Deposited::Known)));
+    harness.expect_step(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
+    let before = harness.now;
+    harness.expect_step(&Step::ReadPosition, Reply::PositionRead(Ok((Token(0), Some(at(4))))));
+    assert!(harness.now - before <= Duration::from_secs(1));
+    assert_eq!(harness.settler.last_settled(), Some(EpochNumber(4)));
     // The other runner's drops are dropped here too.
-    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
-    desk.asks(&Step::Recall(EpochNumber(4)), Reply::Recalled(Ok(Some(Deed::Drop))));
-    desk.keeps(0);
-    desk.notes(&[(4, Dropping::Done)]);
-    assert_eq!(desk.settler.standing(), Standing::Idle);
+    harness.expect_step(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
+    harness
+        .expect_step(&Step::ReadOutcome(EpochNumber(4)), Reply::OutcomeRead(Ok(Some(Deed::Drop))));
+    harness.expect_checkpoint(0);
+    harness.expect_drops_stored(&[(4, DropState::Done)]);
+    assert_eq!(harness.settler.standing(), Standing::Idle);
 }
 
 #[test]
 fn ledger_that_refuses_to_open_is_retried_and_quoted() {
-    let mut desk = Desk::new(4, settled(3));
+    let mut harness = Harness::new(4, settled(3));
     for _ in 0..20 {
-        desk.asks(&Step::Look, Reply::Shut(refused()));
-        let Standing::Retry { why, .. } = desk.settler.standing() else {
+        harness.expect_step(&Step::ReadPosition, Reply::NotOpened(refused()));
+        let Standing::Retry { why, .. } = harness.settler.standing() else {
             panic!("the settler does not wait for a retry")
         };
         assert_eq!(why, "the ledger the bank refuses: no");
