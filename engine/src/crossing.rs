@@ -93,11 +93,11 @@ impl Book {
             self.cancelled((&*order).into(), reason, sink);
             return false;
         }
-        let way = self.cross(order, bound, sink);
+        let end = self.cross(order, bound, sink);
         if order.open.is_zero() {
             return false;
         }
-        let reason = match (way, order.kind) {
+        let reason = match (end, order.kind) {
             (CrossEnd::SelfTrade, _) => CancelReason::SelfTrade,
             (CrossEnd::Exhausted, OrderKind::Limit { .. } | OrderKind::StopLimit { .. }) => {
                 if order.until != Until::Immediate {
@@ -265,8 +265,8 @@ impl Book {
 
 /// Halfway from the maker's price to the taker's limit, rounded toward the maker's.
 fn midpoint(maker: Price, limit: Price) -> Price {
-    let way = i128::from(limit.0).wrapping_sub(i128::from(maker.0)).wrapping_div(2);
-    let price = i128::from(maker.0).wrapping_add(way);
+    let half = i128::from(limit.0).wrapping_sub(i128::from(maker.0)).wrapping_div(2);
+    let price = i128::from(maker.0).wrapping_add(half);
     // A price between two valid prices is valid.
     Price(i64::try_from(price).unwrap_or(maker.0))
 }

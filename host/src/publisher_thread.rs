@@ -108,7 +108,7 @@ impl PublisherThread {
         let mut closed = false;
         let mut questions = std::mem::take(&mut batch.questions).into_iter().peekable();
         for (at, (header, events, outcome)) in batch.groups().enumerate() {
-            while let Some(before) = questions.next_if(|questions| questions.at <= at) {
+            while let Some(before) = questions.next_if(|question| question.at <= at) {
                 feeds.answer(before);
             }
             feeds.publish(header, events, outcome);

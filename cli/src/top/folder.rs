@@ -63,7 +63,7 @@ impl Folder {
     }
 
     /// Looks for new commands.
-    fn reader(&mut self) -> Result<(), JournalError> {
+    fn read_journal(&mut self) -> Result<(), JournalError> {
         let reader = &self.data.reader;
         self.sight = reader.journal()?;
         if let Some(last) = reader.snapshots().list().ok().and_then(|all| all.last().copied()) {
@@ -110,9 +110,9 @@ impl Source for Folder {
         let begun = Instant::now();
         let done = if self.commands.is_none() && begun >= self.due {
             self.fault = None;
-            let looked = self.reader();
+            let read = self.read_journal();
             self.due = Instant::now() + PAUSE.max(begun.elapsed() * PAUSE_FACTOR);
-            looked
+            read
         } else {
             Ok(())
         };

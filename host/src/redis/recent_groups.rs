@@ -1,5 +1,5 @@
-//! The groups that became durable lately, for the stream thread. The tape holds a limited number of
-//! events. If there are more, it drops the oldest, so that the publisher's thread never waits.
+//! The groups that became durable lately, for the stream thread. The number of events is limited.
+//! If there are more, the oldest are dropped, so that the publisher's thread never waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::batch::Groups;
 
-/// How many events the tape holds. A single larger batch is kept whole.
+/// How many events are kept. A single larger batch is kept whole.
 const EVENTS_MAX: usize = 1 << 16;
 
 #[derive(Debug, Default)]
@@ -32,14 +32,14 @@ pub(super) struct RecentGroups {
     pub(super) woken: Receiver<()>,
 }
 
-/// What comes next on the tape.
+/// What comes next.
 #[derive(Debug)]
 pub(super) enum Recent {
     /// These groups, of which the first may be known already.
     Groups(Groups),
     /// Nothing has been recorded yet.
     Nothing,
-    /// The next groups were dropped from the tape.
+    /// The next groups were dropped from memory.
     Dropped,
 }
 

@@ -1,5 +1,5 @@
-//! Every durable group, in order and without a gap. Groups come from the tape, or from the journal if
-//! the tape no longer holds them.
+//! Every durable group, in order and without a gap. Groups come from memory, or from the journal if memory
+//! no longer holds them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -136,15 +136,15 @@ impl Source {
 
     fn next(&mut self) -> Result<Next, ReplayError> {
         if let Some(replay) = &mut self.replay {
-            let skip_through = self.at < self.skip_through;
+            let is_skipping = self.at < self.skip_through;
             if let Some(next) = replay_some(replay, &mut self.at, self.skip_through)? {
-                if skip_through && self.at >= self.skip_through {
+                if is_skipping && self.at >= self.skip_through {
                     self.wording = wording_of(self.history, &replay.engine);
                 }
                 return Ok(next);
             }
         }
-        // Read this before the tape: what is durable by now is on the tape, or was.
+        // Read this before the recent groups: what is durable by now is among them, or was.
         let durable = self.shared.durable();
         match self.recent_groups.after(self.at) {
             Recent::Groups(groups) => {
@@ -162,7 +162,7 @@ impl Source {
     /// Continues to read in the journal.
     fn read_journal(&mut self, durable: Sequence) -> Result<Next, ReplayError> {
         if durable.0 <= self.at {
-            // What was dropped from the tape becomes durable in a moment.
+            // What was dropped from the recent groups becomes durable in a moment.
             return Ok(Next::Nothing);
         }
         if self.replay.is_none() {

@@ -1,6 +1,6 @@
 //! The thread that publishes events: to streams first, then to channels.
 //!
-//! It delays no other thread. If Redis is down or slow, the tape drops its oldest groups, and they are
+//! It delays no other thread. If Redis is down or slow, the oldest of the recent groups are dropped, and they are
 //! read again from the journal. Only the contents of a stream decide where publishing resumes.
 
 use std::fmt;

@@ -45,7 +45,7 @@ struct MarketTrades {
 }
 
 impl TradeBuffer {
-    /// Creates a ledger that begins with the trades in Redis.
+    /// Creates a buffer that begins with the trades in Redis.
     pub(crate) fn new(
         stored: BTreeMap<MarketId, Trades>,
         limits: TradeLimits,

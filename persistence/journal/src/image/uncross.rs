@@ -61,8 +61,8 @@ fn lowest(holds: impl Fn(Price) -> bool) -> Option<Price> {
 
 /// Returns the levels at the prices nearest to `at`, or at the highest prices if `at` is `None`.
 fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Quantity)> {
-    let told = |side| move |(level, open): OpenLevel| (side, level.price, open);
-    let (buys, sells) = (told(Side::Buy), told(Side::Sell));
+    let with_side = |side| move |(level, open): OpenLevel| (side, level.price, open);
+    let (buys, sells) = (with_side(Side::Buy), with_side(Side::Sell));
     let (mut below, mut above) = (Vec::new(), Vec::new());
     match at {
         Some(at) => {
@@ -106,10 +106,10 @@ mod tests {
 
     /// Returns the levels of both sides as the engine's rule takes them.
     fn all(bids: &Levels, asks: &Levels) -> Vec<(Side, Price, Quantity)> {
-        let told = |side| move |(level, open): OpenLevel| (side, level.price, open);
+        let with_side = |side| move |(level, open): OpenLevel| (side, level.price, open);
         let (low, high) = (Price(i64::MIN), Price(i64::MAX));
-        let bids = bids.at_or_better(low).map(told(Side::Buy));
-        bids.chain(asks.at_or_better(high).map(told(Side::Sell))).collect()
+        let bids = bids.at_or_better(low).map(with_side(Side::Buy));
+        bids.chain(asks.at_or_better(high).map(with_side(Side::Sell))).collect()
     }
 
     #[test]
@@ -133,10 +133,10 @@ mod tests {
             let (market_bids, market_asks) = (market(), market());
             let reference = [None, Some(Price(0)), Some(Price(-9))][next(3) as usize];
             let levels = all(&bids, &asks);
-            let told = call((&bids, &asks), (market_bids, market_asks), reference);
+            let result = call((&bids, &asks), (market_bids, market_asks), reference);
             let whole = Call::of(levels.into_iter(), market_bids, market_asks, reference);
-            assert_eq!(told, whole, "seed {seed}");
-            priced += u32::from(told.indicative.is_some());
+            assert_eq!(result, whole, "seed {seed}");
+            priced += u32::from(result.indicative.is_some());
             for at in [None, Some(Price(-5)), Some(Price(0)), Some(Price(3))] {
                 most = most.max(near(&bids, &asks, at).len());
             }
