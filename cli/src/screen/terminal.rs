@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _};
+use std::mem::ManuallyDrop;
 use std::os::fd::AsFd as _;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,8 +35,8 @@ static HOOK: Once = Once::new();
 /// The terminal, showing the screen. Dropping it restores the terminal.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    // Dropped before `_entered`, because it shows the cursor again.
-    terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
+    // Not dropped: it would show the cursor again, as `_entered` does, and panic if the terminal is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<File>>>>,
     _entered: Entered,
     colors: Colors,
     /// Becomes `true` when a signal asks the program to end.
@@ -132,7 +133,7 @@ impl Screen {
             signal_hook::flag::register(signal, Arc::clone(&ended))?;
         }
         execute!(out, EnterAlternateScreen, Hide)?;
-        let terminal = Terminal::new(CrosstermBackend::new(out))?;
+        let terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
         let colors = Colors::new(Paint::out().is_on());
         // Or else crossterm itself looks at `NO_COLOR`, even if `--color` says otherwise.
         force_color_output(Paint::out().is_on());
