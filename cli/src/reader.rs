@@ -72,7 +72,7 @@ pub(super) struct MarketLimit {
 
 /// A data folder and the current extent of its journal.
 #[derive(Debug)]
-pub(super) struct DataFolder {
+pub(super) struct OpenFolder {
     pub(super) reader: FolderReader,
     /// The commands that have snapshots. They are listed before the journal is read, so the journal covers
     /// them even if a process is writing.
@@ -82,7 +82,7 @@ pub(super) struct DataFolder {
     pub(super) damaged: Option<String>,
 }
 
-impl DataFolder {
+impl OpenFolder {
     /// Opens a folder for reading, even if a process has it open.
     pub(super) fn open(folder: &Path) -> Result<Self, Stop> {
         let reader = FolderReader::open(Arc::new(RealDisk), folder)?;

@@ -20,7 +20,7 @@ use pricetime_terminal::{Paint, disable_progress};
 
 use super::failure::{Code, Failure};
 use super::reader::{
-    self, DataFolder, MarketLimit, Moment, Origin, PreparedReplay, ReplayVerifier, Stop,
+    self, MarketLimit, Moment, OpenFolder, Origin, PreparedReplay, ReplayVerifier, Stop,
 };
 pub(super) use pace::Pace;
 use report::{ReplayTiming, Report};
@@ -105,7 +105,7 @@ impl Replay {
 
     /// Replays the journal of a folder.
     fn journal(&self, folder: &Path, is_stdout_used: bool) -> Result<(), Stop> {
-        let data = DataFolder::open(folder)?;
+        let data = OpenFolder::open(folder)?;
         let PreparedReplay { engine, base, commands } =
             data.begin(Origin::Oldest, self.markets.markets_max)?;
         let after = engine.last_sequence();
@@ -139,7 +139,7 @@ impl Replay {
     }
 
     /// Reports where the replay begins, if that is not the first command.
-    fn report_origin(&self, data: &DataFolder, after: Sequence) {
+    fn report_origin(&self, data: &OpenFolder, after: Sequence) {
         let oldest = data.journal.oldest();
         if after > Sequence(0) {
             reader::note(format_args!(

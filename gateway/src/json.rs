@@ -27,7 +27,7 @@ pub use event::{
 };
 pub use input::{
     AddMarket, AdvanceTime, Amend, BlockAccount, Cancel, CancelAll, CancelSession, CloseEpoch,
-    DEPTH_MAX, Hello, LISTED_MAX, Line, MarketAsked, MarketsAsked, OrderAsked, OrderType,
+    DEPTH_MAX, Hello, Line, MARKETS_LISTED_MAX, MarketAsked, MarketsAsked, OrderAsked, OrderType,
     OutcomeAsked, Place, RemoveMarket, SetMarket, SetPhase, Subscribe, TimeInForce, UnblockAccount,
     View, Whose,
 };

@@ -7,12 +7,12 @@ use pricetime_engine::{Command, Engine, Event, Group, Sequence};
 use pricetime_journal::Replay;
 
 use super::super::failure::{Code, Failure};
-use super::{DataFolder, Moment, Origin, PreparedReplay, Stop, note};
+use super::{Moment, OpenFolder, Origin, PreparedReplay, Stop, note};
 
 /// A replay to a moment in a history.
 #[derive(Debug)]
 pub(in super::super) struct MomentReplay {
-    pub(in super::super) data: DataFolder,
+    pub(in super::super) data: OpenFolder,
     /// The moment at which it ends, and whether that is the journal's end.
     at: Moment,
     is_end: bool,
@@ -26,7 +26,7 @@ impl MomentReplay {
         at: Option<Moment>,
         markets: u32,
     ) -> Result<Self, Stop> {
-        let data = DataFolder::open(folder)?;
+        let data = OpenFolder::open(folder)?;
         let last = data.journal.through();
         if let Some(Moment::Sequence(at)) = at
             && at > last

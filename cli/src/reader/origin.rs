@@ -7,7 +7,7 @@ use pricetime_journal::{LoadedSnapshot, SnapshotError, keyed_engine};
 use pricetime_terminal::Progress;
 
 use super::super::failure::{Code, Failure};
-use super::{DataFolder, Moment, ReadAhead, Stop, note};
+use super::{Moment, OpenFolder, ReadAhead, Stop, note};
 
 /// The starting point of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(in super::super) struct PreparedReplay {
     pub(in super::super) commands: ReadAhead,
 }
 
-impl DataFolder {
+impl OpenFolder {
     /// Prepares a replay from `origin` to the last valid command.
     pub(in super::super) fn begin(
         &self,

@@ -8,7 +8,7 @@ use pricetime_gateway::grouped;
 use pricetime_journal::{Commands, JournalError, JournalState};
 
 use super::super::failure::Failure;
-use super::super::reader::{DataFolder, Moment, Origin, PreparedReplay, Stop};
+use super::super::reader::{Moment, OpenFolder, Origin, PreparedReplay, Stop};
 use super::super::screen::{self, Figure, Notice, Picture};
 use super::meter::Meter;
 use super::source::Source;
@@ -26,7 +26,7 @@ const BATCH: u32 = 64;
 /// A data folder that is watched.
 #[derive(Debug)]
 pub(super) struct Folder {
-    data: DataFolder,
+    data: OpenFolder,
     sight: JournalState,
     snapshot: Sequence,
     watched: Watched,
@@ -40,7 +40,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens a folder and replays it to its end.
     pub(super) fn open(path: &Path, markets: u32) -> Result<Self, Stop> {
-        let data = DataFolder::open(path)?;
+        let data = OpenFolder::open(path)?;
         let PreparedReplay { engine, commands, .. } = data.begin(origin(&data), markets)?;
         let mut watched = Watched::new(engine);
         let mut fault = data.damaged.clone();
@@ -96,7 +96,7 @@ impl Folder {
 }
 
 /// Begins early enough to see the last trades, if there is a snapshot to begin with, or else late.
-fn origin(data: &DataFolder) -> Origin {
+fn origin(data: &OpenFolder) -> Origin {
     let (first, end) = (data.journal.replayable, data.journal.through());
     let early = Sequence(end.0.saturating_sub(PAST));
     let fits = |snapshot: &Sequence| snapshot.0.saturating_add(1) >= first.0 && *snapshot <= early;

@@ -6,7 +6,7 @@ use pricetime_engine::Sequence;
 use pricetime_journal::{FolderReader, JournalError, JournalState, SegmentInfo};
 use pricetime_terminal::Progress;
 
-use super::super::reader::{self, DataFolder, Origin, ReplayVerifier, Stop};
+use super::super::reader::{self, OpenFolder, Origin, ReplayVerifier, Stop};
 use super::ranges::ReplayRanges;
 use super::{Reporter, wrong};
 
@@ -52,7 +52,7 @@ impl Checks<'_> {
                 (journal, false)
             }
         };
-        let data = DataFolder { reader: self.reader.clone(), snapshots, journal, damaged: None };
+        let data = OpenFolder { reader: self.reader.clone(), snapshots, journal, damaged: None };
         self.replay(&data, is_whole)
     }
 
@@ -112,7 +112,7 @@ impl Checks<'_> {
     }
 
     /// Replays everything that is kept. After damage it continues from the next snapshot.
-    fn replay(&mut self, data: &DataFolder, is_whole: bool) -> Result<(), Stop> {
+    fn replay(&mut self, data: &OpenFolder, is_whole: bool) -> Result<(), Stop> {
         let mut origin = Origin::Oldest;
         let mut ranges = ReplayRanges { reporter: self.reporter, markets: self.markets, is_whole };
         while let Some(at) = ranges.next(data, origin)? {

@@ -7,7 +7,7 @@ use pricetime_engine::{Engine, Sequence};
 use pricetime_journal::image::Image;
 use pricetime_journal::{JournalError, Replay};
 
-use super::super::reader::{DataFolder, Origin, PreparedReplay, ReplayVerifier, Stop};
+use super::super::reader::{OpenFolder, Origin, PreparedReplay, ReplayVerifier, Stop};
 use super::{Reporter, wrong};
 
 /// The output for findings, and whether no damaged file was reported.
@@ -31,7 +31,7 @@ impl ReplayRanges<'_> {
     /// one begins.
     pub(super) fn next(
         &mut self,
-        data: &DataFolder,
+        data: &OpenFolder,
         origin: Origin,
     ) -> Result<Option<Sequence>, Stop> {
         let prepared = match data.begin(origin, self.markets) {
@@ -81,7 +81,7 @@ impl ReplayRanges<'_> {
     }
 
     /// Checks the earlier snapshots, from which the first stretch could not begin.
-    fn earlier(&mut self, data: &DataFolder, after: Sequence) -> Result<(), Stop> {
+    fn earlier(&mut self, data: &OpenFolder, after: Sequence) -> Result<(), Stop> {
         for earlier in data.snapshots.iter().filter(|sequence| **sequence < after) {
             let findings = ReplayVerifier::check_without_replay(
                 &data.reader.snapshots(),
@@ -93,7 +93,7 @@ impl ReplayRanges<'_> {
         Ok(())
     }
 
-    fn replay(&self, data: &DataFolder, prepared: PreparedReplay) -> Replayed {
+    fn replay(&self, data: &OpenFolder, prepared: PreparedReplay) -> Replayed {
         let PreparedReplay { engine, base, commands } = prepared;
         let after = engine.last_sequence();
         let mut image = ReplayVerifier::image(base.as_ref());

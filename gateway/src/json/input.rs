@@ -13,7 +13,7 @@ use pricetime::Secret;
 /// The most levels of each side that a `view` shows.
 pub const DEPTH_MAX: usize = 1_000;
 /// The maximum number of markets in one list.
-pub const LISTED_MAX: usize = 1_000;
+pub const MARKETS_LISTED_MAX: usize = 1_000;
 
 /// One input line: a command or a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

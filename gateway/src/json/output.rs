@@ -265,7 +265,7 @@ answers! {
         found: Option<MarketSpecLine>,
     }
 
-    /// The markets, in the order of their ids: at most [`LISTED_MAX`](super::LISTED_MAX).
+    /// The markets, in the order of their ids: at most [`MARKETS_LISTED_MAX`](super::MARKETS_LISTED_MAX).
     MarketsFound {
         /// The number of the line that asked.
         line: u64,

@@ -3,7 +3,7 @@
 use pricetime_engine::MarketId;
 
 use super::event::OrderLine;
-use super::input::{LISTED_MAX, Line};
+use super::input::{Line, MARKETS_LISTED_MAX};
 use super::market::MarketSpecLine;
 use super::output::{
     Answer, Book, ListedMarket, MarketFound, MarketsFound, OrderFound, OutcomeFound, Refused,
@@ -21,7 +21,7 @@ impl Line {
             }
             Self::Market(query) => Some(Question::Market { market: MarketId(query.market) }),
             Self::Markets(query) => {
-                Some(Question::Markets { after: MarketId(query.after), count: LISTED_MAX })
+                Some(Question::Markets { after: MarketId(query.after), count: MARKETS_LISTED_MAX })
             }
             Self::Order(query) => {
                 let (market, order) = (MarketId(query.market), query.order.into());
