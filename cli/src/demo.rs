@@ -1,9 +1,9 @@
 //! `pricetime demo`: a made-up energy market on the real core.
 //!
-//! The [`Traders`] sends commands, the engine executes them, the [`Tape`] records events, and a face displays
-//! them: on a trading screen in a terminal, as lines on a pipe. The wall clock decides when to stop (unless the
-//! number of commands is given), when to draw, and what rate is measured. It never enters a command. So the
-//! commands, the trades and the digest follow from the seed and the number of commands alone.
+//! The [`Traders`] send commands, the engine executes them, the [`Tape`] records events, and [`DemoOutput`]
+//! displays them: on a trading screen in a terminal, as lines on a pipe. The wall clock decides when to stop
+//! (unless the number of commands is given), when to draw, and what rate is measured. It never enters a
+//! command. So the commands, the trades and the digest follow from the seed and the number of commands alone.
 
 mod live;
 mod output;
@@ -144,7 +144,7 @@ impl Recording {
     }
 }
 
-/// The core, between the crowd that sends commands and the tape that records events.
+/// The core, between the traders that send commands and the tape that records events.
 struct Market {
     traders: Traders,
     engine: Engine,
@@ -199,7 +199,7 @@ mod tests {
         plain: false,
     };
 
-    /// The text that the demo writes to a face.
+    /// The text that the demo writes to this output.
     fn shown(output: fn(Page) -> DemoOutput<Page>) -> String {
         let page = Page::default();
         DEMO.show(output(page.clone())).expect("a page accepts every write");

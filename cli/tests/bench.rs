@@ -351,8 +351,8 @@ fn settle_bench_leaves_existing_keys_of_a_given_server() {
         .output()
         .expect("the program starts");
     assert!(run.status.success(), "{}", text(&run.stderr));
-    let message = text(&run.stdout);
-    assert!(message.contains("embedded-3") && message.contains("redis-row"), "{message}");
+    let table = text(&run.stdout);
+    assert!(table.contains("embedded-3") && table.contains("redis-row"), "{table}");
     assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Order {
     pub(crate) level: u32,
     pub(crate) next: Handle,
     pub(crate) previous: Handle,
-    /// The position in the second array.
+    /// The position of its conditions in the second array, or `PLAIN`.
     pub(crate) conditions: u32,
     pub(crate) session: Option<SessionId>,
     pub(crate) side: Side,
@@ -214,7 +214,7 @@ impl Arena {
         if self.free == Handle::NONE { Handle(number(self.orders.len())) } else { self.free }
     }
 
-    /// Stores an order, in a queue if it has a seat.
+    /// Stores an order, in a queue if it has a position in one.
     pub(crate) fn insert(&mut self, record: &OrderRecord, queue_position: Option<QueuePosition>) {
         let plain = matches!(record.kind, OrderKind::Limit { .. })
             && record.until == Until::Cancelled

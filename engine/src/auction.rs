@@ -51,9 +51,10 @@ fn surplus(demand: Quantity, supply: Quantity) -> i128 {
     i128::from(demand.0).wrapping_sub(i128::from(supply.0))
 }
 
-/// The best candidates among all ticks from the lowest to the highest step.
+/// The best candidates among all ticks from the lowest to the highest price point.
 ///
-/// Demand and supply change only at the steps, so the ticks between two steps are judged together.
+/// Demand and supply change only at the price points, so the ticks between two of them are evaluated
+/// together.
 fn choose(
     price_points: &[PricePoint],
     market_bids: Quantity,

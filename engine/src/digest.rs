@@ -30,7 +30,7 @@ const BLOCKED: u64 = 4;
 const REQUEST: u64 = 5;
 const ACTION: u64 = 6;
 
-/// The hash of a record while its words are added.
+/// Hashes a record, word by word.
 struct RecordHasher(SipHasher13);
 
 impl RecordHasher {
@@ -50,7 +50,7 @@ impl RecordHasher {
     }
 }
 
-/// A type that can be written as words.
+/// A type that is hashed as words.
 trait HashInto {
     fn hash_into(&self, hasher: &mut RecordHasher);
 }
@@ -284,7 +284,9 @@ impl HashInto for SessionId {
 /// Writes an enum as the number of its variant followed by its content. The numbers are part of
 /// every stored digest and never change.
 macro_rules! enums {
-    ($($name:ident { $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
+    ($($name:ident {
+        $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)?
+    })*) => {$(
         impl HashInto for $name {
             fn hash_into(&self, hasher: &mut RecordHasher) {
                 match self {

@@ -76,7 +76,7 @@ impl DryRun {
 
     /// Takes a level with the open quantity `open` without visiting its orders. `own` is the part
     /// of it that belongs to the taker's account, if it has orders there. Returns whether the taker
-    /// goes on after the level, or `None` if the order of the queue decides.
+    /// continues after the level, or `None` if the order of the queue decides.
     fn take_whole_level(
         &mut self,
         open: Quantity,
@@ -129,7 +129,7 @@ impl DryRun {
     }
 
     /// Visits one level, part by part in the order in which the parts come up. Returns `true` if
-    /// the taker goes on after the level.
+    /// the taker continues after the level.
     fn visit_level(
         &mut self,
         live_orders: &LiveOrders,
@@ -191,7 +191,7 @@ impl DryRun {
         self.needed = self.needed.minus(traded.min(self.needed));
     }
 
-    /// Meets a part. A part of an own order reduces the taker without a trade.
+    /// Takes a part of an order. A part of an own order reduces the taker without a trade.
     fn take_part(&mut self, quantity: Quantity, own: bool) {
         if own {
             self.left = self.left.minus(self.left.min(quantity));

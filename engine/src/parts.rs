@@ -23,7 +23,7 @@ impl Parts {
     }
 }
 
-/// Returns the largest number of rounds after which a taker goes on, not counting the last round.
+/// Returns the largest number of rounds after which a taker continues, not counting the last round.
 /// In these rounds only sums matter. In the round after them the order of the parts matters.
 pub(crate) fn whole_rounds<'a>(
     parts: impl Iterator<Item = &'a Parts>,

@@ -9,8 +9,8 @@ use crate::snapshot::OrderRecord;
 use crate::sweep::MetOrder;
 
 impl Book {
-    /// Lets a taker take what it can at the best price of the other side. Returns `true` if it may
-    /// go on.
+    /// Lets a taker take what it can at the best price of the other side. Returns `true` if it can
+    /// continue.
     #[inline(never)]
     pub(crate) fn sweep<S: Sink>(&mut self, taker: &mut OrderRecord, sink: &mut S) -> bool {
         let mut sweep = core::mem::take(&mut self.sweep);

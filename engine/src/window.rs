@@ -109,8 +109,8 @@ impl Window {
         successors(self.slot(self.oldest), newer).map(|slot| &slot.record)
     }
 
-    /// The name of a request in the index. A client without the key cannot choose requests of two
-    /// accounts that share a name.
+    /// The id of a request in the index. A client without the key cannot choose requests of two
+    /// accounts that share an id.
     fn index_id(&self, account: AccountId, request: RequestId) -> u128 {
         request.0 ^ u128::from(self.key.mix(account.0))
     }

@@ -1,16 +1,16 @@
-//! The bytes of answers that connections are owed, counted for each connection and for all together.
+//! The bytes of unsent answers, counted for each connection and for all together.
 
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A connection may be owed this many bytes even if others have used up the budget of all.
+/// A connection may have this many unsent bytes even if others have used up the budget of all.
 const SHARE_MIN: usize = 1 << 16;
 /// The subscriptions of a connection may have this many times its limit ready.
 const READY_FACTOR: usize = 4;
 
-/// The bytes that all connections may be owed.
+/// How many unsent bytes all connections together may have.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
@@ -18,19 +18,19 @@ pub(crate) struct Budget {
     freed: Notify,
 }
 
-/// The bytes that one connection is owed.
+/// The unsent bytes of one connection.
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,
     limit: usize,
-    owed: Mutex<usize>,
+    unsent: Mutex<usize>,
     subscriptions: AtomicUsize,
     /// The bytes that its subscriptions have ready.
     ready: AtomicUsize,
     freed: Notify,
 }
 
-/// Bytes that are owed until this is dropped.
+/// Bytes that count as unsent until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
@@ -56,12 +56,12 @@ impl Budget {
         Arc::new(Self { limit, used: AtomicUsize::new(0), freed: Notify::new() })
     }
 
-    /// The account of a connection that may be owed this many bytes.
+    /// The account of a connection that may have this many unsent bytes.
     pub(crate) fn account(self: &Arc<Self>, limit: usize) -> Arc<Account> {
         Arc::new(Account {
             budget: Arc::clone(self),
             limit,
-            owed: Mutex::new(0),
+            unsent: Mutex::new(0),
             subscriptions: AtomicUsize::new(0),
             ready: AtomicUsize::new(0),
             freed: Notify::new(),
@@ -75,7 +75,7 @@ impl Budget {
 }
 
 impl Account {
-    /// Waits until this many more bytes may be owed. While nothing is owed, the connection's own limit
+    /// Waits until this many more bytes may be unsent. While nothing is unsent, the connection's own limit
     /// does not apply, so a large answer fits too.
     pub(crate) async fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         loop {
@@ -96,32 +96,32 @@ impl Account {
     }
 
     fn take(&self, bytes: usize) -> bool {
-        let mut owed = self.owed();
-        if *owed > 0 && *owed + bytes > self.limit {
+        let mut unsent = self.unsent();
+        if *unsent > 0 && *unsent + bytes > self.limit {
             return false;
         }
         let budget = &self.budget;
         let all = |used: usize| {
-            let fits = used + bytes <= budget.limit || *owed + bytes <= SHARE_MIN.min(self.limit);
+            let fits = used + bytes <= budget.limit || *unsent + bytes <= SHARE_MIN.min(self.limit);
             fits.then_some(used + bytes)
         };
         let fits = budget.used.fetch_update(AcqRel, Acquire, all).is_ok();
-        *owed += if fits { bytes } else { 0 };
+        *unsent += if fits { bytes } else { 0 };
         fits
     }
 
-    fn owed(&self) -> MutexGuard<'_, usize> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unsent(&self) -> MutexGuard<'_, usize> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns `true` if nothing is owed and there is no subscription.
+    /// Returns `true` if nothing is unsent and there is no subscription.
     pub(crate) fn is_idle(&self) -> bool {
-        *self.owed() == 0 && self.subscriptions.load(Acquire) == 0
+        *self.unsent() == 0 && self.subscriptions.load(Acquire) == 0
     }
 
-    /// Returns `true` if more is owed than may be.
+    /// Returns `true` if more bytes are unsent than the limit allows.
     pub(crate) fn is_over_limit(&self) -> bool {
-        *self.owed() > self.limit
+        *self.unsent() > self.limit
     }
 
     pub(crate) fn subscribed(self: &Arc<Self>) -> SubscriptionBytes {
@@ -139,7 +139,7 @@ impl Charge {
     /// Charges more, without waiting, for an answer that has turned out to be larger.
     pub(crate) fn raise_to(&mut self, bytes: usize) {
         let more = bytes.saturating_sub(self.bytes);
-        *self.account.owed() += more;
+        *self.account.unsent() += more;
         self.account.budget.used.fetch_add(more, AcqRel);
         self.bytes += more;
     }
@@ -170,7 +170,7 @@ impl SubscriptionBytes {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        *self.account.owed() -= self.bytes;
+        *self.account.unsent() -= self.bytes;
         self.account.budget.free(self.bytes);
         self.account.freed.notify_waiters();
     }
@@ -207,7 +207,7 @@ mod tests {
         let budget = Budget::new(3 * SHARE_MIN);
         let (one, two) = (budget.account(2 * SHARE_MIN), budget.account(2 * SHARE_MIN));
         let large = charged(&one, 2 * SHARE_MIN).await.expect("its whole limit");
-        assert!(charged(&one, 1).await.is_none(), "it would be owed more than its limit");
+        assert!(charged(&one, 1).await.is_none(), "it would exceed its limit");
         let share = charged(&two, SHARE_MIN).await.expect("the rest of the budget");
         assert!(charged(&two, SHARE_MIN).await.is_none(), "the budget is used up");
         let third = budget.account(2 * SHARE_MIN);

@@ -97,7 +97,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Writes until no further answer can be owed. Returns the outcomes of the commands.
+    /// Writes until no further answer can come. Returns the outcomes of the commands.
     pub(crate) async fn run(mut self) -> io::Result<Outcomes> {
         loop {
             let next = tokio::select! {

@@ -17,8 +17,8 @@ pub struct ConnectionLimits {
     pub idle: Duration,
     /// How long a client may read none of the answers that are written.
     pub write: Duration,
-    /// How many bytes of answers one connection may be owed.
+    /// How many bytes of unsent answers one connection may have.
     pub bytes: usize,
-    /// How many bytes of answers all connections may be owed.
+    /// How many bytes of unsent answers all connections together may have.
     pub bytes_of_all: usize,
 }

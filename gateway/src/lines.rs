@@ -24,7 +24,7 @@ pub(crate) struct Bounds {
     pub(crate) idle: Duration,
     /// How long a client may read nothing of what is written.
     pub(crate) write: Duration,
-    /// The bytes that the connection is owed.
+    /// The unsent bytes of the connection.
     pub(crate) account: Arc<Account>,
 }
 

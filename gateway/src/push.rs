@@ -57,8 +57,7 @@ impl Push {
         Self { to, closing, account: account.cloned(), subscribed }
     }
 
-    /// Sends a line as soon as the connection may be owed it. `ready` returns how many more lines there
-    /// are.
+    /// Sends a line as soon as the limits allow it. `ready` returns how many more lines there are.
     async fn send(&mut self, answer: &Answer, ready: impl Fn() -> usize) -> Result<(), NotSent> {
         let Self { to, account, subscribed, .. } = self;
         let line = serde_json::to_vec(answer).map_err(|_| NotSent::WriterEnded)?;

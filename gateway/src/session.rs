@@ -27,7 +27,7 @@ use crate::unsent::{AnswerSender, Item, QuestionResult, Reply, unsent};
 
 /// How long it waits if the core has no room.
 const BUSY_RETRY: Duration = Duration::from_millis(1);
-/// How many levels of books may be owed before no more lines are read.
+/// How many levels of books may be unsent before no more lines are read.
 const LEVELS_MAX: u32 = 1 << 16;
 
 /// How many lines were read and refused, and the outcomes of the commands.
@@ -194,7 +194,7 @@ impl Session {
         }
     }
 
-    /// Handles a line. Returns the answer that is owed for it, if any.
+    /// Handles a line. Returns its answer, if it has one.
     async fn take(&mut self, text: &[u8], items: &AnswerSender) -> Result<Option<Item>, LineError> {
         let line = Line::read(text).map_err(|Unreadable { column, why }| LineError {
             column: Some(column as u64),
@@ -242,7 +242,7 @@ impl Session {
         }))
     }
 
-    /// Handles a line that is not a command. Returns the answer that is owed for it, if any.
+    /// Handles a line that is not a command. Returns its answer, if it has one.
     async fn ask(&mut self, line: Line, items: &AnswerSender) -> Result<Option<Item>, LineError> {
         line.may_be_asked_by(&self.principal)?;
         let number = self.counts.lines;

@@ -1,5 +1,4 @@
-//! The answers that a client is owed, on their way from the reading end of a connection to the writing
-//! end.
+//! The unsent answers of a connection, on their way from its reading end to its writing end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,12 +15,12 @@ use uuid::Uuid;
 use crate::account::{Account, Charge};
 use crate::turns::Client;
 
-/// How many answers may be owed before no more lines are read.
+/// How many answers may be unsent before no more lines are read.
 const ANSWERS_MAX: usize = 8_192;
 /// The expected size of an answer in bytes. Most commands have two events at most.
 const ANSWER_SIZE: usize = size_of::<UnsentAnswer>() + size_of::<Group>() + 2 * size_of::<Event>();
 
-/// An answer that is owed. Answers are in the order of their lines.
+/// An answer that is not sent yet. Answers are in the order of their lines.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// The answer to a command, once it is durable.
@@ -47,7 +46,7 @@ pub(crate) enum QuestionResult {
     Later(Ticket<Found>),
 }
 
-/// An answer that is owed, and the bytes that are charged for it.
+/// An answer that is not sent yet, and the bytes that are charged for it.
 #[derive(Debug)]
 pub(crate) struct UnsentAnswer {
     pub(crate) item: Item,
@@ -89,7 +88,7 @@ pub(crate) fn unsent(account: Option<&Arc<Account>>) -> (AnswerSender, UnsentQue
 }
 
 impl AnswerSender {
-    /// Waits until this answer may be owed too.
+    /// Waits until the limits allow this answer, and adds it to the queue.
     pub(crate) async fn send(&self, item: Item) -> Result<(), WriterEnded> {
         let charge = match &self.account {
             None => None,
@@ -109,7 +108,7 @@ impl AnswerSender {
 }
 
 impl UnsentQueue {
-    /// Waits for the next answer. Returns `None` if no further answer can be owed.
+    /// Waits for the next answer. Returns `None` if no further answer can come.
     pub(crate) async fn next(&mut self) -> Option<UnsentAnswer> {
         match self.counted.pop_front() {
             Some(unsent) => Some(unsent),
@@ -124,7 +123,7 @@ impl UnsentQueue {
     /// Charges answers that have come at their real size. This is called while the client reads nothing.
     ///
     /// # Errors
-    /// Returns an error if the client is owed more than it may be.
+    /// Returns an error if the unsent answers exceed the limit of the connection.
     pub(crate) fn charge_received(&mut self) -> io::Result<()> {
         let Some(account) = &self.account else { return Ok(()) };
         while let Ok(unsent) = self.from.try_recv() {

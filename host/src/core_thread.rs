@@ -406,7 +406,7 @@ mod tests {
             let (open, held) = mpsc::channel();
             let (submitter, thread) =
                 spawn(&options(Wait::Park), Failing(held), |_| ()).expect("a thread");
-            let (report, gone) = mpsc::channel();
+            let (report, dropped) = mpsc::channel();
             let mut taken = 0;
             while submitter.submit(Dropped(report.clone())).is_ok() {
                 taken += 1;
@@ -420,7 +420,7 @@ mod tests {
             drop(open);
             assert!(thread.close().is_err_and(|why| why == "failed on purpose"));
             drop(report);
-            assert!(gone.iter().count() >= taken, "the items are dropped before the submitter");
+            assert!(dropped.iter().count() >= taken, "the items are dropped before the submitter");
             drop(submitter);
         }
     }

@@ -141,7 +141,7 @@ impl Feeds {
         }
     }
 
-    /// Sends the updates that were held back, at the end of a batch. An uncross is computed once for each
+    /// Sends the deferred updates, at the end of a batch. An uncross is computed once for each
     /// watched market in Call that changed in the batch, however many commands and subscribers there are.
     pub(crate) fn end_batch(&mut self) {
         for (market, mut update) in std::mem::take(&mut self.deferred) {
@@ -214,7 +214,7 @@ impl Feeds {
         market: MarketId,
         capacity: usize,
     ) -> Option<MarketSubscription> {
-        // The updates that were held back are older than the book.
+        // The deferred updates are older than the book.
         self.end_batch();
         let book = self.freeze(market)?;
         let (sender, receiver) = mpsc::channel(capacity.max(1));
@@ -322,7 +322,7 @@ mod tests {
 
     use super::*;
 
-    /// A publisher, and the engine whose groups it receives.
+    /// The feeds, and the engine whose groups they receive.
     struct Fixture {
         engine: Engine,
         feeds: Feeds,

@@ -67,7 +67,7 @@ struct Inner {
     shared: Arc<Shared>,
     sessions: Arc<Sessions>,
     /// The limits of a subscription.
-    room: SubscriptionLimits,
+    limits: SubscriptionLimits,
     folder: Option<PathBuf>,
     /// Replays the journal, if there is one. Subscriptions from an older command take turns, because each
     /// builds an engine of its own.
@@ -97,7 +97,7 @@ impl Host {
     /// be restored. The error names the file and what you can do.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let (folder, policy) = (options.folder.clone(), options.policy);
-        let room = SubscriptionLimits {
+        let limits = SubscriptionLimits {
             updates: options.subscription,
             replay: options.subscription_replay,
         };
@@ -116,7 +116,7 @@ impl Host {
             turn: Mutex::new(()),
             shared,
             sessions,
-            room,
+            limits,
             folder,
             journal_replay: journal_replay.map(Mutex::new),
             policy,
@@ -337,7 +337,7 @@ impl Host {
     /// once.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        let subscription = self.feeds().subscribe(market, self.0.room.updates)?;
+        let subscription = self.feeds().subscribe(market, self.0.limits.updates)?;
         Some(subscription.into_feed())
     }
 
@@ -346,7 +346,8 @@ impl Host {
     /// market.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        let subscription = self.feeds().subscribe_account(market, account, self.0.room.updates)?;
+        let subscription =
+            self.feeds().subscribe_account(market, account, self.0.limits.updates)?;
         Some(subscription.into_feed())
     }
 
@@ -366,7 +367,7 @@ impl Host {
         market: MarketId,
         from: Sequence,
     ) -> Result<MarketFeed, SubscribeError> {
-        let ask = |feeds: &mut Feeds, room| feeds.subscribe(market, room);
+        let ask = |feeds: &mut Feeds, capacity| feeds.subscribe(market, capacity);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -384,7 +385,7 @@ impl Host {
         account: AccountId,
         from: Sequence,
     ) -> Result<AccountFeed, SubscribeError> {
-        let ask = |feeds: &mut Feeds, room| feeds.subscribe_account(market, account, room);
+        let ask = |feeds: &mut Feeds, capacity| feeds.subscribe_account(market, account, capacity);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -399,7 +400,7 @@ impl Host {
     ) -> Result<(F, Option<F>), SubscribeError> {
         let journal_replay =
             locked(self.0.journal_replay.as_ref().ok_or(SubscribeError::NoJournal)?);
-        resume(&journal_replay, &self.0.feeds, (market, from), self.0.room, ask)
+        resume(&journal_replay, &self.0.feeds, (market, from), self.0.limits, ask)
     }
 
     /// Returns one number for the whole durable state as of now. Takes time in proportion to the number of

@@ -88,18 +88,18 @@ pub(crate) struct SubscriptionLimits {
     pub(crate) replay: u64,
 }
 
-/// Returns a feed from a publisher of the past, and a feed from the live one that follows it. The second is
-/// `None` if the first has more than a reader has room for, or has ended by itself.
+/// Returns a feed of the missed updates, which are replayed, and the live feed that follows it. The second
+/// is `None` if the first has more than a reader has room for, or has ended by itself.
 pub(crate) fn resume<F>(
     journal_replay: &JournalReplay,
     feeds: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
-    room: SubscriptionLimits,
+    limits: SubscriptionLimits,
     subscribe: impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
     let mut retries = 1..ATTEMPTS_MAX;
     loop {
-        match try_resume(journal_replay, feeds, (market, from), room, &subscribe) {
+        match try_resume(journal_replay, feeds, (market, from), limits, &subscribe) {
             // A file that it was reading may have been deleted. The next attempt reads other files.
             Err(SubscribeError::Replay(_)) if retries.next().is_some() => {}
             found => return found,
@@ -111,7 +111,7 @@ fn try_resume<F>(
     journal_replay: &JournalReplay,
     feeds: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
-    room: SubscriptionLimits,
+    limits: SubscriptionLimits,
     subscribe: &impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
     // Everything that the publisher has published is durable and in the journal.
@@ -125,7 +125,7 @@ fn try_resume<F>(
         return Err(SubscribeError::Gone { from, oldest: base });
     }
     let commands = durable.0.saturating_sub(base.0);
-    if commands > room.replay {
+    if commands > limits.replay {
         return Err(SubscribeError::TooFarBack { from, commands });
     }
     let mut replay = journal_replay.replay(engine, from)?;
@@ -149,7 +149,7 @@ fn try_resume<F>(
     }
     let (live, through) = {
         let mut feeds = locked(feeds);
-        (subscribe(&mut feeds, room.updates), feeds.sequence())
+        (subscribe(&mut feeds, limits.updates), feeds.sequence())
     };
     // The live feed continues after `through`. The first feed still needs everything up to it.
     catch_up.advance(through)?;
@@ -157,7 +157,7 @@ fn try_resume<F>(
     Ok((first, live))
 }
 
-/// A replay of the journal, and the publisher that receives it.
+/// A replay of the journal, and the feeds that publish it.
 struct CatchUp {
     replay: Replay,
     feeds: Feeds,

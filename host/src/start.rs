@@ -77,7 +77,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let shared = new_shared(&engine, base, lease_renewal.as_ref());
     let parts = store.into_parts(&mut options, &mut image, &shared)?;
     let ((mailbox, image_thread), (recorder, stream_thread)) = (parts.redis, parts.streams);
-    // A damaged snapshot is replaced at once, because until then fewer are intact than are to be parts.
+    // A damaged snapshot is replaced at once, because until then fewer are intact than are to be kept.
     let repair = (!start.damaged.is_empty()).then(|| image.freeze());
     let feeds = Arc::new(Mutex::new(Feeds::new(image)));
 

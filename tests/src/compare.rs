@@ -130,7 +130,7 @@ impl<S: Subject> Trial<S> {
         let again = catch_panic("the restored core", || restored.snapshot())?;
         same_state("restored", &again, &snapshot)?;
         same("the digest after a restore", &restored.digest(), &digest)?;
-        catch_panic("restore of a spoiled snapshot", || {
+        catch_panic("restore of a corrupted snapshot", || {
             self.subject.check_corrupt_restore(self.markets_max, &snapshot)
         })??;
         self.subject = restored;

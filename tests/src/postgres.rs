@@ -258,8 +258,8 @@ impl Drop for Server {
         self.signal("CONT");
         if let Some(process) = &self.process {
             signal(process.id(), "QUIT");
-            let begun = Instant::now();
-            while begun.elapsed() < TIMEOUT && process.exit_status().is_none() {
+            let started = Instant::now();
+            while started.elapsed() < TIMEOUT && process.exit_status().is_none() {
                 thread::sleep(Duration::from_millis(5));
             }
         }

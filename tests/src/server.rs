@@ -47,7 +47,7 @@ impl Port {
         static NEXT: LazyLock<AtomicU32> =
             LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(101)));
         let next = || NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(PORT_COUNT);
-        let number = || FIRST_PORT + u16::try_from(next()).expect("a remainder of COUNT");
+        let number = || FIRST_PORT + u16::try_from(next()).expect("a remainder of PORT_COUNT");
         let found = (0..PORT_COUNT).find_map(|_| Self::try_reserve(number()));
         found.expect("a free port from 12000 to 21999")
     }
@@ -110,7 +110,7 @@ impl Process {
         let file = File::create(&log).expect("a log");
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("the same log")).stderr(file);
         let process = Self { child: Mutex::new(spawn(command)), log };
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             // The order matters: once a server has ended, its log is complete.
             let exit_status = process.exit_status();
@@ -123,7 +123,7 @@ impl Process {
                 return None;
             }
             process.assert_running();
-            assert!(begun.elapsed() < TIMEOUT, "no {ready:?} in the log: {}", process.log_end());
+            assert!(started.elapsed() < TIMEOUT, "no {ready:?} in the log: {}", process.log_end());
             thread::sleep(Duration::from_millis(5));
         }
     }

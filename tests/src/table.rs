@@ -66,8 +66,8 @@
 //! ```
 //! If an event names no order, it is about the order that the command names, or the stop elected last: the
 //! taker of a trade, or the cancelled order. `showing`, `requeued`, `clearing` and `other content` may be
-//! omitted only if they do not apply. Omitted parts are checked nevertheless, by a ledger that is computed
-//! from the events alone. If an event's number, priority, remainder, owner, reference, time or total
+//! omitted only if they do not apply. Omitted parts are checked nevertheless, against a state that is
+//! computed from the events alone. If an event's number, priority, remainder, owner, reference, time or total
 //! differs from the expected one, the event is printed with `(number 5 not 4)`, which no line expects.
 //!
 //! # Queries

@@ -75,12 +75,12 @@ impl Terminal {
     /// # Panics
     /// Panics if it does not hold within [`TIMEOUT`], or if the program ends before.
     pub fn wait_for(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> String {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             if holds(self.parser.screen()) {
                 return self.screen();
             }
-            let left = TIMEOUT.saturating_sub(begun.elapsed());
+            let left = TIMEOUT.saturating_sub(started.elapsed());
             match self.bytes.recv_timeout(left) {
                 Ok(bytes) => self.parser.process(&bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("never: {what}\n{}", self.screen()),
@@ -158,7 +158,7 @@ impl Terminal {
     /// # Panics
     /// Panics if it does not end within [`TIMEOUT`].
     pub fn end(&mut self) -> (Option<i32>, String) {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             while let Ok(bytes) = self.bytes.try_recv() {
                 self.parser.process(&bytes);
@@ -169,7 +169,7 @@ impl Terminal {
                 }
                 return (status.code(), self.screen());
             }
-            assert!(begun.elapsed() < TIMEOUT, "it does not end\n{}", self.screen());
+            assert!(started.elapsed() < TIMEOUT, "it does not end\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

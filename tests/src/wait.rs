@@ -11,9 +11,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// # Panics
 /// Panics if it does not hold within [`TIMEOUT`].
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let started = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < TIMEOUT, "never: {what}");
+        assert!(started.elapsed() < TIMEOUT, "never: {what}");
         sleep(Duration::from_millis(2));
     }
 }

@@ -46,11 +46,11 @@ fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
 
 /// Reads every command that counts. Returns the last durable sequence and the last readable one.
 fn try_inspect(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
-    let look = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
-    let journal_view = look.journal()?;
+    let folder_reader = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
+    let journal_view = folder_reader.journal()?;
     let mut read = 0;
     let through = journal_view.through();
-    for (found, at) in look.reader().read(Sequence(1), through)?.zip(1..) {
+    for (found, at) in folder_reader.reader().read(Sequence(1), through)?.zip(1..) {
         assert_eq!(found?, command(seed, at));
         read = at;
     }
@@ -58,16 +58,16 @@ fn try_inspect(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box
     assert_eq!(through, if journal_view.in_use { journal_view.durable } else { journal_view.last });
     let firsts: Vec<_> = journal_view.segments.iter().map(|segment| segment.first).collect();
     for (at, first) in firsts.iter().enumerate() {
-        look.check(*first, firsts.get(at + 1).copied(), through)?;
+        folder_reader.check(*first, firsts.get(at + 1).copied(), through)?;
     }
     Ok((journal_view.durable, journal_view.last))
 }
 
-/// Does the same as `try_inspect`, but returns `None` if the disk failed. Asserts that no file changes.
-fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
+/// Like [`try_inspect`], but returns `None` if the disk failed. Asserts that no file changes.
+fn inspect(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
     let before = disk.files(Path::new(FOLDER));
     let seen = try_inspect(disk, seed);
-    assert_eq!(disk.files(Path::new(FOLDER)), before, "looking changes nothing");
+    assert_eq!(disk.files(Path::new(FOLDER)), before, "reading changes nothing");
     match seen {
         Ok(seen) => Some(seen),
         Err(error) => {
@@ -100,12 +100,12 @@ fn run_writer(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, S
         let is_marked = random.below(3) == 0 && journal.mark().is_ok();
         // A mark that needs a new segment also makes durable what was only written.
         durable = journal.durable();
-        if is_marked && let Some((now, _)) = look(disk, seed) {
+        if is_marked && let Some((now, _)) = inspect(disk, seed) {
             assert_eq!(now, durable, "a mark covers what is durable");
         }
         let is_all = journal.durable() == journal.appended();
         let saved = is_all && random.below(4) == 0 && snapshots.save(&engine.snapshot()).is_ok();
-        if let Some((now, last)) = look(disk, seed) {
+        if let Some((now, last)) = inspect(disk, seed) {
             assert!(seen <= now && now <= durable && durable <= last);
             assert!(!saved || now == durable, "what a snapshot holds is durable");
             seen = now;
@@ -134,9 +134,9 @@ fn commands_reported_as_durable_survive_a_power_cut() {
             }
             // Reads before the next start repairs anything, and after it.
             let is_kept = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))
-                .is_ok_and(|look| !look.is_new());
+                .is_ok_and(|it| !it.is_new());
             if is_kept {
-                let (now, last) = look(&disk, trial).expect("nothing fails");
+                let (now, last) = inspect(&disk, trial).expect("nothing fails");
                 assert!(seen <= last && durable <= last, "trial {trial}");
                 inspections += u64::from(now > Sequence(0));
                 disk.power_cycle();
@@ -144,12 +144,12 @@ fn commands_reported_as_durable_survive_a_power_cut() {
                     try_open(&disk).unwrap_or_else(|error| panic!("trial {trial}: {error}"));
                 assert!(now <= recovered.journal.durable(), "trial {trial}");
                 recovered.journal.seal().expect("nothing fails");
-                let (now, last) = look(&disk, trial).expect("nothing fails");
+                let (now, last) = inspect(&disk, trial).expect("nothing fails");
                 assert_eq!(now, last, "a sealed journal is durable to its end");
             }
         }
     }
-    assert!(inspections > trials, "{inspections} looks in {trials} trials");
+    assert!(inspections > trials, "{inspections} inspections in {trials} trials");
 }
 
 fn submit(host: &Host, draft: Draft) {
@@ -195,9 +195,9 @@ fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
     let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
     let copied = Host::open(Options::new(&copy)).expect("a copy opens");
     // The packed commands are the first commands of the original.
-    let look = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
+    let folder_reader = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
     let mut engine = Engine::new(10_000);
-    for command in look.reader().read(Sequence(1), unpacked.through).expect("whole") {
+    for command in folder_reader.reader().read(Sequence(1), unpacked.through).expect("whole") {
         engine.apply(&command.expect("a command"), &mut ());
     }
     assert_eq!(copied.digest(), engine.digest());
@@ -209,15 +209,15 @@ fn read_repeatedly(path: &Path) -> Vec<u8> {
     let mut durable = Sequence(0);
     let mut packed = Vec::new();
     for _ in 0..60 {
-        let look = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
-        let journal_view = look.journal().expect("no damage");
+        let folder_reader = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
+        let journal_view = folder_reader.journal().expect("no damage");
         assert!(durable <= journal_view.durable && journal_view.durable <= journal_view.last);
         durable = journal_view.durable;
         let from = Sequence(durable.0.saturating_sub(200).max(1));
-        let mut read = look.reader().read(from, durable).expect("it is there");
+        let mut read = folder_reader.reader().read(from, durable).expect("it is there");
         assert!(read.all(|command| command.is_ok()));
         packed.clear();
-        look.pack(&mut packed, |_, _| ()).expect("no damage");
+        folder_reader.pack(&mut packed, |_, _| ()).expect("no damage");
     }
     packed
 }

@@ -248,11 +248,11 @@ fn refused_delivery_waits_for_an_operator() {
     until("the refusal is known", || standing(&second, ONE).trouble == refused(2, "never"));
     assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
     // An epoch that has not failed is not skipped.
-    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
-    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
-    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("a request");
+    until("the request is executed", || requests.pending().expect("a folder").is_empty());
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("a request");
     until("the next refusal is known", || standing(&second, ONE).trouble == refused(3, "not yet"));
-    requests.add(ONE, OperatorRequest::DeliverRetry).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverRetry).expect("a request");
     until_delivered(&second, ONE, 4);
     assert_eq!(standing(&second, ONE).trouble, None);
     second.close().expect("a clean shutdown");
@@ -284,10 +284,10 @@ fn epoch_to_skip_is_tried_once_more_after_a_restart() {
     first.close().expect("a clean shutdown");
     // No host is running, and a delivery that waits for a retry leaves nothing on disk.
     let requests = OperatorRequests::of(folder.path());
-    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("a request");
     let second = open_failing_host();
     until_delivered(&second, ONE, 2);
-    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
+    until("the request is executed", || requests.pending().expect("a folder").is_empty());
     second.close().expect("a clean shutdown");
     let stored_receipts = receipts(folder.path(), ONE);
     assert_eq!(
@@ -355,7 +355,7 @@ fn delivered_batch_waits_for_its_receipt_and_is_not_sent_again() {
         add(&host, ONE);
         epochs(&host, ONE, 2);
         until_settled(&host, ONE, 2);
-        until("it is heard", || !received.lock().expect("a list").is_empty());
+        until("it is received", || !received.lock().expect("a list").is_empty());
         obstacle.wait_for_retries("the receipt of market 1");
         assert_eq!(*received.lock().expect("a list"), [1]);
         obstacle.remove();
@@ -379,9 +379,9 @@ fn problem_of_one_market_does_not_delay_others() {
     add(&first, TWO);
     first.close().expect("a clean shutdown");
     let position = folder.path().join("settlement/delivered-1.json");
-    fs::write(&position, "spoilt").expect("a file");
+    fs::write(&position, "corrupted").expect("a file");
     let requests = OperatorRequests::of(folder.path());
-    requests.add(ONE, OperatorRequest::DeliverRetry).expect("an order");
+    requests.add(ONE, OperatorRequest::DeliverRetry).expect("a request");
     let second = begin();
     epochs(&second, ONE, 2);
     epochs(&second, TWO, 2);
@@ -389,7 +389,7 @@ fn problem_of_one_market_does_not_delay_others() {
     assert_eq!(receipts(folder.path(), ONE).len(), 0);
     fs::remove_file(&position).expect("it is there");
     until_delivered(&second, ONE, 2);
-    until("the order is carried out", || requests.pending().expect("a folder").is_empty());
+    until("the request is executed", || requests.pending().expect("a folder").is_empty());
     second.close().expect("a clean shutdown");
 }
 

@@ -96,7 +96,7 @@ fn folder_held_by_an_older_version_is_in_use() {
 
 /// Changes the folder under a running host. Asserts that the host acknowledges no later command and stops.
 fn assert_host_stops(change: impl FnOnce(&Path)) {
-    let (_own, path, host) = start_host();
+    let (_temp, path, host) = start_host();
     change(&path);
     let answer = host.submit(load::draft(1, 1)).map(|ticket| ticket.wait());
     assert!(!matches!(answer, Ok(Ok(_))), "a lost command was acknowledged: {answer:?}");
@@ -131,7 +131,7 @@ fn host_stops_when_its_folder_is_replaced_by_a_copy() {
 
 #[test]
 fn only_the_owner_may_read_a_folder_and_its_files() {
-    let (_own, path, host) = start_host();
+    let (_temp, path, host) = start_host();
     close_epoch(&host, 1);
     OperatorRequests::of(&path).add(load::MARKET, OperatorRequest::Hold).expect("left");
     drop(EmbeddedLedger::open(&path.join("settlement/ledger")).expect("a ledger"));
@@ -167,7 +167,7 @@ fn opening_makes_a_readable_folder_private_unless_it_is_foreign() {
 fn failed_snapshot_is_counted() {
     let recorder = MetricsRecorder::install();
     let count = || recorder.count("pricetime_snapshot_errors_total");
-    let (_own, path, host) = start_host();
+    let (_temp, path, host) = start_host();
     let (snapshots, aside) = (history(&path).join("snapshots"), path.join("aside"));
     fs::rename(&snapshots, &aside).expect("moved");
     close_epoch(&host, 1);
@@ -216,7 +216,7 @@ fn assert_snapshot_replaced(path: &Path, damaged: Sequence) {
 
 #[test]
 fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
-    let (_own, path, host) = start_host();
+    let (_temp, path, host) = start_host();
     for number in 1..=2 {
         close_epoch(&host, number);
         until("a snapshot", || host.status().snapshot == host.status().durable);

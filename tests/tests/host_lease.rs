@@ -23,7 +23,7 @@ use pricetime_tests::wait::{TIMEOUT, until};
 
 const TTL: Duration = Duration::from_secs(1);
 /// Long enough that a lock is free only because it was released.
-const LONG: Duration = Duration::from_secs(600);
+const LONG_TTL: Duration = Duration::from_secs(600);
 /// The capacity of the ring.
 const RING_CAPACITY: usize = 256;
 
@@ -66,9 +66,9 @@ fn journaled(folder: &Path) -> Sequence {
 /// Submits commands until the ring is full.
 fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
     let mut tickets = Vec::new();
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
-        assert!(begun.elapsed() < TIMEOUT, "the ring never gets full");
+        assert!(started.elapsed() < TIMEOUT, "the ring never gets full");
         match host.submit(load::draft(3, *next)) {
             Ok(ticket) => tickets.push(ticket),
             Err(Refused::Busy) => return tickets,
@@ -233,8 +233,8 @@ fn standby_exit_error_says_what_holds_the_lock() {
         }
         other => panic!("{other:?}"),
     };
-    let exit = || Some(lock(&servers, Standby::Exit, LONG));
-    let wait = Some(lock(&servers, Standby::Wait, LONG));
+    let exit = || Some(lock(&servers, Standby::Exit, LONG_TTL));
+    let wait = Some(lock(&servers, Standby::Wait, LONG_TTL));
     let first = open(one.path(), wait).expect("a host");
     let by = refused(open(two.path(), exit()));
     assert!(

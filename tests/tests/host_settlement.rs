@@ -248,14 +248,14 @@ fn operator_can_hold_and_resume_a_market() {
     let first = host(folder.path(), &open_flag());
     add(&first, ONE);
     trade(&first, ONE, 0..20);
-    requests.add(ONE, OperatorRequest::Hold).expect("an order");
+    requests.add(ONE, OperatorRequest::Hold).expect("a request");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     close(&first, ONE);
     first.close().expect("a clean shutdown");
     // It stays held after a restart.
     let second = host(folder.path(), &open_flag());
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
-    requests.add(ONE, OperatorRequest::Resume).expect("an order");
+    requests.add(ONE, OperatorRequest::Resume).expect("a request");
     until("it is settled", || is_settled(&second, ONE, 1));
     second.close().expect("a clean shutdown");
     assert_eq!(requests.pending().expect("a folder").len(), 0);
@@ -267,15 +267,15 @@ fn last_operator_request_wins() {
     let requests = OperatorRequests::of(folder.path());
     let first = host(folder.path(), &open_flag());
     add(&first, ONE);
-    requests.add(ONE, OperatorRequest::Hold).expect("an order");
+    requests.add(ONE, OperatorRequest::Hold).expect("a request");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     trade(&first, ONE, 0..20);
     close(&first, ONE);
     first.close().expect("a clean shutdown");
-    requests.add(ONE, OperatorRequest::Resume).expect("an order");
-    requests.add(ONE, OperatorRequest::Hold).expect("an order");
+    requests.add(ONE, OperatorRequest::Resume).expect("a request");
+    requests.add(ONE, OperatorRequest::Hold).expect("a request");
     let second = host(folder.path(), &open_flag());
-    until("the other order is gone", || requests.pending().expect("a folder").len() == 1);
+    until("the other request is gone", || requests.pending().expect("a folder").len() == 1);
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
     second.close().expect("a clean shutdown");
     let mut ledger = ledger(folder.path()).expect("the ledger");

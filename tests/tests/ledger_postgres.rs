@@ -107,9 +107,9 @@ fn settle(
     let mut epoch = 1;
     while epoch <= until.load(SeqCst) {
         let batch = batch(epoch);
-        let attempts = ledger.deposit(&batch);
-        let attempts = attempts.and_then(|_| ledger.apply(&batch, token, Deed::Post));
-        match attempts {
+        let deposited = ledger.deposit(&batch);
+        let applied = deposited.and_then(|_| ledger.apply(&batch, token, Deed::Post));
+        match applied {
             Ok(Applied::Done) => done += 1,
             Ok(Applied::Duplicate(Deed::Post)) => known += 1,
             Ok(other) => panic!("epoch {epoch}: {other:?}"),

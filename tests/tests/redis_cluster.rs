@@ -84,7 +84,7 @@ impl<'a> Trial<'a> {
     /// Asserts that the image is exact within two epochs. An epoch does not count if the machine is
     /// busy: an answer is late, or the nodes have lost contact with each other.
     fn assert_recovers(&mut self, what: &str) {
-        let (begun, mut left) = (Instant::now(), 2);
+        let (started, mut left) = (Instant::now(), 2);
         while let Err(error) = self.write() {
             eprintln!("{what}: {error}");
             let busy = match &error {
@@ -99,7 +99,7 @@ impl<'a> Trial<'a> {
             // For each of the two markets the writer may have to learn the new node.
             left -= i32::from(!busy);
             assert!(left >= 0, "{what}: still failing after two epochs: {error}");
-            assert!(begun.elapsed() < wait::TIMEOUT, "{what}: {error}");
+            assert!(started.elapsed() < wait::TIMEOUT, "{what}: {error}");
         }
         let (connect, control, bulk) = (wait::TIMEOUT, wait::TIMEOUT, wait::TIMEOUT);
         let patient = RedisOptions { connect, control, bulk, ..self.options.clone() };

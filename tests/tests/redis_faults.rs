@@ -24,13 +24,13 @@ use pricetime_tests::wait;
 
 /// Asks again while the answer is late, because the machine may be busy.
 fn retry_late<T>(mut ask: impl FnMut() -> Result<T, RedisError>) -> Result<T, RedisError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let done = ask();
         if !matches!(done, Err(RedisError::Unreachable { late: true, .. })) {
             return done;
         }
-        assert!(begun.elapsed() < wait::TIMEOUT, "no answer arrives in time");
+        assert!(started.elapsed() < wait::TIMEOUT, "no answer arrives in time");
     }
 }
 

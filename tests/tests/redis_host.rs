@@ -120,10 +120,10 @@ fn host_closes_while_redis_hangs_and_the_next_host_has_a_higher_term() {
         if round % 2 == 0 {
             server.signal("STOP");
             epoch(&host, &mut next);
-            let begun = Instant::now();
+            let started = Instant::now();
             host.close().expect("a clean shutdown");
             // The host waits for a few seconds, but not for the server, which is still stopped.
-            assert!(begun.elapsed() < TIMEOUT, "{:?}", begun.elapsed());
+            assert!(started.elapsed() < TIMEOUT, "{:?}", started.elapsed());
             server.signal("CONT");
         } else {
             host.close().expect("a clean shutdown");

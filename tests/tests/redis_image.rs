@@ -171,7 +171,7 @@ fn epoch(
             .expect("the lock is not poisoned")
             .insert(content.field("digest").to_owned(), content);
     }
-    let counts = updater.write().expect("the server works");
+    let kinds = updater.write().expect("the server works");
     for state in states {
         let (market, expected) = (state.head.market.0, MarketKeys::of(&state));
         assert_eq!(raw.read_market(market).expect("an answer").like(&expected), expected);
@@ -181,7 +181,7 @@ fn epoch(
         // The keys of the current generation, those of a spare one, and two that exist once per market.
         assert!(keys <= 14, "{keys} keys: {reply:?}");
     }
-    counts
+    kinds
 }
 
 /// Reads until `stop` is set. Returns how often it found an image.
@@ -308,8 +308,8 @@ fn edited_image_is_detected_and_rewritten() {
             let _ = updater.write().expect("the server works");
             assert_eq!(updater.verify(1), Ok(None), "{edit}");
             let keys = [key("orders"), key("bids"), key("metadata")];
-            let said = server.ask(&["EVAL", edit, "3", &keys[0], &keys[1], &keys[2]]);
-            assert!(!said.contains("ERR"), "{said}");
+            let reply = server.ask(&["EVAL", edit, "3", &keys[0], &keys[1], &keys[2]]);
+            assert!(!reply.contains("ERR"), "{reply}");
             let found = updater.verify(1).expect("the server works");
             assert!(found.is_some(), "the edit is not noticed: {edit}");
             eprintln!("{}", found.unwrap_or_default());

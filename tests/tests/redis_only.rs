@@ -262,10 +262,10 @@ fn trades_queue_for_redis_up_to_a_limit() {
     close_epoch(&host);
     until("it is in Redis", || host.status().durable.0 == 203);
     server.signal("STOP");
-    let (mut closed, begun) = (Vec::new(), Instant::now());
+    let (mut closed, started) = (Vec::new(), Instant::now());
     let full = |number| host.submit(load::draft(7, number)).err() == Some(Refused::Busy);
     while !full(next) {
-        assert!(begun.elapsed() < TIMEOUT, "there are trades");
+        assert!(started.elapsed() < TIMEOUT, "there are trades");
         next += 1;
         if next % 40 == 0 {
             closed.push(close_epoch(&host));

@@ -133,11 +133,11 @@ fn channels_carry_the_same_entries_as_the_streams() {
     for account in 10_u128..15 {
         let account = format!("00000000-0000-0000-0000-{account:012x}");
         let own: Vec<&StreamEntry> =
-            orders.iter().filter(|it| it.fields("account") == account).collect();
+            orders.iter().filter(|it| it.field("account") == account).collect();
         let received = all(&messages, &format!("pricetime:dev:orders:{account}"));
         assert_eq!(received, own.iter().map(|it| message(it)).collect::<Vec<_>>());
         let received = all(&messages, &format!("pricetime:dev:trades:{account}"));
-        let own = own.into_iter().filter(|it| it.fields("event") == "traded");
+        let own = own.into_iter().filter(|it| it.field("event") == "traded");
         assert_eq!(received, own.map(message).collect::<Vec<_>>());
         assert!(!received.is_empty());
     }
@@ -197,7 +197,7 @@ fn markers_are_logged_at_most_once_a_minute() {
     redis.names.prefix = String::from("evicted");
     let lines = || lines_with("a marker says").into_iter().filter(|it| it.contains("evicted:dev"));
     assert_eq!(lines().count(), 0);
-    let (host, begun, mut next) = (open(folder.path(), redis), Instant::now(), 0);
+    let (host, started, mut next) = (open(folder.path(), redis), Instant::now(), 0);
     for _ in 0..5 {
         epoch(&host, 1, &mut next, 20);
         wait_until_published(&host);
@@ -211,7 +211,7 @@ fn markers_are_logged_at_most_once_a_minute() {
     for stream in ["trades", "orders", "epochs"] {
         assert!(first.contains(&format!("evicted:dev:stream:{stream} from 1 (begun)")), "{first}");
     }
-    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).expect("a few");
+    let minutes = usize::try_from(started.elapsed().as_secs() / 60).expect("a few");
     assert!(lines().count() <= 1 + minutes, "{:?}", lines().collect::<Vec<_>>());
 }
 
@@ -243,11 +243,11 @@ fn stream_is_trimmed_to_its_limit_and_rebuilt_to_the_same_length() {
     wait_until_published(&host);
     let expected = &expected(&groups(folder.path()))[0];
     let markers = check("anew", &stored_entries(server.port, KEYS[0]), expected);
-    assert_eq!(markers[0].fields("sequence"), (durable - 199).to_string());
+    assert_eq!(markers[0].field("sequence"), (durable - 199).to_string());
 }
 
 /// Checks each stream against the groups in `buffer`. Returns the markers in each.
-fn judge_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<StreamEntry>> {
+fn check_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<StreamEntry>> {
     let expected = expected(&buffer.groups());
     let each = KEYS.iter().zip(&expected);
     each.map(|(key, expected)| check(what, &stored_entries(port, key), expected)).collect()
@@ -301,7 +301,7 @@ fn journal_keeps_exactly_the_unpublished_commands() {
     assert!(oldest(folder.path()) <= published, "unpublished commands are kept");
     server.restart();
     wait_until_published(&host);
-    let markers = judge_all(&buffer, "after an outage", server.port);
+    let markers = check_all(&buffer, "after an outage", server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
     until("published commands are dropped", || {
         snapshots(&host, &mut next, 1);
@@ -320,8 +320,8 @@ fn journal_keeps_exactly_the_unpublished_commands() {
     let host = open_truncating(folder.path(), Some(publishing(server.port)), &buffer);
     epoch(&host, 3, &mut next, 100);
     wait_until_published(&host);
-    for markers in judge_all(&buffer, "after a gap", server.port) {
-        let reasons: Vec<_> = markers.iter().map(|it| it.fields("reason")).collect();
+    for markers in check_all(&buffer, "after a gap", server.port) {
+        let reasons: Vec<_> = markers.iter().map(|it| it.field("reason")).collect();
         assert!(reasons.last() == Some(&"gap"), "{markers:?}");
     }
 }
@@ -412,18 +412,18 @@ fn new_history_continues_above_the_published_sequence() {
     wait_until_published(&host);
     for (key, expected) in KEYS.iter().zip(&expected(&buffer.groups())) {
         let entries = stored_entries(server.port, key);
-        let fresh = entries.iter().position(|it| it.fields("reason") == "history");
+        let fresh = entries.iter().position(|it| it.field("reason") == "history");
         let (before, after) = entries.split_at(fresh.expect("a marker"));
-        assert!(before.iter().all(|it| it.id.0 <= published.0 && it.fields("history") == old));
+        assert!(before.iter().all(|it| it.id.0 <= published.0 && it.field("history") == old));
         let markers = check("the new history", after, expected);
-        assert_eq!((markers.len(), markers[0].fields("before")), (1, old.as_str()));
-        assert_eq!(markers[0].fields("sequence"), (published.0 + 1).to_string());
+        assert_eq!((markers.len(), markers[0].field("before")), (1, old.as_str()));
+        assert_eq!(markers[0].field("sequence"), (published.0 + 1).to_string());
     }
     // No number is published for two different things.
     let [trades, _, epochs] = KEYS.map(|key| stored_entries(server.port, key));
     let numbers = |entries: &[StreamEntry], event: &str| {
-        let of = entries.iter().filter(|it| !it.is_marker() && it.fields("event") == event);
-        of.map(|it| it.fields("number").parse().expect("a number")).collect::<Vec<u64>>()
+        let of = entries.iter().filter(|it| !it.is_marker() && it.field("event") == event);
+        of.map(|it| it.field("number").parse().expect("a number")).collect::<Vec<u64>>()
     };
     for numbers in [numbers(&trades, "traded"), numbers(&epochs, "epoch_closed")] {
         assert!(numbers.len() > 3 && numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");

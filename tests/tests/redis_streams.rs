@@ -262,9 +262,9 @@ impl Trial {
         }
         let markers = check_streams(what, self.folder.path(), self.server.port);
         for (key, markers) in KEYS.iter().zip(&markers) {
-            let whole = matches!(&markers[..], [only] if only.fields("reason") == "begun");
+            let whole = matches!(&markers[..], [only] if only.field("reason") == "begun");
             assert!(whole || self.trimmed.contains(key), "{what}, {key}: {markers:?}");
-            let known = |it: &StreamEntry| ["begun", "taken"].contains(&it.fields("reason"));
+            let known = |it: &StreamEntry| ["begun", "taken"].contains(&it.field("reason"));
             assert!(markers.iter().all(known), "{what}, {key}: {markers:?}");
         }
     }

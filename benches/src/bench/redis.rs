@@ -230,14 +230,14 @@ impl Redis {
         for _ in 0..EPOCHS {
             book.epoch(self.changes);
             let (state, changed) = book.state().ok_or_else(gone)?;
-            let (took, longest) = beside(server, || write(&mut writer, &state, &changed))?;
+            let (took, longest) = while_pinging(server, || write(&mut writer, &state, &changed))?;
             first_book.epoch.note_small(took.as_secs_f64() * 1e3);
             first_book.ping.note_small(longest.as_secs_f64() * 1e3);
         }
         // This many changes leave a second generation behind.
         book.epoch(CHANGES_MAX + 2);
         let (state, changed) = book.state().ok_or_else(gone)?;
-        let (_, longest) = beside(server, || write(&mut writer, &state, &changed))?;
+        let (_, longest) = while_pinging(server, || write(&mut writer, &state, &changed))?;
         first_book.ping.note_small(longest.as_secs_f64() * 1e3);
         let after = raw.figure("memory", "used_memory")?;
         first_book.bytes.note_small((after - before) / orders as f64);
@@ -250,11 +250,11 @@ impl Redis {
         let mut book = Book::new(self.seed, orders);
         let (state, _) = book.state().ok_or_else(|| Failure::failed("the book is gone"))?;
         let mut writer = ImageWriter::new(Link::new(server.options.clone()), History::fresh(), 0);
-        let (_, writing) = beside(server, || write(&mut writer, &state, &Changed::new()))?;
+        let (_, writing) = while_pinging(server, || write(&mut writer, &state, &Changed::new()))?;
         let mut link = Link::new(server.options.clone());
         let keys = server.options.names.of(MARKET);
         let (_, reading) =
-            beside(server, || read_image(&mut link, &keys).map_err(Failure::failed))?;
+            while_pinging(server, || read_image(&mut link, &keys).map_err(Failure::failed))?;
         Ok(writing.max(reading))
     }
 
@@ -268,12 +268,12 @@ impl Redis {
         let (mut responding, mut hung) = (Figures::default(), Figures::default());
         for _ in 0..self.runs {
             progress.now("a host while Redis responds");
-            let beside = hung::rate(prepared, server, &self.folder, false)?;
-            responding.note(beside, 1.0);
+            let responding_rate = hung::rate(prepared, server, &self.folder, false)?;
+            responding.note(responding_rate, 1.0);
             progress.done();
             progress.now("a host while Redis hangs");
             let rate = hung::rate(prepared, server, &self.folder, true)?;
-            hung.note(rate, rate / beside);
+            hung.note(rate, rate / responding_rate);
             progress.done();
         }
         let goal = Some(Goal::AtLeast(0.9));
@@ -306,7 +306,7 @@ fn write(
 }
 
 /// Runs `work` while another client sends PING repeatedly. Returns the longest wait of that client.
-fn beside<T>(
+fn while_pinging<T>(
     server: &RedisServer,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<(T, Duration), Failure> {

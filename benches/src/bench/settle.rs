@@ -122,20 +122,21 @@ impl Settle {
     /// Measures batches of each size, and small ones in a row.
     fn batches(
         &self,
-        books: &mut MeasuredLedger,
+        measured_ledger: &mut MeasuredLedger,
         progress: &Progress,
     ) -> Result<Vec<Measured>, Failure> {
-        let (name, mut measured) = (books.name, Vec::new());
+        let (name, mut measured) = (measured_ledger.name, Vec::new());
         for (at, trades) in self.trades.iter().enumerate() {
             progress.now(format!("{name}: batches of {trades} trades"));
             let market = MarketId(at as u32 + 1);
-            batches::seed(&mut *books.ledger, market)?;
+            batches::seed(&mut *measured_ledger.ledger, market)?;
             let mut times_ms = Vec::new();
             for run in 1..=u64::from(self.runs) {
                 let batch = batches::batch(market, run, (*trades, self.seed));
                 let started = Instant::now();
-                let token = books.ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
-                post(&mut *books.ledger, &batch, token)?;
+                let token =
+                    measured_ledger.ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
+                post(&mut *measured_ledger.ledger, &batch, token)?;
                 times_ms.push(started.elapsed().as_secs_f64() * 1e3);
             }
             let accounts = batches::accounts(*trades);
@@ -147,7 +148,7 @@ impl Settle {
         if self.small > 0 {
             progress.now(format!("{name}: small batches in a row"));
             let market = MarketId(books::SMALL);
-            let token = batches::seed(&mut *books.ledger, market)?;
+            let token = batches::seed(&mut *measured_ledger.ledger, market)?;
             let mut rates = Vec::new();
             for run in 0..u64::from(self.runs) {
                 let first = run * self.small as u64 + 1;
@@ -156,7 +157,7 @@ impl Settle {
                     epochs.map(|epoch| batches::batch(market, epoch, (1, self.seed))).collect();
                 let started = Instant::now();
                 for batch in &small {
-                    post(&mut *books.ledger, batch, token)?;
+                    post(&mut *measured_ledger.ledger, batch, token)?;
                 }
                 rates.push(self.small as f64 / started.elapsed().as_secs_f64());
             }

@@ -68,7 +68,7 @@ struct Slot {
 }
 
 impl Traders {
-    /// Creates the crowd of this seed.
+    /// Creates the traders of this seed.
     pub(super) const fn new(seed: u64, epoch_seconds: u64) -> Self {
         let epoch_ns = epoch_seconds.saturating_mul(SECOND);
         Self {
@@ -309,7 +309,7 @@ impl Traders {
         self.slots.get_mut(usize::try_from(reference).ok()?)
     }
 
-    /// Updates the crowd's state from an event.
+    /// Updates the traders' state from an event.
     pub(super) fn on_event(&mut self, header: &Header, event: &Event) {
         match event {
             Event::Accepted { place, .. } => self.add_live(place.reference),

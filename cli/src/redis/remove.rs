@@ -43,9 +43,9 @@ impl Remove {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
         let (mut link, options) = self.target.link()?;
         let names = &options.names;
-        let target = read_markets(&mut link, names).map_err(|error| redis_failure(&error))?;
+        let existing = read_markets(&mut link, names).map_err(|error| redis_failure(&error))?;
         let named = self.market.iter().copied().map(MarketId).collect();
-        let markets: Vec<MarketId> = if self.all { target } else { named };
+        let markets: Vec<MarketId> = if self.all { existing } else { named };
         if !self.yes {
             let text = confirmation_text(&mut link, names, &markets)
                 .map_err(|error| redis_failure(&error))?;

@@ -245,10 +245,10 @@ mod tests {
         ] {
             assert_eq!(lines(text), [line], "{text}");
         }
-        let begun = "{\"place\":{\"market\":1,\"account\":\"\\\"\",";
-        let names = lines(begun);
-        assert!(names.contains(&format!("{begun}\"order\":\"")), "{names:?}");
-        assert!(!names.contains(&format!("{begun}\"market\":")), "it is there already");
+        let prefix = "{\"place\":{\"market\":1,\"account\":\"\\\"\",";
+        let names = lines(prefix);
+        assert!(names.contains(&format!("{prefix}\"order\":\"")), "{names:?}");
+        assert!(!names.contains(&format!("{prefix}\"market\":")), "it is there already");
         assert!(lines("{\"place\":{\"account\":\"7").is_empty());
         assert!(lines("[").is_empty() && lines("{\"nothing\":{").is_empty());
     }

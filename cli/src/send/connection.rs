@@ -110,7 +110,7 @@ impl Sender {
         self.to.get_ref().end_writing()
     }
 
-    /// The answers that the market owes.
+    /// The answers that are pending.
     pub(super) fn pending(&self) -> &Arc<PendingAnswers> {
         &self.pending
     }
@@ -134,7 +134,7 @@ impl Receiver {
         self.from.buffer().contains(&b'\n')
     }
 
-    /// The answers that the market owes.
+    /// The answers that are pending.
     pub(super) fn pending(&self) -> &Arc<PendingAnswers> {
         &self.pending
     }

@@ -1,4 +1,4 @@
-//! Tells answers from the other lines of a market.
+//! Distinguishes answers from the other lines of a market.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ struct Body {
 }
 
 impl Incoming {
-    /// Reads a line. A line that is not understood is unasked.
+    /// Reads a line. A line that is not understood counts as unsolicited.
     pub(super) fn of(text: &[u8]) -> Self {
         let line: BTreeMap<String, Body> = serde_json::from_slice(text).unwrap_or_default();
         let Some((kind, body)) = line.into_iter().next() else { return Self::Unsolicited };

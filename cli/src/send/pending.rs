@@ -1,4 +1,4 @@
-//! The answers that a market owes to a connection.
+//! The answers that a connection still waits for.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use super::incoming::Incoming;
 /// How many lines may wait for their answers before no more are sent.
 const IN_FLIGHT: usize = 4_096;
 
-/// The answers that are owed. The sending and the receiving end share it.
+/// The answers that are pending. The sending and the receiving end share it.
 #[derive(Debug, Default)]
 pub(super) struct PendingAnswers {
     counts: Mutex<Counts>,

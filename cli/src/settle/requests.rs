@@ -84,32 +84,37 @@ impl Resume {
 
 impl Retry {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let order =
+        let request =
             if self.delivery { OperatorRequest::DeliverRetry } else { OperatorRequest::Retry };
-        add(out, &self.args, self.market, order)
+        add(out, &self.args, self.market, request)
     }
 }
 
 impl Drop {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
         let epoch = EpochNumber(self.epoch);
-        let order = if self.delivery {
+        let request = if self.delivery {
             OperatorRequest::DeliverSkip(epoch)
         } else {
             OperatorRequest::Drop(epoch)
         };
-        add(out, &self.args, self.market, order)
+        add(out, &self.args, self.market, request)
     }
 }
 
-fn add(out: &mut Out, args: &LedgerArgs, market: u32, order: OperatorRequest) -> Result<(), Stop> {
+fn add(
+    out: &mut Out,
+    args: &LedgerArgs,
+    market: u32,
+    request: OperatorRequest,
+) -> Result<(), Stop> {
     let context = args.config()?;
     // A mistyped path must not create a folder.
     context.reader()?;
     let running = is_in_use(&context.folder);
-    check(&context, market, order, running)?;
-    OperatorRequests::of(&context.folder).add(MarketId(market), order)?;
-    let (name, epoch) = request_name(order);
+    check(&context, market, request, running)?;
+    OperatorRequests::of(&context.folder).add(MarketId(market), request)?;
+    let (name, epoch) = request_name(request);
     if args.json {
         return Ok(json_line(out, &Output::Ordered { market, order: name, epoch, running })?);
     }
@@ -122,7 +127,7 @@ fn add(out: &mut Out, args: &LedgerArgs, market: u32, order: OperatorRequest) ->
     };
     let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
     writeln!(out, "market {market}: {name}{epoch}; {when}")?;
-    match order {
+    match request {
         OperatorRequest::Drop(epoch) => writeln!(
             out,
             "once `pricetime settle show {market} {epoch}` shows it as dropped, nothing of it is \
@@ -145,11 +150,11 @@ fn add(out: &mut Out, args: &LedgerArgs, market: u32, order: OperatorRequest) ->
 fn check(
     context: &Context,
     market: u32,
-    order: OperatorRequest,
+    request: OperatorRequest,
     running: Option<bool>,
 ) -> Result<(), Stop> {
     let reported = status::reported(&context.folder)?;
-    match order {
+    match request {
         OperatorRequest::Drop(_) | OperatorRequest::DeliverSkip(_) if reported.is_empty() => {
             // The running process may have got its ledger from its own command line.
             context.location()?;

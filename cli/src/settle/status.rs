@@ -127,12 +127,12 @@ impl Status {
         markets.sort_unstable();
         markets.dedup();
         let rows = markets.into_iter().map(|market| {
-            let orders =
+            let requests =
                 pending.iter().filter(|it| it.0 == market).map(|it| match request_name(it.1) {
                     (name, None) => name.to_owned(),
                     (name, Some(epoch)) => format!("{name} {epoch}"),
                 });
-            row(market, reported.get(&market), positions.get(&market), orders.collect())
+            row(market, reported.get(&market), positions.get(&market), requests.collect())
         });
         let rows: Vec<Row> = rows.collect();
         if self.args.json {

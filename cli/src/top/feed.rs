@@ -1,4 +1,4 @@
-//! What a running host has told: its markets, their last trades and epochs, and its status.
+//! What a running host has sent: its markets, their last trades and epochs, and its status.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,14 +17,14 @@ use super::meter::Meter;
 /// How many markets are kept, and so how many subscriptions there are. A connection may have as many.
 pub(super) const MARKETS_MAX: usize = 64;
 
-/// What the lines of a host said until now.
+/// The state from all lines of a host so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Feed {
     /// The error that ended the connection, until there is a new one.
     pub(super) disconnected: Option<String>,
     history: Uuid,
     /// The last durable command when the connection began.
-    begun: u64,
+    durable_at_start: u64,
     from: Option<u64>,
     pub(super) markets: BTreeMap<u32, Listed>,
     status: Option<Status>,
@@ -48,14 +48,14 @@ pub(super) struct Asked {
 }
 
 impl Feed {
-    /// Begins again on a new connection, when this command is durable. Of another history nothing is kept.
-    /// Of markets that are found later, this many commands before that one are of interest.
+    /// Starts over on a new connection. `durable` is the last durable command, and `past` is how many
+    /// commands before it are also requested. If the history is another one, everything is discarded.
     pub(super) fn connect(&mut self, history: Uuid, durable: u64, past: u64) {
         self.disconnected = None;
         if self.history != history {
             *self = Self { history, ..Self::default() };
         }
-        self.begun = durable;
+        self.durable_at_start = durable;
         self.from = (past > 0).then(|| durable.saturating_sub(past).max(1));
         // `hello` was the first line.
         self.asked = Asked { lines: 1, ..Asked::default() };
@@ -130,7 +130,7 @@ impl Feed {
 
     fn update(&mut self, update: &Update, wall: Timestamp) {
         // An update of the past does not say how long updates take.
-        if update.sequence > self.begun {
+        if update.sequence > self.durable_at_start {
             self.delay = wall.0.checked_sub(update.time.0.0).map(Duration::from_nanos);
         }
         if update.removed {

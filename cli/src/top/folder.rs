@@ -14,9 +14,9 @@ use super::meter::Meter;
 use super::source::Source;
 use super::watched::Watched;
 
-/// The time between two looks at the folder.
+/// The time between two reads of the folder.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A look reads the journal's last file. If that takes long, the pause is this many times as long.
+/// A read includes the journal's last file. If it takes long, the pause is this many times as long.
 const PAUSE_FACTOR: u32 = 20;
 /// How many commands before the end are replayed for their trades, if a snapshot is there to begin with.
 const PAST: u64 = 20_000;
@@ -27,7 +27,7 @@ const BATCH: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Folder {
     data: OpenFolder,
-    sight: JournalState,
+    journal: JournalState,
     snapshot: Sequence,
     watched: Watched,
     /// The commands that are being read.
@@ -51,7 +51,7 @@ impl Folder {
             }
         }
         Ok(Self {
-            sight: data.journal.clone(),
+            journal: data.journal.clone(),
             snapshot: data.snapshots.last().copied().unwrap_or_default(),
             data,
             watched,
@@ -62,14 +62,14 @@ impl Folder {
         })
     }
 
-    /// Looks for new commands.
+    /// Reads how far the journal extends now, and begins to read new commands.
     fn read_journal(&mut self) -> Result<(), JournalError> {
         let reader = &self.data.reader;
-        self.sight = reader.journal()?;
+        self.journal = reader.journal()?;
         if let Some(last) = reader.snapshots().list().ok().and_then(|all| all.last().copied()) {
             self.snapshot = last;
         }
-        let (last, through) = (self.watched.engine.last_sequence(), self.sight.through());
+        let (last, through) = (self.watched.engine.last_sequence(), self.journal.through());
         if last < through {
             let from = Sequence(last.0.saturating_add(1));
             self.commands = Some(reader.reader().read(from, through)?);
@@ -107,17 +107,17 @@ fn origin(data: &OpenFolder) -> Origin {
 
 impl Source for Folder {
     fn advance(&mut self, until: Instant, _: Option<u32>) -> Result<(), Failure> {
-        let begun = Instant::now();
-        let done = if self.commands.is_none() && begun >= self.due {
+        let started = Instant::now();
+        let done = if self.commands.is_none() && started >= self.due {
             self.fault = None;
             let read = self.read_journal();
-            self.due = Instant::now() + PAUSE.max(begun.elapsed() * PAUSE_FACTOR);
+            self.due = Instant::now() + PAUSE.max(started.elapsed() * PAUSE_FACTOR);
             read
         } else {
             Ok(())
         };
         if let Err(error) = done.and_then(|()| self.catch_up(until).map(|_| ())) {
-            // The owner may be replacing a file at this moment, so the next look may succeed.
+            // The owner may be replacing a file at this moment, so the next read may succeed.
             self.commands = None;
             self.fault = Some(format!("cannot read on: {error}"));
         }
@@ -133,15 +133,15 @@ impl Source for Folder {
         let last = self.watched.engine.last_sequence();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = Timestamp(u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX));
-        let now = if self.sight.in_use { wall } else { self.watched.engine.last_timestamp() };
+        let now = if self.journal.in_use { wall } else { self.watched.engine.last_timestamp() };
         let rate = self.meter.rate().map_or_else(|| String::from("-"), grouped);
         let mut figures = vec![
             Figure::new(rate, "commands/s"),
             Figure::new(grouped(last.0), "commands"),
             Figure::new(grouped(last.0.saturating_sub(self.snapshot.0)), "after the snapshot"),
         ];
-        if self.sight.in_use {
-            figures.push(Figure::new(grouped(self.sight.left_out()), "not durable yet"));
+        if self.journal.in_use {
+            figures.push(Figure::new(grouped(self.journal.left_out()), "not durable yet"));
         } else {
             figures.push(Figure::new("no", "process has it open"));
         }

@@ -12,21 +12,21 @@ use super::super::screen::{self, Call, Countdown, Epoch, History, LevelRow, Mark
 /// How often a subscription to the past is tried, because each attempt is work for the host.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// A market, and what was heard of it.
+/// A market, and what was received about it.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) spec: MarketSpec,
     pub(super) is_subscribed: bool,
-    /// The last command that was heard of.
+    /// The last command that was received.
     pub(super) sequence: Option<u64>,
     /// How many subscriptions were refused in a row.
     attempts: u32,
     /// The last answer to a `view`.
     pub(super) book: Option<Book>,
     history: History,
-    /// The trades of the current epoch that were heard of.
+    /// The trades of the current epoch that were received.
     turnover: Turnover,
-    /// Whether nothing had been traded when it was heard of first.
+    /// Whether nothing had traded when the subscription began.
     is_fresh: bool,
 }
 
@@ -132,7 +132,7 @@ impl Listed {
         Epoch { number: line.number, begin, turnover, gate }
     }
 
-    /// The market as it is to be shown, if its book has been heard.
+    /// The market as it is to be shown, if its book has been received.
     pub(super) fn shown(&self, now: Timestamp) -> Option<Market> {
         let (spec, book) = (&self.spec, self.book.as_ref()?);
         let best = |levels: &[LevelLine]| levels.first().and_then(|it| self.price(&it.price));
@@ -157,12 +157,12 @@ impl Listed {
         })
     }
 
-    /// Returns `true` if the current epoch was heard from its beginning.
+    /// Returns `true` if the current epoch was received from its beginning.
     fn is_whole(&self) -> bool {
         self.is_fresh || self.history.begin.is_some()
     }
 
-    /// If the last epoch was heard from its beginning to its end, the current one should be as long.
+    /// If the last epoch was received from its beginning to its end, the current one should be as long.
     fn countdown(&self, now: Timestamp) -> Option<Countdown> {
         let (begin, before) = (self.history.begin?, self.history.epochs.front()?.begin?);
         let whole = begin.0.checked_sub(before.0)?;

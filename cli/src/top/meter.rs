@@ -38,15 +38,15 @@ mod tests {
 
     #[test]
     fn rate_is_measured_over_a_second_or_more() {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut meter = Meter::default();
         for (seconds, number, rate) in
             [(0.0, 10, None), (0.5, 20, None), (2.0, 1_010, Some(500)), (2.5, 9_999, Some(500))]
         {
-            meter.note(number, begun + Duration::from_secs_f64(seconds));
+            meter.note(number, started + Duration::from_secs_f64(seconds));
             assert_eq!(meter.rate(), rate);
         }
-        meter.note(3, begun + Duration::from_secs(9));
+        meter.note(3, started + Duration::from_secs(9));
         assert_eq!(meter.rate(), Some(0), "a new history begins with smaller numbers");
     }
 }

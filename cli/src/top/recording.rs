@@ -35,7 +35,7 @@ pub(super) struct Recording {
     gates: Gates,
     factor: Option<f64>,
     /// A moment here, and the time of the recording at that moment.
-    begun: Option<(Instant, Timestamp)>,
+    anchor: Option<(Instant, Timestamp)>,
     /// The time of the recording while it is paused.
     paused: Option<Timestamp>,
     meter: Meter,
@@ -71,7 +71,7 @@ impl Recording {
             next: None,
             watched: Watched::new(keyed_engine(markets)),
             factor: pace.factor(),
-            begun: None,
+            anchor: None,
             paused: None,
             meter: Meter::default(),
             refused: 0,
@@ -112,11 +112,11 @@ impl Recording {
             return paused;
         }
         let last = self.watched.engine.last_timestamp();
-        let (Some(factor), Some((begun, first)), None) = (self.factor, self.begun, self.ended)
+        let (Some(factor), Some((started, first)), None) = (self.factor, self.anchor, self.ended)
         else {
             return last;
         };
-        let passed = begun.elapsed().as_secs_f64() * factor;
+        let passed = started.elapsed().as_secs_f64() * factor;
         let passed = Duration::try_from_secs_f64(passed).unwrap_or(Duration::MAX);
         let passed = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
         // If the machine is too slow, the clock waits for the next command.
@@ -135,7 +135,7 @@ impl Recording {
             }
             return Ok(false);
         };
-        self.begun.get_or_insert_with(|| (Instant::now(), next.timestamp));
+        self.anchor.get_or_insert_with(|| (Instant::now(), next.timestamp));
         self.first.get_or_insert_with(Instant::now);
         if self.factor.is_some() && self.now() < next.timestamp {
             return Ok(false);
@@ -190,7 +190,7 @@ impl Source for Recording {
         let now = self.now();
         self.paused = is_paused.then_some(now);
         // The time here that passes in the meantime does not count.
-        self.begun = self.begun.map(|_| (Instant::now(), now));
+        self.anchor = self.anchor.map(|_| (Instant::now(), now));
         self.meter = Meter::default();
     }
 

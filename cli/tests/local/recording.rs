@@ -1,4 +1,4 @@
-//! `run --run_once` on a recording repeats what happened then, and ends with the digest of `replay`.
+//! `run --once` on a recording repeats what happened then, and ends with the digest of `replay`.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ fn digest(text: &str) -> &str {
     after_digest.trim_start_matches(|it: char| !it.is_ascii_hexdigit()).get(..32).expect(text)
 }
 
-/// The answers and the log of `run --run_once` with these arguments.
+/// The answers and the log of `run --once` with these arguments.
 fn run_once(folder: &Path, words: &[&str]) -> (Vec<Value>, String) {
     let done = run(folder, &[&["run", "--once"], words].concat(), "");
     (lines(&out(&done)), err(&done))

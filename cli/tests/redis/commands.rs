@@ -28,8 +28,8 @@ fn restore_recreates_the_same_state() {
     let url = server.url();
     let restored = redis(folder.path(), &url, &["restore", "--folder", "new", "--json"]);
     assert_eq!(code(&restored), Some(0), "{}", err(&restored));
-    let message = lines(&out(&restored))[0]["restored"].clone();
-    assert_eq!(message["sequence"], 13);
+    let report = lines(&out(&restored))[0]["restored"].clone();
+    assert_eq!(report["sequence"], 13);
     let verified = run(folder.path(), &["verify", "new"], "");
     assert_eq!(code(&verified), Some(0), "{}{}", out(&verified), err(&verified));
     let view = ["run", "--once", "--folder"];
@@ -130,8 +130,8 @@ fn export_and_import_preserve_images() {
         (cut, "the end is missing"),
         (String::from("{}\n"), "line 1"),
     ] {
-        std::fs::write(folder.path().join("spoilt"), tampered).expect("a file");
-        let refused = redis(folder.path(), &other.url(), &["import", "spoilt", "--replace"]);
+        std::fs::write(folder.path().join("tampered"), tampered).expect("a file");
+        let refused = redis(folder.path(), &other.url(), &["import", "tampered", "--replace"]);
         assert_eq!(code(&refused), Some(3), "{}", err(&refused));
         assert!(err(&refused).contains(expected), "{}", err(&refused));
     }

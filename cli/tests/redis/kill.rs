@@ -2,7 +2,7 @@
 //! state in Redis or none. Nothing acknowledged is lost, and the image is exact again after the next start.
 //!
 //! `PRICETIME_TRIALS` sets the number of kills (a hundredth of it), `PRICETIME_SEED` selects them. From
-//! 50,000 on, every possible kill is tried: at each command, in each manner.
+//! 50,000 on, every possible kill is tried: at each command, at each kill point.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

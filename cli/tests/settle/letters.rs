@@ -157,7 +157,7 @@ fn drop_persists_until_the_ledger_accepts_it() {
     server.signal("STOP");
     let left = settle(market.folder(), &["drop", "1", "2"]);
     assert_eq!(left.status.code(), Some(0), "{}", err(&left));
-    wait::until("the order is carried out", || {
+    wait::until("the request is executed", || {
         market.running.log().matches("an operator drops this epoch").count() == 2
     });
     market.running.signal("KILL");

@@ -14,7 +14,7 @@ use super::*;
 use crate::turns::Turns;
 
 /// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// While it is shut, no durable command is answered.
 #[derive(Debug, Default)]
@@ -82,12 +82,12 @@ async fn run_session(lines: &[Value]) -> Vec<Value> {
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
     gate.set(true);
     let (mut answers, mut asking) = tokio::io::split(client);
-    let written = tokio::time::timeout(PATIENCE, asking.write_all(input.as_bytes())).await;
+    let written = tokio::time::timeout(TIMEOUT, asking.write_all(input.as_bytes())).await;
     gate.set(false);
     written.expect("all lines are read before the first is answered").expect("the session reads");
     asking.shutdown().await.expect("the session reads");
     let mut text = String::new();
-    let read = tokio::time::timeout(PATIENCE, answers.read_to_string(&mut text)).await;
+    let read = tokio::time::timeout(TIMEOUT, answers.read_to_string(&mut text)).await;
     read.expect("the session answers and ends in time").expect("the session answers");
     session.await.expect("no panic").expect("the session ends without an error");
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()

@@ -46,8 +46,8 @@ impl Accounts {
         *self = Self::new();
     }
 
-    /// Adds a subscription with room for `capacity` updates. It receives every later command that concerns the
-    /// account.
+    /// Adds a subscription with room for `capacity` updates. It receives every later command that
+    /// concerns the account.
     pub(super) fn add(
         &mut self,
         market: MarketId,

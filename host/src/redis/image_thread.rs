@@ -54,7 +54,9 @@ pub(crate) struct ImageThread {
 
 impl fmt::Debug for ImageThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImageThread").field("owed", &self.unwritten.len()).finish_non_exhaustive()
+        f.debug_struct("ImageThread")
+            .field("unwritten", &self.unwritten.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,7 +175,7 @@ impl ImageThread {
 
     /// Checks whether Redis answers and, if Redis alone keeps the state, whether the claim is still
     /// ours.
-    fn look(&mut self) -> Result<(), RedisError> {
+    fn check_redis(&mut self) -> Result<(), RedisError> {
         let Some(sole_store) = &self.sole_store else { return self.writer.ping() };
         match self.writer.look() {
             Err(error @ RedisError::Replaced { .. }) => {
@@ -251,7 +253,7 @@ impl ImageThread {
         self.check_image_first()?;
         let mut markets: Vec<MarketId> = self.due().collect();
         if markets.is_empty() {
-            self.look().and_then(|()| self.verify_next())?;
+            self.check_redis().and_then(|()| self.verify_next())?;
         }
         if let Some(failed) = self.failed.take() {
             let behind = markets.partition_point(|market| *market <= failed);

@@ -1,4 +1,4 @@
-//! The groups that became durable lately, for the stream thread. The number of events is limited.
+//! The groups that became durable recently, for the stream thread. The number of events is limited.
 //! If there are more, the oldest are dropped, so that the publisher's thread never waits.
 
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ pub(super) struct RecentGroups {
     pub(super) woken: Receiver<()>,
 }
 
-/// What comes next.
+/// What memory holds after a command.
 #[derive(Debug)]
 pub(super) enum Recent {
     /// These groups, of which the first may be known already.

@@ -26,7 +26,7 @@ pub(super) struct Source {
     pub(super) recent_groups: RecentGroups,
     shared: Arc<Shared>,
     history: History,
-    wording: EntryEncoder,
+    encoder: EntryEncoder,
     /// Every command up to this one is consumed.
     at: u64,
     /// The entries of commands up to this one are not needed.
@@ -62,14 +62,14 @@ impl Source {
         heads: impl IntoIterator<Item = MarketHead>,
         at: Sequence,
     ) -> Self {
-        let wording = EntryEncoder::new(history, heads);
+        let encoder = EntryEncoder::new(history, heads);
         let (at, skip_through) = (at.0, 0);
         Self {
             journal_replay,
             recent_groups,
             shared,
             history,
-            wording,
+            encoder,
             at,
             skip_through,
             replay: None,
@@ -103,7 +103,7 @@ impl Source {
         let at = engine.last_sequence();
         self.at = at.0;
         self.skip_through = sequence;
-        self.wording = wording_of(self.history, &engine);
+        self.encoder = encoder_of(self.history, &engine);
         self.replay = Some(self.journal_replay.replay(engine, at)?);
         self.position_lost = false;
         Ok(())
@@ -118,7 +118,7 @@ impl Source {
     pub(super) fn fill(&mut self, into: &mut Entries) -> Result<bool, ReplayError> {
         for _ in 0..PIECES_MAX {
             if let Some(cursor) = &mut self.cursor {
-                let ended = cursor.add(&mut self.wording, &mut self.at, into);
+                let ended = cursor.add(&mut self.encoder, &mut self.at, into);
                 if !ended {
                     return Ok(false);
                 }
@@ -139,7 +139,7 @@ impl Source {
             let is_skipping = self.at < self.skip_through;
             if let Some(next) = replay_some(replay, &mut self.at, self.skip_through)? {
                 if is_skipping && self.at >= self.skip_through {
-                    self.wording = wording_of(self.history, &replay.engine);
+                    self.encoder = encoder_of(self.history, &replay.engine);
                 }
                 return Ok(next);
             }
@@ -175,8 +175,8 @@ impl Source {
     }
 }
 
-/// Returns the wording for the markets of an engine.
-fn wording_of(history: History, engine: &Engine) -> EntryEncoder {
+/// Returns an encoder for the markets of an engine.
+fn encoder_of(history: History, engine: &Engine) -> EntryEncoder {
     EntryEncoder::new(history, engine.markets().map(|book| *book.head()))
 }
 
@@ -212,7 +212,7 @@ impl Cursor {
 
     /// Adds the entries of the groups after `at`, and moves `at` past each consumed group. Returns
     /// `true` if all groups are consumed.
-    fn add(&mut self, wording: &mut EntryEncoder, at: &mut u64, into: &mut Entries) -> bool {
+    fn add(&mut self, encoder: &mut EntryEncoder, at: &mut u64, into: &mut Entries) -> bool {
         while let Some((header, events)) = self.groups.at(self.group) {
             if header.sequence.0 > *at {
                 let rest = events.get(self.event..).unwrap_or_default();
@@ -220,7 +220,7 @@ impl Cursor {
                     if into.len() >= ENTRIES_MAX {
                         return false;
                     }
-                    wording.add(header, event, &mut self.numbers, into);
+                    encoder.add(header, event, &mut self.numbers, into);
                     self.event += 1;
                 }
                 *at = header.sequence.0;

@@ -1,7 +1,7 @@
 //! The thread that publishes events: to streams first, then to channels.
 //!
-//! It delays no other thread. If Redis is down or slow, the oldest of the recent groups are dropped, and they are
-//! read again from the journal. Only the contents of a stream decide where publishing resumes.
+//! It delays no other thread. If Redis is down or slow, the oldest of the recent groups are dropped, and
+//! they are read again from the journal. Only the contents of a stream decide where publishing resumes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ enum Failure {
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error("nothing is published in {key}: {why}")]
-    PlanError { key: String, why: PlanError },
+    Plan { key: String, why: PlanError },
     #[error("cannot replay the journal: {0}")]
     JournalReplay(#[from] ReplayError),
 }
@@ -221,8 +221,8 @@ impl StreamThread {
         let mut plans = Vec::with_capacity(Stream::ALL.len());
         for stream in Stream::ALL {
             let seen = self.writer.resume(stream)?;
-            let barred = |why| Failure::PlanError { key: self.writer.key(stream).to_owned(), why };
-            plans.push(plan(&seen, &self.history, &bounds).map_err(barred)?);
+            let failure = |why| Failure::Plan { key: self.writer.key(stream).to_owned(), why };
+            plans.push(plan(&seen, &self.history, &bounds).map_err(failure)?);
         }
         let Ok(mut plans) = <[Plan; 3]>::try_from(plans) else {
             return Err(ReplayError::NoSnapshot.into());
@@ -408,10 +408,10 @@ impl StreamThread {
                      again"
                 );
             }
-            Failure::Stream(_) | Failure::PlanError { .. } | Failure::JournalReplay(_) if first => {
+            Failure::Stream(_) | Failure::Plan { .. } | Failure::JournalReplay(_) if first => {
                 error!("Redis: events are not published: {why}");
             }
-            Failure::Stream(_) | Failure::PlanError { .. } | Failure::JournalReplay(_) => {}
+            Failure::Stream(_) | Failure::Plan { .. } | Failure::JournalReplay(_) => {}
         }
         let longest = (self.wait * 2).min(BACKOFF.1);
         let jitter = 0.5 + fastrand::f64() / 2.0;

@@ -169,7 +169,7 @@ impl DeliveryThread {
             false => Err(trouble),
         };
         let unreadable =
-            |why| DeliveryError::Disk(String::from("cannot read the operator's orders"), why);
+            |why| DeliveryError::Disk(String::from("cannot read the operators' requests"), why);
         for (market, request) in self.requests.pending().map_err(unreadable)? {
             if self.is_over() {
                 return Ok(());

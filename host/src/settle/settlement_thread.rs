@@ -108,10 +108,10 @@ impl SettlementThread {
     /// Runs until the publisher has ended, and then a little longer if something is still to be settled.
     fn run(mut self) {
         self.add_removed_markets();
-        let mut patience = Duration::ZERO;
-        while let Some(news) = self.incoming.wait(patience) {
+        let mut timeout = Duration::ZERO;
+        while let Some(news) = self.incoming.wait(timeout) {
             news.into_iter().for_each(|news| self.receive(news));
-            patience = self.work();
+            timeout = self.work();
         }
         self.end();
     }
@@ -183,7 +183,7 @@ impl SettlementThread {
             let why = why.to_string();
             if self.requests_error.as_ref() != Some(&why) {
                 warn!(
-                    "settlement: cannot read the operator's orders, so nothing is settled: {why}"
+                    "settlement: cannot read the operators' requests, so nothing is settled: {why}"
                 );
             }
             self.requests_error = Some(why);

@@ -5,12 +5,12 @@
 //! settlement/market-7.json     market 7: its highest token, the ledger's refusals, its last settled epoch
 //! settlement/floor             a sequence: every epoch that closed up to it is settled
 //! settlement/status.json       the status of each market, for `pricetime settle status`
-//! settlement/requests/7.hold     hold market 7, for as long as this file exists
-//! settlement/requests/7.resume   continue after a hold or a halt; removed when done, like all below
-//! settlement/requests/7.retry    do now what is waiting
-//! settlement/requests/7.drop-42  drop epoch 42
-//! settlement/requests/7.deliver-retry    deliver now what is waiting or was refused
-//! settlement/requests/7.deliver-skip-42  do not deliver epoch 42
+//! settlement/orders/7.hold     hold market 7, for as long as this file exists
+//! settlement/orders/7.resume   continue after a hold or a halt; removed when done, like all below
+//! settlement/orders/7.retry    do now what is waiting
+//! settlement/orders/7.drop-42  drop epoch 42
+//! settlement/orders/7.deliver-retry    deliver now what is waiting or was refused
+//! settlement/orders/7.deliver-skip-42  do not deliver epoch 42
 //! ```
 //!
 //! Losing one of the first three files costs work, never money. What must not be lost is in `dropped`.
@@ -129,7 +129,7 @@ fn parse(name: &str) -> Option<(MarketId, OperatorRequest)> {
     Some((MarketId(market.parse().ok()?), request))
 }
 
-/// What is kept of a market.
+/// The checkpoint of a market as it is stored.
 #[derive(Default, Serialize, Deserialize)]
 struct MarketNote {
     floor: u64,
@@ -191,7 +191,7 @@ impl Store {
         Ok(Self { folder: folder.join(FOLDER), requests, dropped: Dropped::of(folder) })
     }
 
-    /// Returns what was kept of a market, or the default if it cannot be read.
+    /// Returns the checkpoint of a market, or the default if it cannot be read.
     pub(super) fn stored(&self, market: MarketId, history: History) -> Checkpoint {
         let text = fs::read(self.folder.join(format!("market-{market}.json")));
         let note: MarketNote =

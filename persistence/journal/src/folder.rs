@@ -92,7 +92,7 @@ pub enum FolderError {
     /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// The operation.
+        /// The operation that failed, such as `read`.
         operation: &'static str,
         /// The file or folder.
         path: PathBuf,

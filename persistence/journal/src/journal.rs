@@ -103,7 +103,7 @@ pub enum JournalError {
     /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// The operation.
+        /// The operation that failed, such as `read`.
         operation: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -76,7 +76,7 @@ pub enum SnapshotError {
     /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// The operation.
+        /// The operation that failed, such as `read`.
         operation: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -102,8 +102,8 @@ pub fn read_all_images(link: &mut Link, names: &KeyNames) -> Result<Option<AllIm
     read_all_images_with(link, names, |_, _| ())
 }
 
-/// Like [`read_all_images`], but also calls `progress` after each market, with the number of markets that have
-/// been read and the number of all markets.
+/// Like [`read_all_images`], but also calls `progress` after each market, with the number of markets that
+/// have been read and the number of all markets.
 ///
 /// # Errors
 /// Same as for [`read_all_images`].

@@ -63,7 +63,7 @@ pub struct Settler {
     retry_policy: RetryPolicy,
     jitter: Jitter,
     stored: Checkpoint,
-    /// Whether `stored` has changed since it was last stored.
+    /// Whether `stored` has changed since the caller last stored it.
     store_pending: bool,
     deposits: DepositQueue,
     pending_step: Option<PendingStep>,
@@ -71,7 +71,7 @@ pub struct Settler {
     halted: Option<Halt>,
     /// Whether batches may be pending.
     due: bool,
-    /// When to look again if no batch is known to be pending.
+    /// When to read the position again if no batch is known to be pending.
     watch: Pause,
     /// The pending batches, as far as they were read.
     inbox: VecDeque<Batch>,

@@ -1,5 +1,5 @@
-//! Draws the screen of a running program as an SVG picture: `picture PROGRAM [ARGUMENT...]`. The picture is of
-//! the first screen that shows the text in `PICTURE_OF`. `scripts/picture` makes the picture of the README.
+//! Draws the screen of a running program as an SVG picture: `picture PROGRAM [ARGUMENT...]`. The picture
+//! is of the first screen that shows the text in `PICTURE_OF`. `scripts/picture` makes the README's picture.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -27,14 +27,14 @@ pub struct StreamEntry {
 impl StreamEntry {
     /// The value of a field.
     #[must_use]
-    pub fn fields(&self, field: &str) -> &str {
+    pub fn field(&self, field: &str) -> &str {
         self.fields.get(field).map_or("", String::as_str)
     }
 
     /// Returns `true` if it is a marker.
     #[must_use]
     pub fn is_marker(&self) -> bool {
-        self.fields("event") == "marker"
+        self.field("event") == "marker"
     }
 }
 
@@ -224,7 +224,7 @@ pub fn check(
     let (mut has_marker, mut last) = (false, (0, 0));
     for entry in stored_entries {
         if entry.is_marker() {
-            let from: u64 = entry.fields("sequence").parse().expect("a number");
+            let from: u64 = entry.field("sequence").parse().expect("a number");
             assert_eq!(entry.id, (from, 0), "{what}");
             // The gap ends at this marker, so missing entries lie before it and after the last entry.
             at = expected.partition_point(|it| it.id.0 < from);
@@ -238,7 +238,7 @@ pub fn check(
         assert!(has_marker, "{what}");
         assert_eq!(entry.id, next.id, "{what}: after {last:?}");
         for (field, text) in &next.fields {
-            assert_eq!(entry.fields(field), text, "{what}: {field} of {entry:?}");
+            assert_eq!(entry.field(field), text, "{what}: {field} of {entry:?}");
         }
         last = entry.id;
         at += 1;

@@ -1,5 +1,5 @@
 //! The faults of a schedule, apart from lost messages: pauses, clock jumps, connection cuts, lock servers,
-//! strangers and operators.
+//! foreign clients and operators.
 
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_settlement::ledger::{Deed, Ledger, Position, Seed};
@@ -36,8 +36,8 @@ impl World {
         Ok(())
     }
 
-    /// A client outside the runners deposits a batch too early, or tries to apply another batch for a
-    /// settled epoch.
+    /// A foreign client, which is no runner, deposits a batch too early, or tries to apply another batch
+    /// for a settled epoch.
     pub(super) fn act_as_foreign_client(&mut self) -> Result<(), String> {
         let at = self.some_market();
         let market = MarketId(at as u32 + 1);

@@ -34,13 +34,13 @@ pub struct Plan {
     pub missing_once_in: u64,
     /// The lock is granted to every runner at once.
     pub lock_for_all_once_in: u64,
-    /// The number of faults from `mishap`.
+    /// The number of random faults.
     pub fault_count: u64,
     /// The percentage of epochs that the ledger refuses.
     pub refused_percent: u64,
     /// How often, in percent, an operator removes the reason of a refusal.
     pub repaired_percent: u64,
-    /// The number of times that a stranger interferes.
+    /// The number of times that a foreign client interferes.
     pub foreign_clients: u64,
     /// Whether an operator sets the ledger's position back.
     pub set_back: bool,
@@ -105,7 +105,7 @@ impl Plan {
             restored: random.once_in(4),
         };
         if plan.gone && plan.lacks_journal {
-            // A batch that a stranger has deposited stays forever if the batches before it are missing.
+            // A batch that a foreign client has deposited stays forever if the batches before it are missing.
             plan.foreign_clients = 0;
             plan.restored = false;
         }

@@ -91,7 +91,7 @@ pub struct World {
     pub(super) locks: Locks,
     pub(super) runners: Vec<Runner>,
     pub(super) hangs_until: u64,
-    /// The copy of the ledger, with the judge's state at that time.
+    /// The copy of the ledger, with the observer's state at that time.
     pub(super) copied: Option<(Model, Observer)>,
     /// Earlier requests than this one were lost when the ledger was restored.
     pub(super) restored: usize,

@@ -10,7 +10,7 @@ use super::phrase::Phrase;
 use super::spec::phase_name;
 use super::words::name;
 
-/// Formats the events of a command, and applies them to the ledger.
+/// Formats the events of a command, and applies them to the known state.
 pub(super) fn describe(
     known_state: &mut KnownState,
     command: &Command,

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::search::{LIBRARIES, assert_rule, code, read, root, sources};
 
-/// Adds the paths of a tree of imports, groups in braces written out. Returns the text behind it.
+/// Adds the paths of an import, with groups in braces expanded. Returns the text after it.
 fn expand_paths<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str>>) -> &'a str {
     let text = text.trim_start();
     if let Some(mut rest) = text.strip_prefix('{') {
         while !rest.is_empty() && !rest.starts_with('}') {
-            // Another name of what is imported is passed over.
+            // Skips `as` and the name after it.
             rest = expand_paths(rest, before, paths).trim_start_matches(|c| c != ',' && c != '}');
             rest = rest.trim_start_matches(',').trim_start();
         }
@@ -45,8 +45,8 @@ fn module(file: &str) -> Vec<&str> {
     name.split('/').filter(|part| !["lib", "main", "mod"].contains(part)).collect()
 }
 
-/// The sets of files of a crate that import each other, directly or through others. A file is a
-/// module, and what it imports are the modules that its paths name.
+/// The sets of files of a crate that import each other, directly or through others. A file is one
+/// module, and it imports the modules that its paths name.
 fn cycles(files: &[(String, String)]) -> BTreeSet<String> {
     let modules: BTreeMap<_, _> =
         files.iter().zip(0..).map(|(it, at)| (module(&it.0), at)).collect();

@@ -13,7 +13,7 @@ use search::{
     LIBRARIES, assert_absent_from_engine, assert_rule, code, places, read, root, sources, words,
 };
 
-/// The dependencies that a manifest names, dev-dependencies left out, each as its line has it.
+/// The dependencies of a manifest without its dev-dependencies: the name, and the rest of the line.
 fn dependencies(manifest: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut inside = false;
@@ -128,14 +128,14 @@ fn engine_logs_and_prints_nothing() {
 fn model_does_not_call_the_engine() {
     let files = sources("tests/src/model");
     let mut violations = places(&files, |word| ["Engine", "Subject", "Trial"].contains(&word));
-    // Whatever of the engine the model names, it names in an import: so the imports are all there is.
+    // The model names types of the engine only in imports, so it is enough to check these.
     let engine_types = ["Book", "Engine", "Level", "OrderView", "Broken"];
     for file in &files {
         let text: String = code(&read(file)).map(|(_, line)| format!("{line}\n")).collect();
         for part in text.split("pricetime_engine::").skip(1) {
             let import = part.split(';').next().unwrap_or(part);
-            let taken = words(import).filter(|word| engine_types.contains(word));
-            violations.extend(taken.map(|word| format!("{}: imports {word}", file.display())));
+            let imported = words(import).filter(|word| engine_types.contains(word));
+            violations.extend(imported.map(|word| format!("{}: imports {word}", file.display())));
             if import.trim_start().starts_with('*') {
                 violations.push(format!("{}: imports everything", file.display()));
             }
@@ -187,12 +187,12 @@ fn only_the_host_reads_the_wall_clock() {
     let others: Vec<PathBuf> = libraries.flat_map(|(folder, _)| sources(folder)).collect();
     let violations = places(&others, |word| clocks.contains(&word));
     assert_rule("Of all libraries only `host` reads the wall clock.", &violations);
-    // How time goes by, whatever the hour, is what a lock lives by.
+    // The lock needs a monotonic clock, which does not show the time of day.
     let others: Vec<PathBuf> =
         sources("persistence").into_iter().filter(|it| !it.ends_with("redlock/clock.rs")).collect();
     let violations = places(&others, |word| ["clock_gettime", "ClockId"].contains(&word));
     assert_rule("Of all libraries only `host` reads the wall clock.", &violations);
-    // One spells dates, for which it has to name the type.
+    // `json/value.rs` formats dates, so it has to name the type.
     let allowed = ["sequencer.rs", "json/value.rs"];
     let mut others = [sources("host/src"), sources("gateway/src")].concat();
     others.retain(|file| !allowed.iter().any(|it| file.ends_with(it)));
@@ -216,7 +216,7 @@ fn redis_client_is_named_only_in_its_folder() {
     );
 }
 
-/// Where a crate is named as one: in a path, or in an import.
+/// The places that name one of these crates: in a path, or in an import.
 fn named(files: &[PathBuf], crates: &[&str]) -> Vec<String> {
     let mut places = Vec::new();
     for file in files {
@@ -234,12 +234,12 @@ fn named(files: &[PathBuf], crates: &[&str]) -> Vec<String> {
 fn ledger_clients_are_named_only_in_their_folders() {
     let sentence = "Only `ledger/postgres` names the PostgreSQL client, and only `ledger/embedded` \
                     names redb.";
-    let dirs = [
+    let clients_by_dir = [
         ("postgres", ["tokio_postgres", "tokio_postgres_rustls"].as_slice()),
         ("embedded", ["redb"].as_slice()),
     ];
     let files: Vec<PathBuf> = LIBRARIES.iter().flat_map(|(dir, _)| sources(dir)).collect();
-    for (dir, crates) in dirs {
+    for (dir, crates) in clients_by_dir {
         let ledgers = root().join("persistence/settlement/src/ledger");
         let (file, folder) = (ledgers.join(format!("{dir}.rs")), ledgers.join(dir));
         let within = |it: &PathBuf| *it == file || it.starts_with(&folder);
@@ -309,7 +309,7 @@ fn names_avoid_empty_words() {
     );
 }
 
-/// The words that a name is made of.
+/// The words of a name.
 fn parts(name: &str) -> impl Iterator<Item = String> {
     let mut parts = vec![String::new()];
     for c in name.chars() {

@@ -24,7 +24,7 @@ pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every Rust file below a folder of the workspace, by name.
+/// Every Rust file below a folder of the workspace, sorted by path.
 pub(crate) fn sources(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -56,7 +56,7 @@ pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// Where one of the words stands in these files.
+/// The places in these files that contain a banned word.
 pub(crate) fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<String> {
     let mut places = Vec::new();
     for file in files {
@@ -69,7 +69,7 @@ pub(crate) fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<St
     places
 }
 
-/// Fails with the sentence where there is anything that goes against it.
+/// Asserts that ARCHITECTURE.md contains this sentence, and that nothing violates it.
 pub(crate) fn assert_rule(sentence: &str, violations: &[String]) {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = flat(&read(root().join("ARCHITECTURE.md")));

@@ -113,7 +113,7 @@ fn order(seed: u64, number: u64) -> OrderId {
     OrderId(u128::from(scramble(seed ^ number)) << 64 | u128::from(scramble(!number)))
 }
 
-/// A number that looks random and follows from another.
+/// Scrambles the bits of a number. The result looks random but depends only on the number.
 fn scramble(number: u64) -> u64 {
     Random::new(number).bits()
 }

@@ -99,7 +99,7 @@ impl Rounds {
         let median = |of: fn(&Latency) -> u64| {
             Runs::new(self.times.iter().map(|it| of(it) as f64).collect()).median as u64
         };
-        let beside = HonestFigures {
+        let figures = HonestFigures {
             honest: self.sent,
             p50_ns: median(|it| it.p50_ns),
             p99_ns: median(|it| it.p99_ns),
@@ -109,6 +109,6 @@ impl Rounds {
             stolen_percent: self.cores.stolen_percent(),
         };
         self.host.close().map_err(Failure::failed)?;
-        Ok(beside)
+        Ok(figures)
     }
 }

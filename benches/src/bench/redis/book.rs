@@ -123,7 +123,7 @@ const fn owner(order: OrderId) -> AccountId {
     AccountId(1 + order.0 % 1_000)
 }
 
-/// A number that looks random and follows from another.
+/// Scrambles the bits of a number. The result looks random but depends only on the number.
 fn scramble(number: u64) -> u64 {
     Random::new(number).bits()
 }

@@ -55,8 +55,8 @@ impl RawConnection {
 
     /// A number from the server's `INFO`.
     pub(in super::super) fn figure(&mut self, section: &str, name: &str) -> io::Result<f64> {
-        let message = self.ask(&["INFO", section])?;
-        let found = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let info = self.ask(&["INFO", section])?;
+        let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = found.and_then(|number| number.trim().parse().ok());
         number.ok_or_else(|| io::Error::other(format!("INFO {section} has no {name}")))
     }
@@ -89,19 +89,19 @@ pub(in super::super) fn zadd(
 
 /// Returns `None` if `redis-benchmark` is not installed.
 fn measure_with_benchmark(to: &Address, key: &str, count: usize) -> io::Result<Option<f64>> {
-    let message = Command::new("redis-benchmark")
+    let output = Command::new("redis-benchmark")
         .args(["-h", &to.host, "-p", &to.port.to_string(), "-P", &PIPELINE.to_string()])
         .args(["-n", &count.to_string(), "-r", "100000000", "-q", "--csv"])
         .args(["zadd", key, "__rand_int__", "member:__rand_int__"])
         .stderr(Stdio::null())
         .output();
-    let message = match message {
+    let output = match output {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        message => message?,
+        output => output?,
     };
     // The last row has the name of the command in quotes, then the rate a second.
-    let message = String::from_utf8_lossy(&message.stdout).into_owned();
-    let rate = message.lines().last().and_then(|row| row.split("\",\"").nth(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let rate = text.lines().last().and_then(|row| row.split("\",\"").nth(1));
     let rate = rate.and_then(|rate| rate.trim_matches('"').parse().ok());
     rate.map(Some).ok_or_else(|| io::Error::other("redis-benchmark printed no rate"))
 }

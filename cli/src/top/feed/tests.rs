@@ -77,7 +77,7 @@ fn book_and_trades_of_a_host_are_shown() {
     assert_eq!(market.bids[0].weight.to_bits(), 3_f64.to_bits());
     let trades: Vec<_> = market.trades.iter().map(|it| (&*it.time, &*it.price)).collect();
     assert_eq!(trades, [("00:00:05", "9.97"), ("00:00:05", "9.95")]);
-    let running = market.running.expect("it was heard from the beginning");
+    let running = market.running.expect("it was received from the beginning");
     assert_eq!(running.prices.expect("trades"), ["9.95", "9.97", "9.95", "9.97"]);
     assert_eq!((running.volume.as_str(), running.trades), ("3", 2));
     assert_eq!(feed.delay, Some(Duration::from_secs(1)));

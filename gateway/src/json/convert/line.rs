@@ -206,7 +206,7 @@ fn add_market_line(command: &Command, spec: &MarketSpec) -> input::AddMarket {
     }
 }
 
-/// Leaves out a value that is the usual one.
-fn unless_default<T: PartialEq>(own: T, usual: T) -> Option<T> {
-    (own != usual).then_some(own)
+/// Returns `None` if the value is the default.
+fn unless_default<T: PartialEq>(value: T, default: T) -> Option<T> {
+    (value != default).then_some(value)
 }

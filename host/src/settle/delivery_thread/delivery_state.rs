@@ -13,7 +13,7 @@ use super::super::receipts::Position;
 #[derive(Debug, Default)]
 pub(super) struct DeliveryState {
     pub(super) position: Position,
-    /// Whether the mark's number is known to belong to the open ledger.
+    /// Whether the position's number is known to belong to the open ledger.
     pub(super) is_checked: bool,
     /// Whether the number belongs to another ledger, so that this one may repeat notices that were
     /// delivered.

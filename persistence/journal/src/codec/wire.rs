@@ -157,7 +157,9 @@ structs! {
 /// Encodes an enum as the number of its variant and what the variant holds. The numbers are stored in
 /// every journal and never change.
 macro_rules! enums {
-    ($($name:ident { $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
+    ($($name:ident {
+        $($number:literal $variant:ident $(($value:ident))? $({ $($field:ident),* })?),* $(,)?
+    })*) => {$(
         impl Wire for $name {
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {

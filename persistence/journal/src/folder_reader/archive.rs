@@ -7,9 +7,9 @@
 //! is unpacked.
 //!
 //! ```text
-//! piece     length total the name (2), name within the folder with `/` between its parts,
-//!           length total the file (8), its bytes up to the last that is not zero
-//! end       0 (2), history (16), last command (8), number total pieces (8)
+//! piece     length of the name (2), name within the folder with `/` between its parts,
+//!           length of the file (8), its bytes up to the last that is not zero
+//! end       0 (2), history (16), last command (8), number of pieces (8)
 //! ```
 //!
 //! An archive is read twice, 64 KiB at a time, so that nothing is written before all of it is known to be

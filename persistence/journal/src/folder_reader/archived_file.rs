@@ -35,7 +35,7 @@ impl ArchivedFile {
             "snapshots" => Self::Snapshot(own, number(".snapshot")?),
             _ => return None,
         };
-        // Only one spelling of a name is accepted.
+        // A name is accepted only as we write it.
         (archived_file.to_string() == name).then_some(archived_file)
     }
 

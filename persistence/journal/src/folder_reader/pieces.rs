@@ -95,7 +95,7 @@ struct Walk<'a, R, F> {
     files_read: FilesRead,
 }
 
-/// The files that have been read.
+/// What the files that have been read amount to.
 struct FilesRead {
     /// Their history.
     own: Option<History>,

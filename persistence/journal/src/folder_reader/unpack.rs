@@ -116,8 +116,8 @@ impl CreatedFiles<'_> {
         }
     }
 
-    /// Removes what was created. Returns the error, or [`ArchiveError::NotCleanedUp`] if something could not be
-    /// removed.
+    /// Removes what was created. Returns the error, or [`ArchiveError::NotCleanedUp`] if something could
+    /// not be removed.
     fn undo(self, error: ArchiveError) -> ArchiveError {
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let mut not_removed = None;

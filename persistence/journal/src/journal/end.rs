@@ -68,8 +68,8 @@ fn scan_between(
     Ok((scanned, bytes))
 }
 
-/// Makes the disk agree with what was read: doubtful records are written again, and the rest is zeroed as
-/// far as it was ever written. Returns the new mark.
+/// Makes the disk agree with what was read: unconfirmed records are written again, and the rest is zeroed
+/// as far as it was ever written. Returns the new mark.
 pub(super) fn repair(
     segment: &mut Segment,
     scanned: &ScanResult,

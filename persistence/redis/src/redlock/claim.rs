@@ -82,8 +82,8 @@ impl Claim {
         Self { attempt, rules, states, round: None, deleting: false }
     }
 
-    /// Asks all nodes at once to take or to extend the value, except those that are spared. A node that
-    /// has not answered an earlier such request is not asked another one.
+    /// Asks all nodes at once to take or to extend the value, except those for which `skip` returns `true`.
+    /// A node that has not answered an earlier such request is not asked again.
     pub(super) fn ask_all(
         &mut self,
         now: Duration,

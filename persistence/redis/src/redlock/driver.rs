@@ -12,7 +12,7 @@ use super::error::RedlockError;
 use super::lease::Lease;
 use super::step::{Answer, NodeRequest, Reply, Step};
 
-/// The longest time between two looks at the clock.
+/// The longest time between two reads of the clock.
 const WAKE_MAX: Duration = Duration::from_secs(60);
 /// How long the thread still releases locks after it was closed.
 const CLOSE_WAIT: Duration = Duration::from_millis(100);

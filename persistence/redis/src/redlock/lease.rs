@@ -60,8 +60,8 @@ struct Holding {
 }
 
 impl Lease {
-    /// Creates a lease that makes its first attempt now and further ones until `last_attempt`. The random number
-    /// spreads the waits between attempts.
+    /// Creates a lease that makes its first attempt now and further ones until `last_attempt`. The random
+    /// number spreads the waits between attempts.
     #[must_use]
     pub fn new(rules: Rules, now: Duration, last_attempt: Duration, random: u64) -> Self {
         let mut lease = Self {

@@ -74,7 +74,7 @@ impl Node {
     /// Reports whether the server can be used, and then carries out requests until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
         let ready = match self.connect() {
-            // The server does not answer yet. That is for the quorum to judge.
+            // The server does not answer yet. A quorum may be possible without it.
             Err(RedlockError::Unreachable { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         };

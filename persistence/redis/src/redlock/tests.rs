@@ -55,10 +55,10 @@ fn unreachable_quorum_is_given_up_at_once_and_freed() {
     lease.handle_answer(ms(3), &takes[2], Answer::No);
     assert_eq!(steps(&mut lease), []);
     lease.handle_answer(ms(4), &takes[3], Answer::Failed);
-    let said = steps(&mut lease);
-    assert_eq!(said[0], Step::Notify(Reply::Refused { taken: 2, failed: 1 }));
+    let next = steps(&mut lease);
+    assert_eq!(next[0], Step::Notify(Reply::Refused { taken: 2, failed: 1 }));
     // The node that granted it, and the node that still may.
-    let frees = asks(&said, Operation::Free);
+    let frees = asks(&next, Operation::Free);
     assert_eq!(frees.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 4]);
     lease.handle_answer(ms(5), &frees[0], Answer::Yes);
     lease.handle_answer(ms(5), &frees[1], Answer::No);
@@ -78,9 +78,9 @@ fn expiry_is_reported_before_anything_else() {
     steps(&mut lease);
     // The lease notices its end late, with another answer.
     lease.handle_answer(ms(1_500), &takes[2], Answer::Yes);
-    let said = steps(&mut lease);
-    assert_eq!(said[0], Step::Notify(Reply::Lost));
-    assert_eq!(asks(&said, Operation::Free).len(), said.len() - 1);
+    let next = steps(&mut lease);
+    assert_eq!(next[0], Step::Notify(Reply::Lost));
+    assert_eq!(asks(&next, Operation::Free).len(), next.len() - 1);
     assert_eq!(lease.held_until(), None);
 }
 

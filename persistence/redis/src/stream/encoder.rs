@@ -72,7 +72,7 @@ impl EntrySink<'_> {
 }
 
 impl EntryEncoder {
-    /// Creates a wording that knows these markets.
+    /// Creates an encoder that knows these markets.
     #[must_use]
     pub fn new(history: History, heads: impl IntoIterator<Item = MarketHead>) -> Self {
         let info =

@@ -185,8 +185,8 @@ impl Market {
     fn raise(&self, market: &mut MarketSnapshot) {
         let head = &mut market.head;
         if self.trade > head.last_trade {
-            let highest = || head.spec.price(self.price.as_str()).ok();
-            head.last_price = head.last_price.or_else(highest);
+            let published_price = || head.spec.price(self.price.as_str()).ok();
+            head.last_price = head.last_price.or_else(published_price);
             head.last_trade = self.trade;
         }
         if self.epoch < head.epoch {

@@ -77,8 +77,8 @@ fn side_difference(
     state: &MarketSnapshot,
 ) -> Result<Option<String>, RedisError> {
     for side in [Part::Bids, Part::Asks] {
-        let sorted_set_entry = state.resting.iter().filter_map(layout::sorted_set_entry);
-        let mut expected: HashMap<Vec<u8>, f64> = sorted_set_entry
+        let entries = state.resting.iter().filter_map(layout::sorted_set_entry);
+        let mut expected: HashMap<Vec<u8>, f64> = entries
             .filter(|(part, ..)| *part == side)
             .map(|(_, score, member)| (member.to_vec(), score.parse().unwrap_or(f64::NAN)))
             .collect();

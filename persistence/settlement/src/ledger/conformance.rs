@@ -34,7 +34,7 @@ pub use walk::walk;
 /// Creates a new handle on the same ledger each time it is called. Each handle acts as one more runner.
 pub type Make<'a> = &'a mut dyn FnMut() -> Box<dyn Ledger>;
 
-/// What is wrong, as a sentence.
+/// The result of a check. The error says in a sentence what is wrong.
 type CheckResult = Result<(), String>;
 
 /// Two histories.

@@ -89,8 +89,8 @@ impl DepositQueue {
         })
     }
 
-    /// Takes the batches that were asked for, up to this epoch. If the first is not among them, the feed
-    /// waits before it asks again.
+    /// Takes the batches that were asked for, up to this epoch. If the first is not among them, the
+    /// queue waits before it asks again.
     pub(super) fn add_batches(
         &mut self,
         to: EpochNumber,

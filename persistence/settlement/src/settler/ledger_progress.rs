@@ -73,7 +73,7 @@ impl Settler {
         is_over
     }
 
-    /// Takes the position that was read for that, or at the first look.
+    /// Takes the position that was read for that check, or at the start.
     pub(super) fn handle_progress(&mut self, token: Token, position: Option<Position>) {
         let last = position.map(|it| it.last);
         let is_ours = position.is_none_or(|it| it.history == self.history);

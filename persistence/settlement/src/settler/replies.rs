@@ -245,8 +245,8 @@ impl Settler {
                 );
             }
             Applied::Unseeded => {
-                // The ledger was put back to before it was seeded. The next look shows where to begin
-                // again.
+                // The ledger was put back to before it was seeded. Its position, which is read next, shows
+                // where to begin again.
                 self.set_position(None);
                 self.deposits.reset();
                 let why = "the ledger does not know where the market begins";

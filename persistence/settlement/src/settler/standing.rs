@@ -18,7 +18,7 @@ pub enum Standing {
     Depositing(EpochNumber),
     /// Something is pending, and another runner settles it or may settle it.
     Waiting {
-        /// When it looks again.
+        /// When it checks again.
         at: Duration,
         /// Why it waits.
         why: String,

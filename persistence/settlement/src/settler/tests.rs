@@ -110,7 +110,7 @@ impl Harness {
     }
 
     fn expect_checkpoint(&mut self, floor: u64) {
-        let Step::Checkpoint(stored) = self.step() else { panic!("the settler keeps nothing") };
+        let Step::Checkpoint(stored) = self.step() else { panic!("the settler stores nothing") };
         assert_eq!((stored.floor, stored.refusals), (Token(floor), None));
         self.settler.handle_reply(self.now, Reply::Checkpoint);
     }

@@ -10,7 +10,7 @@ use pricetime_engine::{
 
 use super::live;
 
-/// Declares the sights and the list of all of them.
+/// Declares the situations and the list of all of them.
 macro_rules! situations {
     ($($name:ident),* $(,)?) => {
         /// A situation that runs should cover.

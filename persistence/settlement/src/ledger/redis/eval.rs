@@ -80,10 +80,10 @@ impl RedisLedger {
 
     /// Returns the error of the first of these keys that holds a value of another type.
     fn wrong_type_error(&mut self, keys: &[String; 7]) -> Option<LedgerError> {
-        keys.iter().zip(TYPE_PROBES).find_map(|(key, count)| {
-            let mut command = redis::cmd(count);
+        keys.iter().zip(TYPE_PROBES).find_map(|(key, probe)| {
+            let mut command = redis::cmd(probe);
             command.arg(key);
-            if count == "XRANGE" {
+            if probe == "XRANGE" {
                 command.arg("-").arg("+").arg("COUNT").arg(1);
             }
             let error = self.command::<redis::Value>(key, &command).err()?;
@@ -118,8 +118,8 @@ const RETRYABLE: [&str; 13] = [
 
 /// Returns `true` if the server's error has this code. Before version 7, the error of a script has it
 /// inside the message.
-fn has_code(word: &str, code: &str, why: &str) -> bool {
-    code == word || (code == "ERR" && why.contains(&format!("-{word} ")))
+fn has_code(expected: &str, code: &str, why: &str) -> bool {
+    code == expected || (code == "ERR" && why.contains(&format!("-{expected} ")))
 }
 
 /// Converts an error into that of a ledger.

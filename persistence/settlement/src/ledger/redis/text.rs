@@ -11,7 +11,7 @@ use crate::{Batch, BatchId, Transfer};
 use pricetime_journal::History;
 use pricetime_journal::echo::shorten;
 
-/// A text that makes no sense: what it is, in a sentence.
+/// Why a text makes no sense, in a sentence.
 pub(super) type TextError = String;
 
 /// A part of a text.
