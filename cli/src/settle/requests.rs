@@ -122,8 +122,8 @@ fn add(
         Some(true) => {
             "the process that has the folder open carries it out within a second, if it settles"
         }
-        Some(false) => "no process has the folder open: the order waits for the next start",
-        None => "whether a process has the folder open is unknown: the order waits there",
+        Some(false) => "no process has the folder open: the request waits for the next start",
+        None => "whether a process has the folder open is unknown: the request waits there",
     };
     let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
     writeln!(out, "market {market}: {name}{epoch}; {when}")?;
