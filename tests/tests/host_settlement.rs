@@ -295,7 +295,7 @@ fn nothing_is_settled_while_operator_requests_cannot_be_read() {
     std::fs::write(&file, "").expect("a file");
     let obstacle = Obstacle::new(requests.clone(), file);
     close(&host, ONE);
-    obstacle.wait_for_retries("orders, so nothing is settled");
+    obstacle.wait_for_retries("requests, so nothing is settled");
     assert!(!is_settled(&host, ONE, 2), "the market may be on hold");
     obstacle.remove();
     std::fs::rename(&away, &requests).expect("it is there");
