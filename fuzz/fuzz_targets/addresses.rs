@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{SECRET, with_memory_limit, checked_error, assert_no_secret};
+use pricetime_fuzz::bounds::{SECRET, assert_no_secret, checked_error, with_memory_limit};
 use pricetime_redis::{Address, RedisOptions, Server};
 use pricetime_settlement::ledger::postgres::PostgresOptions;
 
@@ -56,7 +56,9 @@ fn check_almost_valid_redis(bytes: &mut Bytes<'_>) {
 }
 
 fn postgres(address: &str, schema: &str) {
-    match with_memory_limit(address.len() + schema.len(), 64, || PostgresOptions::parse(address, schema)) {
+    match with_memory_limit(address.len() + schema.len(), 64, || {
+        PostgresOptions::parse(address, schema)
+    }) {
         Ok(options) => assert_eq!(options.schema, schema),
         Err(refused) => {
             assert_no_secret(&refused.to_string(), address);

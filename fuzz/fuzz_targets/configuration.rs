@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use pricetime_cli::configuration;
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{SECRET, with_memory_limit, checked_error, assert_no_secret};
+use pricetime_fuzz::bounds::{SECRET, assert_no_secret, checked_error, with_memory_limit};
 
 fn config(text: &str) {
     match with_memory_limit(text.len(), 256, || configuration(text)) {

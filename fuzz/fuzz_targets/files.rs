@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::archive::{OURS, SmallDisk, pieces};
-use pricetime_fuzz::bounds::{with_memory_limit, checked_error};
+use pricetime_fuzz::bounds::{checked_error, with_memory_limit};
 use pricetime_journal::codec::{Kind, seal_envelope};
 use pricetime_journal::{ArchiveError, Disk as _, LocalSnapshots, unpack};
 use pricetime_settlement::{Batch, Digest, Transfer};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{Command, MarketSpec, Notional, Sequence, Timestamp};
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{with_memory_limit, checked_error};
+use pricetime_fuzz::bounds::{checked_error, with_memory_limit};
 use pricetime_gateway::json::{Amount, Line, StepText, Time};
 use pricetime_gateway::{BalanceLine, read_balances, why_not_json_lines};
 use pricetime_settlement::ledger::Balance;

@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{EngineSnapshot, MarketSnapshot};
 use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{with_memory_limit, checked_error};
+use pricetime_fuzz::bounds::{checked_error, with_memory_limit};
 use pricetime_redis::fuzzing::{end, texts};
 use pricetime_redis::stream::EntryId;
 use pricetime_redis::{BadText, ImageText, ReadImage, read_text};
