@@ -206,7 +206,7 @@ impl Feed {
             of("the host has stopped", &status.stopped)
                 .or_else(|| of("no snapshot", &status.snapshot_failure))
                 .or_else(|| status.faulty.clone())
-                .or_else(|| of("nothing is settled", &status.settlement_failure))
+                .or_else(|| of("settlement", &status.settlement_failure))
                 .or_else(|| of("Redis", &status.image_failure))
                 .or(fenced)
         });
