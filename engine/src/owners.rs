@@ -46,6 +46,9 @@ pub(crate) struct Owners {
 pub(crate) struct Register {
     key: IndexKey,
     counters: Vec<Counter>,
+    /// The most orders that a counter ever had. While it is within the limit of one account, a new
+    /// order needs no look at the counters.
+    counter_max: u32,
     /// By order slot; zero for a free slot.
     marks: Vec<u32>,
 }
@@ -97,6 +100,7 @@ impl Owners {
         Self { key, register: None }
     }
 
+    #[inline(always)]
     pub(crate) fn register(&self) -> Option<&Register> {
         self.register.as_deref()
     }
@@ -118,12 +122,19 @@ impl Owners {
     }
 
     /// Returns `true` if an account has fewer than `limit` orders.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn has_room(&mut self, arena: &Arena, account: AccountId, limit: u32) -> bool {
+        let has_surely = |register: &Register| register.counter_max < limit;
+        self.register().is_some_and(has_surely) || self.has_counted_room(arena, account, limit)
+    }
+
+    #[inline(never)]
+    fn has_counted_room(&mut self, arena: &Arena, account: AccountId, limit: u32) -> bool {
         let key = self.key;
         let register = self.register.get_or_insert_with(|| {
             let counters = vec![Counter::default(); COUNTERS];
-            let mut register = Box::new(Register { key, counters, marks: Vec::new() });
+            let register = Register { key, counters, counter_max: 0, marks: Vec::new() };
+            let mut register = Box::new(register);
             arena.handles().for_each(|handle| register.insert(arena, handle));
             register
         });
@@ -170,6 +181,7 @@ impl Register {
         }
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return };
         counter.orders = counter.orders.saturating_add(1);
+        self.counter_max = self.counter_max.max(counter.orders);
         if let Some(accounts) = &mut counter.accounts {
             add(accounts, account);
         }
@@ -214,7 +226,9 @@ impl Register {
         let is_counted = |(counter, sum): (&Counter, &Counter)| {
             let real = sum.accounts.clone().unwrap_or_default();
             let known = counter.accounts.as_ref();
-            counter.orders == sum.orders && known.is_none_or(|known| *known == real)
+            counter.orders == sum.orders
+                && counter.orders <= self.counter_max
+                && known.is_none_or(|known| *known == real)
         };
         let live = usize::try_from(arena.live()).unwrap_or(usize::MAX);
         is_marked
