@@ -57,11 +57,16 @@ impl Terminal {
         let mut reader = std::fs::File::from(fd);
         let (to_screen, bytes) = channel();
         spawn(move || {
-            let mut buffer = vec![0; 1 << 16];
-            // When the program has ended, reading fails.
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if to_screen.send(buffer[..count].to_vec()).is_err() {
-                    break;
+            let (mut buffer, mut failed) = (vec![0; 1 << 16], false);
+            loop {
+                match reader.read(&mut buffer) {
+                    Ok(count @ 1..) if to_screen.send(buffer[..count].to_vec()).is_ok() => {
+                        failed = false;
+                    }
+                    // When the program has ended, reading fails. If that happens while the system passes
+                    // on the last output, only the next read returns it.
+                    Ok(0) | Err(_) if !failed => failed = true,
+                    Ok(_) | Err(_) => break,
                 }
             }
         });
