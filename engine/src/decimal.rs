@@ -151,9 +151,31 @@ pub struct DisplayAmount {
     sizes: [Step; 2],
 }
 
+impl DisplayAmount {
+    /// Appends the text, as a format without width prints it.
+    pub fn append_to(&self, text: &mut Vec<u8>) {
+        if self.count < 0 {
+            text.push(b'-');
+        }
+        let count = self.count.unsigned_abs();
+        let short = short_digits(count, self.sizes);
+        if let Some(digits) = short.as_ref().and_then(|(buffer, first)| buffer.get(*first..)) {
+            text.extend_from_slice(digits);
+        } else {
+            text.extend_from_slice(digits(count, self.sizes).as_bytes());
+        }
+    }
+}
+
 impl fmt::Display for DisplayAmount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad_integral(self.count >= 0, "", &digits(self.count.unsigned_abs(), self.sizes))
+        let (is_positive, count) = (self.count >= 0, self.count.unsigned_abs());
+        if let Some((buffer, first)) = short_digits(count, self.sizes)
+            && let Some(text) = buffer.get(first..).and_then(|text| str::from_utf8(text).ok())
+        {
+            return f.pad_integral(is_positive, "", text);
+        }
+        f.pad_integral(is_positive, "", &digits(count, self.sizes))
     }
 }
 
@@ -208,6 +230,36 @@ fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
     let times_ten =
         |rest: u128, _| rest.saturating_mul(10).checked_rem(modulus).unwrap_or_default();
     (0..zeros).fold(start, times_ten) == 0
+}
+
+/// The longest text of [`short_digits`]: 20 digits and a point.
+const SHORT: usize = 21;
+
+/// Like [`digits`], for numbers that fit in a `u64` and have at most 19 decimal places, as nearly all
+/// have. The text ends with the buffer and begins at the position beside it.
+fn short_digits(count: u128, sizes: [Step; 2]) -> Option<([u8; SHORT], usize)> {
+    let (mut rest, mut exponent) = (u64::try_from(count).ok()?, 0_i8);
+    for step in sizes {
+        rest = rest.checked_mul(step.mantissa.min(Step::MANTISSA_MAX))?;
+        exponent = exponent.checked_add(step.exponent)?;
+    }
+    let places = usize::try_from(exponent.checked_neg()?).ok().filter(|places| *places <= 19)?;
+    let (mut buffer, mut first) = ([b'0'; SHORT], SHORT);
+    for (at, byte) in buffer.iter_mut().rev().enumerate() {
+        if at == places && places != 0 {
+            *byte = b'.';
+        } else {
+            let digit = u8::try_from(rest.wrapping_rem(10)).unwrap_or_default();
+            *byte = b'0'.saturating_add(digit);
+            rest = rest.wrapping_div(10);
+        }
+        first = first.saturating_sub(1);
+        let has_whole = places == 0 || at > places;
+        if rest == 0 && has_whole {
+            break;
+        }
+    }
+    Some((buffer, first))
 }
 
 /// `count` times the product of the steps, with all digits.
@@ -335,6 +387,31 @@ mod tests {
         );
         let large = self::spec(step(1, 28), step(1, 28));
         assert_eq!(large.price(decimal("0.1")), Err(BadDecimal::PriceNotOnTick));
+    }
+
+    #[test]
+    fn short_digits_are_those_of_the_general_way() {
+        let counts = [0, 1, 9, 10, 1_425, 999_999, u64::MAX.into(), u128::MAX];
+        let mut found = 0;
+        for mantissa in [1, 5, 25, 1_000_000_000] {
+            for exponent in -28..=2 {
+                for count in counts {
+                    for other in [step(1, 0), step(25, -2)] {
+                        let sizes = [step(mantissa, exponent), other];
+                        let Some((buffer, first)) = short_digits(count, sizes) else { continue };
+                        let text = str::from_utf8(buffer.get(first..).unwrap()).unwrap();
+                        assert_eq!(text, digits(count, sizes), "{count} {sizes:?}");
+                        found += 1;
+                    }
+                }
+            }
+        }
+        assert!(found > 400, "{found}");
+        for count in [0, 7, -1_425, i128::MAX, i128::MIN] {
+            let (amount, mut text) = (DisplayAmount { count, sizes: [step(5, -3); 2] }, Vec::new());
+            amount.append_to(&mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), amount.to_string());
+        }
     }
 
     #[test]
