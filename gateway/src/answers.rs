@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::json::{
-    Answer, Book, Done, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
+    Answer, Book, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome, write_done,
 };
 use pricetime::engine::{
     Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
@@ -156,8 +156,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn write_item(&mut self, item: Item) -> io::Result<()> {
         match item {
             Item::Ticket { line, request, spec, ticket } => {
-                let done = self.done(line, request, spec, ticket).await?;
-                self.put(&done)
+                self.write_done(line, request, spec, ticket).await
             }
             Item::Found { line, found, room } => {
                 let found = match found {
@@ -212,23 +211,29 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Waits for a command's answer.
-    async fn done(
+    /// Waits for a command's answer and writes it.
+    async fn write_done(
         &mut self,
         line: u64,
         request: Option<Uuid>,
         spec: Option<Arc<MarketSpec>>,
         ticket: Reply,
-    ) -> io::Result<Answer> {
-        Ok(match self.resolve(ticket).await? {
+    ) -> io::Result<()> {
+        match self.resolve(ticket).await? {
             Ok(group) => {
                 self.outcomes.count(group.outcome);
-                let spec = spec.map_or_else(placeholder_spec, |spec| *spec);
-                let done = Done::of_group(&self.principal.seen(group), &spec);
-                Answer::Done(Done { line: Some(line), durable: self.shared.is_durable(), ..done })
+                let (group, durable) = (self.principal.seen(group), self.shared.is_durable());
+                let placeholder = spec.is_none().then(placeholder_spec);
+                let spec = spec.as_deref().or(placeholder.as_ref());
+                spec.map_or(Ok(()), |spec| {
+                    write_done(self.out.buffer(), Some(line), &group, spec, durable)
+                })
             }
-            Err(stopped) => self.stopped(line, request, stopped),
-        })
+            Err(stopped) => {
+                let answer = self.stopped(line, request, stopped);
+                self.put(&answer)
+            }
+        }
     }
 
     /// Waits for a ticket. If it is not ready, this first writes what is in the buffer.

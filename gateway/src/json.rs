@@ -20,6 +20,7 @@ mod read;
 mod schema;
 mod status;
 mod value;
+mod write;
 
 pub use convert::BadLine;
 pub use event::{
@@ -38,6 +39,7 @@ pub use output::{
 };
 pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};
+pub use write::write_done;
 
 /// The version of the format. It grows when a line changes its meaning.
 pub const FORMAT: u32 = 1;

@@ -3,7 +3,7 @@
 
 use jsonschema::Validator;
 use pricetime_engine::{Action, Command, Engine, Event, Group, MarketSpec, Price, Symbol};
-use pricetime_gateway::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine};
+use pricetime_gateway::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine, write_done};
 use pricetime_tests::record::day;
 use schemars::schema_for;
 use serde_json::{Value, json};
@@ -27,6 +27,18 @@ fn has_too_many_digits(command: &Command, spec: Option<&MarketSpec>) -> bool {
         || beyond(spec.show_lots(i128::from(u64::MAX)))
 }
 
+/// Compares what the fast way writes with what the types give.
+fn check_written(group: &Group, spec: &MarketSpec) {
+    for durable in [true, false] {
+        let line = durable.then_some(group.header.sequence.0);
+        let done = Done { line, durable, ..Done::of_group(group, spec) };
+        let expected = serde_json::to_string(&Answer::Done(done)).expect("JSON") + "\n";
+        let mut written = Vec::new();
+        write_done(&mut written, line, group, spec, durable).expect("JSON");
+        assert_eq!(String::from_utf8(written).expect("text"), expected);
+    }
+}
+
 #[test]
 fn commands_and_events_survive_a_json_round_trip() {
     let (input, output) = (validator::<Line>(), validator::<Answer>());
@@ -43,6 +55,7 @@ fn commands_and_events_survive_a_json_round_trip() {
             if let Some(spec) = before.or(after) {
                 let text = serde_json::to_string(&Answer::Done(Done::of_group(&group, &spec)));
                 let text = text.unwrap();
+                check_written(&group, &spec);
                 let Answer::Done(back) = serde_json::from_str(&text).unwrap() else {
                     panic!("{text} is not a done answer");
                 };

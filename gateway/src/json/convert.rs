@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::input::Line;
 use super::value::{Amount, StepText, Time};
 
-pub(super) use line::{kind_line, time_in_force_line};
+pub(super) use line::{kind_line, order_type, time_in_force_line};
 
 /// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

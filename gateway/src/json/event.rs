@@ -2,6 +2,8 @@
 
 mod of;
 
+pub(super) use of::is_hidden;
+
 use pricetime_engine::{CancelReason, Phase, Reason, Side};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

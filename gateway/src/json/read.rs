@@ -26,7 +26,12 @@ impl Line {
     /// # Errors
     /// Returns [`Unreadable`] if the text is not JSON, or not one of the lines.
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
-        serde_json::from_slice(text).map_err(|error| {
+        // A text that is UTF-8 as a whole need not be checked string by string.
+        let line = match str::from_utf8(text) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(text),
+        };
+        line.map_err(|error| {
             let message = error.to_string();
             // The place is in `column`.
             let message =

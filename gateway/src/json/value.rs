@@ -19,10 +19,7 @@ impl Amount {
     /// The amount in this text, or `None` if the text is not a decimal.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
-        let digits = text.strip_prefix('-').unwrap_or(&text);
-        let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
-        let all = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        (all(whole) && all(part)).then_some(Self(text))
+        is_decimal(&text).then_some(Self(text))
     }
 
     /// The number, or `None` if a `Decimal` cannot hold it exactly.
@@ -38,6 +35,14 @@ impl Amount {
     }
 }
 
+/// Returns `true` if this text is digits, with an optional minus sign and point.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    all(whole) && all(part)
+}
+
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -47,9 +52,11 @@ impl fmt::Display for Amount {
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
+        if is_decimal(&text) {
+            return Ok(Self(text));
+        }
         let expected = &"a decimal in a string, like \"0.1425\"";
-        Self::new(text.clone())
-            .ok_or_else(|| Error::invalid_value(Unexpected::Str(&text), expected))
+        Err(Error::invalid_value(Unexpected::Str(&text), expected))
     }
 }
 

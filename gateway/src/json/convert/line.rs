@@ -129,14 +129,18 @@ pub(in crate::json) fn kind_line(
     kind: OrderKind,
     spec: &MarketSpec,
 ) -> (OrderType, Option<Amount>, Option<Amount>) {
-    let r#type = match kind {
+    let shown = |price: Price| Units(spec).show_price(price);
+    (order_type(kind), kind.price().map(shown), kind.stop().map(shown))
+}
+
+/// The type of an order, as a line has it.
+pub(in crate::json) const fn order_type(kind: OrderKind) -> OrderType {
+    match kind {
         OrderKind::Limit { .. } => OrderType::Limit,
         OrderKind::Market => OrderType::Market,
         OrderKind::Stop { .. } => OrderType::Stop,
         OrderKind::StopLimit { .. } => OrderType::StopLimit,
-    };
-    let shown = |price: Price| Units(spec).show_price(price);
-    (r#type, kind.price().map(shown), kind.stop().map(shown))
+    }
 }
 
 /// How long an order stays, as a line has it.

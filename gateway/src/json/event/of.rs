@@ -140,8 +140,12 @@ impl From<&Party> for PartyLine {
 
 /// A party that was hidden from the reader has no line.
 fn visible_party(party: &Party) -> Option<PartyLine> {
-    let is_hidden = party.order.0 == 0 && party.account.0 == 0 && party.reference == 0;
-    (!is_hidden).then(|| PartyLine::from(party))
+    (!is_hidden(party)).then(|| PartyLine::from(party))
+}
+
+/// Returns `true` if a party was hidden from the reader.
+pub(in crate::json) const fn is_hidden(party: &Party) -> bool {
+    party.order.0 == 0 && party.account.0 == 0 && party.reference == 0
 }
 
 impl EpochLine {
