@@ -1,10 +1,13 @@
 //! Batches, which the core passes on: commands, their events, and the callers that wait for them.
 
-use pricetime_engine::Sequence;
+use std::ops::Range;
+
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
+use crate::groups::Groups;
 use crate::question::PendingQuestion;
 
 /// The work of one step of the core. It goes to the journal thread, which makes it durable, and from there
@@ -14,26 +17,21 @@ pub(crate) struct Batch {
     pub(crate) commands: Vec<Command>,
     /// One for each command.
     groups: Groups,
-    /// Callers that wait for a group, each with its index, ascending.
-    pub(crate) waiting: Vec<(usize, oneshot::Sender<Answer>)>,
+    /// Callers that wait.
+    pub(crate) waiting: Vec<Waiting>,
+    /// The groups that callers with several commands wait for.
+    pub(crate) several: Vec<usize>,
     /// Questions between the commands, in order.
     pub(crate) questions: Vec<PendingQuestion>,
 }
 
-/// Groups, one after the other.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Groups {
-    closed: Vec<ClosedGroup>,
-    /// The events of all of them.
-    events: Vec<Event>,
-}
-
-/// A complete group. Its events end at `end`.
-#[derive(Clone, Copy, Debug)]
-struct ClosedGroup {
-    header: Header,
-    outcome: Outcome,
-    end: usize,
+/// A caller that waits for its commands.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// For this group.
+    One(usize, oneshot::Sender<Answer>),
+    /// For the groups that are listed in this part of [`Batch::several`].
+    Several(Range<usize>, oneshot::Sender<Answers>),
 }
 
 impl Batch {
@@ -52,12 +50,7 @@ impl Batch {
 
     /// Returns the groups in order.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Header, &[Event], Outcome)> {
-        let mut from = 0;
-        self.groups.closed.iter().map(move |closed| {
-            let events = self.groups.events.get(from..closed.end).unwrap_or_default();
-            from = closed.end;
-            (&closed.header, events, closed.outcome)
-        })
+        self.groups.iter()
     }
 
     /// Returns the groups, to be copied.
@@ -67,18 +60,20 @@ impl Batch {
 
     /// Answers all waiting callers.
     pub(crate) fn answer(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting).into_iter().peekable();
-        for (at, (header, events, outcome)) in self.groups().enumerate() {
-            if waiting.peek().is_none_or(|(first, _)| *first != at) {
-                continue;
-            }
-            if let Some((_, ticket)) = waiting.next() {
-                // The caller may have dropped its ticket.
-                let _ = ticket.send(Answer::from(Group {
-                    header: *header,
-                    events: events.to_vec(),
-                    outcome,
-                }));
+        let Self { groups, waiting, several, .. } = self;
+        for waiting in waiting.drain(..) {
+            // A caller may have dropped its ticket.
+            match waiting {
+                Waiting::One(at, reply) => {
+                    if let Some((header, events, outcome)) = groups.at(at) {
+                        let (header, events) = (*header, events.to_vec());
+                        let _ = reply.send(Answer::from(Group { header, events, outcome }));
+                    }
+                }
+                Waiting::Several(range, reply) => {
+                    let own = several.get(range).unwrap_or_default();
+                    let _ = reply.send(Answers::from(groups.select(own)));
+                }
             }
         }
     }
@@ -86,31 +81,10 @@ impl Batch {
     /// Empties the batch and keeps its capacity.
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
-        self.groups.closed.clear();
-        self.groups.events.clear();
+        self.groups.clear();
         self.waiting.clear();
+        self.several.clear();
         self.questions.clear();
-    }
-}
-
-impl Groups {
-    /// Returns the header and the events of a group.
-    pub(crate) fn at(&self, group: usize) -> Option<(&Header, &[Event])> {
-        let closed = self.closed.get(group)?;
-        let before = group.checked_sub(1).and_then(|before| self.closed.get(before));
-        let from = before.map_or(0, |before| before.end);
-        Some((&closed.header, self.events.get(from..closed.end).unwrap_or_default()))
-    }
-
-    /// Returns the sequences of the first and the last group.
-    pub(crate) fn first_and_last(&self) -> Option<(Sequence, Sequence)> {
-        let (first, last) = (self.closed.first()?, self.closed.last()?);
-        Some((first.header.sequence, last.header.sequence))
-    }
-
-    /// Returns the number of events.
-    pub(crate) fn events(&self) -> usize {
-        self.events.len()
     }
 }
 
@@ -125,22 +99,5 @@ impl Sink for Batch {
 
     fn end(&mut self, outcome: Outcome) {
         self.groups.end(outcome);
-    }
-}
-
-impl Sink for Groups {
-    fn begin(&mut self, header: &Header) {
-        self.closed.push(ClosedGroup { header: *header, outcome: Outcome::Accepted, end: 0 });
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.events.push(*event);
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        if let Some(open) = self.closed.last_mut() {
-            open.outcome = outcome;
-            open.end = self.events.len();
-        }
     }
 }

@@ -11,6 +11,7 @@ use core::time::Duration;
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -96,7 +97,22 @@ pub(crate) struct Submitter<T> {
     receiver: Receiver<Entry<T>>,
     /// Items that are not urgent are refused while this many wait.
     room: usize,
+    /// How many more items those in the queue count as.
+    extra: Arc<AtomicUsize>,
     end: Arc<End>,
+}
+
+/// What an item counts as if it stands for several. It belongs to the item, and ends with it.
+#[derive(Debug)]
+pub(crate) struct Places {
+    count: usize,
+    extra: Arc<AtomicUsize>,
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        self.extra.fetch_sub(self.count, Ordering::Relaxed);
+    }
 }
 
 /// How the thread ended, once it has: in order, or with the reason.
@@ -105,7 +121,8 @@ type End = OnceLock<Result<(), String>>;
 impl<T> Clone for Submitter<T> {
     fn clone(&self) -> Self {
         let (sender, receiver) = (self.sender.clone(), self.receiver.clone());
-        Self { sender, receiver, room: self.room, end: Arc::clone(&self.end) }
+        let (extra, end) = (Arc::clone(&self.extra), Arc::clone(&self.end));
+        Self { sender, receiver, room: self.room, extra, end }
     }
 }
 
@@ -117,7 +134,7 @@ impl<T> Submitter<T> {
 
     /// Returns `true` if there is room for an item that is not urgent.
     pub(crate) fn has_room(&self) -> bool {
-        self.sender.len() < self.room
+        self.sender.len().saturating_add(self.extra.load(Ordering::Relaxed)) < self.room
     }
 
     /// Submits without waiting.
@@ -131,6 +148,28 @@ impl<T> Submitter<T> {
         } else {
             Err(Refused::Busy(item))
         }
+    }
+
+    /// Submits an item that counts as several. It is taken if there is room for one, or if it is urgent
+    /// and fits into the reserve.
+    ///
+    /// # Errors
+    /// Returns `Busy` if there is no room, and `Stopped` if the thread has ended.
+    pub(crate) fn submit_several(
+        &self,
+        count: usize,
+        urgent: bool,
+        item: impl FnOnce(Places) -> T,
+    ) -> Result<(), Refused<()>> {
+        if !urgent && !self.has_room() && !self.has_ended() {
+            return Err(Refused::Busy(()));
+        }
+        let places = Places { count: count.saturating_sub(1), extra: Arc::clone(&self.extra) };
+        self.extra.fetch_add(places.count, Ordering::Relaxed);
+        self.submit_urgently(item(places)).map_err(|refused| match refused {
+            Refused::Busy(_) => Refused::Busy(()),
+            Refused::Stopped(_) => Refused::Stopped(()),
+        })
     }
 
     /// Submits an urgent item without waiting. It may use the reserve.
@@ -211,8 +250,13 @@ pub(crate) fn spawn<W: Work>(
         drain(&receiver);
         run.ok().map(|()| work)
     })?;
-    let submitter =
-        Submitter { sender: sender.clone(), receiver: drain_receiver, room, end: Arc::clone(&end) };
+    let submitter = Submitter {
+        sender: sender.clone(),
+        receiver: drain_receiver,
+        room,
+        extra: Arc::default(),
+        end: Arc::clone(&end),
+    };
     Ok((submitter, Thread { handle, sender, end }))
 }
 
@@ -374,6 +418,27 @@ mod tests {
         assert_eq!(submitter.submit(1), Err(Refused::Busy(1)));
         drop(open);
         assert_eq!(thread.close().expect("the thread ends without an error").1, taken + urgent);
+    }
+
+    #[test]
+    fn item_that_counts_as_several_takes_their_places_until_it_is_dropped() {
+        let (open, held) = mpsc::channel();
+        let (submitter, thread) =
+            spawn(&options(Wait::Park), Held(held, 0), |_| ()).expect("a thread");
+        let mut places = None;
+        let several = submitter.submit_several(1_000, false, |it| {
+            places = Some(it);
+            1
+        });
+        assert_eq!(several, Ok(()));
+        assert!(!submitter.has_room());
+        assert_eq!(submitter.submit_several(2, false, |_| 1), Err(Refused::Busy(())));
+        assert_eq!(submitter.submit(1), Err(Refused::Busy(1)));
+        assert_eq!(submitter.submit_several(2, true, |_| 1), Ok(()), "urgent items have a reserve");
+        drop(places);
+        assert!(submitter.has_room());
+        drop(open);
+        assert_eq!(thread.close().expect("the thread ends without an error").1, 2);
     }
 
     /// Reports when it is dropped.

@@ -4,6 +4,8 @@ use pricetime_engine::{AccountId, Action, MarketId, RequestId, SessionId, Timest
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
+use crate::core_thread::Places;
 use crate::question::{Found, Question};
 use crate::view::MarketView;
 
@@ -31,6 +33,8 @@ pub struct Draft {
 pub(crate) enum Item {
     /// A command, its time if it comes from a recording, and the sender for its answer.
     Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Answer>>),
+    /// Commands that are carried out one after the other, and the sender for their answers.
+    Drafts(Vec<Draft>, oneshot::Sender<Answers>, Places),
     /// Wakes the core, because there may be other work.
     Wake,
     /// A request for the book as the core has it now, durable or not.

@@ -19,6 +19,7 @@
 
 mod access;
 mod answer;
+mod answers;
 mod batch;
 mod builder;
 mod call_error;
@@ -28,6 +29,7 @@ mod epoch_schedule;
 mod feeds;
 mod folder_store;
 mod follower;
+mod groups;
 pub mod guide;
 mod handles;
 mod host;
@@ -70,6 +72,7 @@ pub mod persistence {
 
 pub use access::{Denied, Principal};
 pub use answer::Answer;
+pub use answers::Answers;
 pub use builder::Builder;
 pub use call_error::CallError;
 pub use core_thread::{Options as CoreOptions, Wait};

@@ -13,6 +13,8 @@ pub enum Refused {
     Busy,
     /// The host has ended.
     Stopped,
+    /// More commands were submitted together than [`Host::SUBMIT_MANY_MAX`](crate::Host::SUBMIT_MANY_MAX).
+    TooMany,
     /// The market's prices are too large for Redis to tell apart, and the host uses Redis.
     Scores,
 }
@@ -22,6 +24,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::Busy => "the core's queue is full; try again",
             Self::Stopped => "the core has stopped",
+            Self::TooMany => "these are more commands than may be submitted together; split them",
             Self::Scores => {
                 "with Redis, a market's prices must be within ±2^53 ticks: beyond that, scores in \
                  Redis are not exact"

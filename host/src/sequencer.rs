@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendError, SendTimeoutError, Sender};
 use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, Timestamp};
+use tokio::sync::oneshot;
 
-use crate::batch::Batch;
+use crate::answers::Answers;
+use crate::batch::{Batch, Waiting};
 use crate::core_thread::Work;
 use crate::draft::{Draft, Item};
 use crate::epoch_schedule::Schedule;
@@ -46,6 +48,9 @@ const EXPIRY_POLL: Duration = Duration::from_millis(250);
 /// How long the core waits for the journal before it continues without it, and the longest sleep before it
 /// tries again.
 const HANDOFF_TIMEOUT: Duration = Duration::from_micros(200);
+
+/// A batch with this many commands is passed on although more were submitted.
+const BATCH_MAX: usize = 1_024;
 
 /// Sessions that have ended and whose orders are still to be cancelled.
 #[derive(Debug, Default)]
@@ -101,13 +106,16 @@ impl Work for Sequencer {
         for item in items.drain(..) {
             match item {
                 Item::Draft(draft, time, ticket) => {
-                    let at = if self.clock.is_some() { now } else { self.recorded_time(time) };
+                    let group = self.sequence(draft, time, now);
                     if let Some(ticket) = ticket {
-                        self.batch.waiting.push((self.batch.len(), ticket));
+                        self.batch.waiting.push(Waiting::One(group, ticket));
                     }
-                    self.apply_draft(draft, at);
-                    if self.schedule.count() {
-                        self.close_epochs(at);
+                }
+                Item::Drafts(drafts, reply, places) => {
+                    self.sequence_all(drafts, reply, now);
+                    drop(places);
+                    if self.batch.len() >= BATCH_MAX {
+                        self.forward_batch()?;
                     }
                 }
                 Item::Wake => {}
@@ -126,6 +134,8 @@ impl Work for Sequencer {
                 }
             }
         }
+        // The items have left their places.
+        self.shared.room.wake_if_awaited();
         self.collect_ended();
         let forwarded = self.forward_batch()?;
         if !self.shared.is_running() {
@@ -181,6 +191,33 @@ impl Sequencer {
             self.close_epochs(gate);
         }
         at
+    }
+
+    /// Carries out a submitted command, and closes the epochs that end with it. Returns its group in the
+    /// batch.
+    fn sequence(&mut self, draft: Draft, time: Option<Timestamp>, now: Timestamp) -> usize {
+        let at = if self.clock.is_some() { now } else { self.recorded_time(time) };
+        let group = self.batch.len();
+        self.apply_draft(draft, at);
+        if self.schedule.count() {
+            self.close_epochs(at);
+        }
+        group
+    }
+
+    /// Carries out commands that were submitted together.
+    fn sequence_all(
+        &mut self,
+        drafts: Vec<Draft>,
+        reply: oneshot::Sender<Answers>,
+        now: Timestamp,
+    ) {
+        let from = self.batch.several.len();
+        for draft in drafts {
+            let group = self.sequence(draft, None, now);
+            self.batch.several.push(group);
+        }
+        self.batch.waiting.push(Waiting::Several(from..self.batch.several.len(), reply));
     }
 
     fn apply_draft(&mut self, draft: Draft, timestamp: Timestamp) {

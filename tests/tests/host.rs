@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{
-    AccountId, Action, Engine, EpochNumber, Event, Fees, Group, Level, Limits, MarketSpec, OrderId,
-    OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, Reason, RequestId, SelfTrade,
-    Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    AccountId, Action, ActionKind, Engine, EpochNumber, Event, Fees, Group, Level, Limits,
+    MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, Reason,
+    RequestId, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 use pricetime::persistence::journal::{FolderError, JournalOptions};
 use pricetime::{
-    CallError, Clock, Draft, Ended, EpochSchedule, Host, MarketView, OpenError, Options, Refused,
-    Stopped,
+    Answers, CallError, Clock, CoreOptions, Draft, Ended, EpochSchedule, Host, MarketView,
+    OpenError, Options, Refused, Stopped,
 };
 use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;
@@ -189,6 +189,101 @@ fn journal_replay_gives_the_state_after_concurrent_submits() {
         let at = usize::try_from(group.header.sequence.0).expect("small") - 1;
         assert_eq!(groups.get(at), Some(&group));
     }
+}
+
+#[test]
+fn commands_submitted_together_are_carried_out_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options { gates: EpochSchedule::Commands(50), ..Options::new(folder.path()) });
+    let answers: Vec<Answers> = std::thread::scope(|scope| {
+        let submit = |account: u128| {
+            let host = &host;
+            let place = move |n: u128| {
+                let side = if (n + account).is_multiple_of(2) { Side::Buy } else { Side::Sell };
+                let price = i64::try_from(n * 7 % 40).expect("small") - 20;
+                draft(AccountId(account), limit(account << 64 | n, side, price, 5))
+            };
+            scope.spawn(move || {
+                let drafts: Vec<_> = (0..600).map(place).collect();
+                let mut tickets = Vec::new();
+                for together in drafts.chunks(7 + usize::try_from(account).expect("small")) {
+                    host.submit_detached(draft(BOB, Action::Cancel { order: OrderId(1) }))
+                        .expect("room");
+                    tickets.push(host.submit_many(together).expect("room"));
+                }
+                tickets.into_iter().map(|it| it.wait().expect("answers")).collect::<Vec<_>>()
+            })
+        };
+        let submitters: Vec<_> = (1..=3).map(submit).collect();
+        submitters.into_iter().flat_map(|s| s.join().expect("no panic")).collect()
+    });
+    host.close().expect("a clean shutdown");
+
+    let (mut engine, mut groups) = (Engine::new(10), Vec::new());
+    for command in commands(folder.path()) {
+        engine.apply(&command, &mut groups);
+    }
+    let mut after = std::collections::BTreeMap::new();
+    for together in &answers {
+        let (mut last, mut number) = (None, None);
+        for (header, events, outcome) in together.iter() {
+            let at = usize::try_from(header.sequence.0).expect("small") - 1;
+            let group = groups.get(at).expect("the command is in the journal");
+            assert_eq!((&group.header, &*group.events, group.outcome), (header, events, outcome));
+            // Only the closes of the schedule come in between.
+            let from = last.map_or(at, |last| last + 1);
+            assert!(groups[from..at].iter().all(|it| it.header.kind == ActionKind::CloseEpoch));
+            last = Some(at);
+            // The orders of an account are numbered as they were submitted.
+            let Some(Event::Accepted { place, .. }) = events.first() else { panic!("{events:?}") };
+            let next = after.entry(header.account).or_insert(0);
+            assert_eq!(place.order.0 & 0xffff, *next);
+            *next += 1;
+            number = Some(*next);
+        }
+        assert!(number.is_some());
+    }
+    assert_eq!(answers.iter().map(Answers::len).sum::<usize>(), 1_800);
+    assert!(groups.iter().any(|it| it.header.kind == ActionKind::CloseEpoch));
+}
+
+#[test]
+fn commands_submitted_together_are_all_taken_or_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let core = CoreOptions { capacity: 8, reserve: 2, ..CoreOptions::default() };
+    let host = open(Options { core, ..Options::new(folder.path()) });
+    assert!(host.submit_many(&[]).expect("room").wait().expect("an answer").is_empty());
+    let one = draft(ALICE, Action::Cancel { order: OrderId(1) });
+    let many = vec![one; Host::SUBMIT_MANY_MAX + 1];
+    assert_eq!(host.submit_many(&many).err(), Some(Refused::TooMany));
+
+    // More than the queue has places for.
+    let place = |order| draft(AccountId(1 + order % 7), limit(order, Side::Buy, 1, 1));
+    let orders: Vec<_> = (0..20_000).map(place).collect();
+    let sending = async {
+        let mut tickets = Vec::new();
+        for together in orders.chunks(50) {
+            tickets.push(loop {
+                match host.submit_many(together) {
+                    Ok(ticket) => break ticket,
+                    Err(Refused::Busy) => host.ready().await.expect("the host runs"),
+                    Err(refused) => panic!("{refused}"),
+                }
+            });
+        }
+        for ticket in tickets {
+            let answers = ticket.await.expect("answers");
+            assert!(answers.iter().all(|(_, _, outcome)| outcome == Outcome::Accepted));
+        }
+    };
+    let time_limit = Duration::from_secs(120);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let sent = async { tokio::time::timeout(time_limit, sending).await };
+    let sent = runtime.expect("a runtime").block_on(sent);
+    assert!(sent.is_ok(), "a caller that waits for room is woken");
+    let level = level(1, 20_000, 20_000);
+    assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level]);
+    assert_eq!(host.status().durable, Sequence(20_002), "refused commands were not taken");
 }
 
 #[test]

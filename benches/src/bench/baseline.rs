@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::report::{Compared, Head, HostileSettings, Measured, Report, Verdict};
+use super::report::{Compared, Head, HostSettings, HostileSettings, Measured, Report, Verdict};
 use super::runs::Runs;
 use crate::failure::Failure;
 
@@ -17,8 +17,10 @@ pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Resu
         let what = settings.host.as_ref().map_or_else(
             || String::from("bench core"),
             |host| {
-                let submitters = host.submitters;
-                format!("bench host --policy {} --submitters {submitters}", host.policy)
+                let HostSettings { policy, submitters, together } = host;
+                format!(
+                    "bench host --policy {policy} --submitters {submitters} --together {together}"
+                )
             },
         );
         let what = settings.redis.as_ref().map_or(what, |redis| {

@@ -37,6 +37,10 @@ pub(super) struct Host {
     #[arg(long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=64).map(|n| n as usize))]
     submitters: usize,
+    /// Number of commands that a submitter submits together, for the rate
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=TOGETHER_MAX).map(|n| n as usize))]
+    together: usize,
     /// When a command counts as durable
     #[arg(long, default_value = "sync")]
     policy: Durable,
@@ -61,6 +65,8 @@ pub(super) struct Host {
     #[command(flatten)]
     output: OutputOptions,
 }
+
+const TOGETHER_MAX: u64 = RunningHost::SUBMIT_MANY_MAX as u64;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Durable {
@@ -110,7 +116,8 @@ impl Host {
             }
             Durable::None => String::from("none"),
         };
-        let host = Some(HostSettings { policy, submitters: self.submitters });
+        let (submitters, together) = (self.submitters, self.together);
+        let host = Some(HostSettings { policy, submitters, together });
         let head = Head::current(Settings { seed, commands, host, ..Settings::default() });
         let before = self.output.baseline(&head)?;
         let workloads = self.plan.chosen()?;
@@ -140,8 +147,9 @@ impl Host {
         let per_submitter = load::distribute(&prepared.flow, self.submitters);
         for _ in 0..self.runs {
             progress.now(format!("{workload}: as fast as answers arrive"));
-            let closed: Closed =
-                self.with_host(prepared, |host| load::closed(host, &per_submitter, self.long()))?;
+            let closed: Closed = self.with_host(prepared, |host| {
+                load::closed_together(host, &per_submitter, self.together, self.long())
+            })?;
             rates.push(closed.done as f64 / closed.elapsed.as_secs_f64());
             done += closed.done;
             refused += closed.refused;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use pricetime::{Draft, Host, Refused, Ticket};
+use pricetime::{Answers, Draft, Host, Refused, Stopped, Ticket};
 use pricetime_engine::{Command, Outcome};
 
 use super::machine::thread_time;
@@ -47,9 +47,21 @@ pub(super) fn closed(
     per_submitter: &[Vec<Draft>],
     time_limit: Duration,
 ) -> Result<Closed, Failure> {
+    closed_together(host, per_submitter, 1, time_limit)
+}
+
+/// Like [`closed`], but submits this many commands in one call.
+pub(super) fn closed_together(
+    host: &Host,
+    per_submitter: &[Vec<Draft>],
+    together: usize,
+    time_limit: Duration,
+) -> Result<Closed, Failure> {
     let started = Instant::now();
+    let is_over = || started.elapsed() >= time_limit;
     let counts: Result<Vec<_>, Failure> = thread::scope(|scope| {
-        let one = |drafts| scope.spawn(move || window(host, drafts, started, time_limit));
+        let is_over = &is_over;
+        let one = |drafts| scope.spawn(move || window(host, drafts, together, is_over));
         let all: Vec<_> = per_submitter.iter().map(Vec::as_slice).map(one).collect();
         let panicked = |_| Failure::failed("a submitter panicked");
         all.into_iter().map(|one| one.join().map_err(panicked)?).collect()
@@ -64,36 +76,66 @@ pub(super) fn closed(
 fn window(
     host: &Host,
     drafts: &[Draft],
-    started: Instant,
-    time_limit: Duration,
+    together: usize,
+    is_over: impl Fn() -> bool,
 ) -> Result<(usize, usize), Failure> {
     let mut waiting = VecDeque::with_capacity(WINDOW);
-    let (mut done, mut refused) = (0, 0);
-    let mut wait_for_answer = |ticket: Ticket| -> Result<(), Failure> {
-        let group = ticket.wait().map_err(Failure::failed)?;
-        refused += usize::from(group.outcome != Outcome::Accepted);
-        Ok(())
-    };
-    for draft in drafts {
-        if waiting.len() == WINDOW
+    let (mut done, mut checked, mut refused) = (0, 0, 0);
+    for drafts in drafts.chunks(together) {
+        if (waiting.len() + 1) * together > WINDOW
             && let Some(first) = waiting.pop_front()
         {
-            wait_for_answer(first)?;
+            refused += Sent::wait(first).map_err(Failure::failed)?;
         }
-        if done % 256 == 0 && started.elapsed() >= time_limit {
-            break;
+        if done >= checked {
+            if is_over() {
+                break;
+            }
+            checked = done + 256;
         }
-        waiting.push_back(submit(host, draft)?);
-        done += 1;
+        waiting.push_back(Sent::submit(host, drafts)?);
+        done += drafts.len();
     }
-    waiting.into_iter().try_for_each(wait_for_answer)?;
+    for sent in waiting {
+        refused += sent.wait().map_err(Failure::failed)?;
+    }
     Ok((done, refused))
+}
+
+/// The tickets of one call.
+enum Sent {
+    One(Ticket),
+    Several(Ticket<Answers>),
+}
+
+impl Sent {
+    fn submit(host: &Host, drafts: &[Draft]) -> Result<Self, Failure> {
+        match drafts {
+            [draft] => submit(host, draft).map(Self::One),
+            drafts => until_taken(|| host.submit_many(drafts)).map(Self::Several),
+        }
+    }
+
+    /// Waits for the answers. Returns how many commands were refused.
+    fn wait(self) -> Result<usize, Stopped> {
+        Ok(match self {
+            Self::One(ticket) => usize::from(ticket.wait()?.outcome != Outcome::Accepted),
+            Self::Several(ticket) => {
+                let answers = ticket.wait()?;
+                answers.iter().filter(|(_, _, outcome)| *outcome != Outcome::Accepted).count()
+            }
+        })
+    }
 }
 
 /// Submits a command, and retries while the host is busy.
 pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
+    until_taken(|| host.submit(*draft))
+}
+
+fn until_taken<T>(submit: impl Fn() -> Result<T, Refused>) -> Result<T, Failure> {
     loop {
-        match host.submit(*draft) {
+        match submit() {
             Ok(ticket) => return Ok(ticket),
             Err(Refused::Busy) => thread::yield_now(),
             Err(refused) => return Err(Failure::failed(refused)),

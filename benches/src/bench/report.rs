@@ -123,6 +123,13 @@ pub(super) struct RedisSettings {
 pub(super) struct HostSettings {
     pub(super) policy: String,
     pub(super) submitters: usize,
+    /// How many commands are submitted in one call.
+    #[serde(default = "one")]
+    pub(super) together: usize,
+}
+
+const fn one() -> usize {
+    1
 }
 
 /// The results of one workload.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use pricetime_terminal::{Cell, Paint, Tone, table};
 
 use super::numbers::{format_ns, format_number};
-use super::report::{Compared, Goal, Head, Latency, Measured, Report, Verdict};
+use super::report::{Compared, Goal, Head, HostSettings, Latency, Measured, Report, Verdict};
 
 /// A report as a table.
 pub(super) fn report(report: &Report) -> String {
@@ -71,8 +71,11 @@ fn head(head: &Head) -> String {
         settings.seed
     );
     if let Some(host) = &settings.host {
-        let (policy, submitters) = (&host.policy, host.submitters);
+        let HostSettings { policy, submitters, together } = host;
         push(&mut text, format_args!(", policy {policy}, submitters {submitters}"));
+        if *together > 1 {
+            push(&mut text, format_args!(", {together} commands together"));
+        }
     }
     if let Some(redis) = &settings.redis {
         let orders: Vec<String> = redis.orders.iter().map(|it| format_number(*it as f64)).collect();

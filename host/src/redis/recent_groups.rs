@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::batch::Groups;
+use crate::groups::Groups;
 
 /// How many events are kept. A single larger batch is kept whole.
 const EVENTS_MAX: usize = 1 << 16;

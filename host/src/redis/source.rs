@@ -9,7 +9,7 @@ use pricetime_journal::{History, Replay};
 use pricetime_redis::stream::{Entries, EntryEncoder, Numbers};
 
 use super::recent_groups::{Recent, RecentGroups};
-use crate::batch::Groups;
+use crate::groups::Groups;
 use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::Shared;
 
@@ -213,7 +213,7 @@ impl Cursor {
     /// Adds the entries of the groups after `at`, and moves `at` past each consumed group. Returns
     /// `true` if all groups are consumed.
     fn add(&mut self, encoder: &mut EntryEncoder, at: &mut u64, into: &mut Entries) -> bool {
-        while let Some((header, events)) = self.groups.at(self.group) {
+        while let Some((header, events, _)) = self.groups.at(self.group) {
             if header.sequence.0 > *at {
                 let rest = events.get(self.event..).unwrap_or_default();
                 for event in rest {
