@@ -10,7 +10,7 @@ use crate::answers::Answers;
 use crate::groups::Groups;
 use crate::question::PendingQuestion;
 
-/// The work of one step of the core. It goes to the journal thread, which makes it durable, and from there
+/// Work of a step of the core. It goes to the journal thread, which makes it durable, and from there
 /// to the publisher.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {

@@ -56,7 +56,8 @@ impl Default for Wait {
 pub struct Options {
     /// Its name.
     pub name: String,
-    /// How many items may wait for it.
+    /// How many items may wait for it. Commands that are submitted together count one by one, but are
+    /// taken if there is room for the first.
     pub capacity: usize,
     /// How many of those places are reserved for urgent items.
     pub reserve: usize,
@@ -97,7 +98,9 @@ pub(crate) struct Submitter<T> {
     receiver: Receiver<Entry<T>>,
     /// Items that are not urgent are refused while this many wait.
     room: usize,
-    /// How many more items those in the queue count as.
+    /// Those that are urgent and count as several are refused while this many wait.
+    capacity: usize,
+    /// How many more items those count as that were submitted and are not done.
     extra: Arc<AtomicUsize>,
     end: Arc<End>,
 }
@@ -111,7 +114,7 @@ pub(crate) struct Places {
 
 impl Drop for Places {
     fn drop(&mut self) {
-        self.extra.fetch_sub(self.count, Ordering::Relaxed);
+        self.extra.fetch_sub(self.count, Ordering::SeqCst);
     }
 }
 
@@ -122,7 +125,7 @@ impl<T> Clone for Submitter<T> {
     fn clone(&self) -> Self {
         let (sender, receiver) = (self.sender.clone(), self.receiver.clone());
         let (extra, end) = (Arc::clone(&self.extra), Arc::clone(&self.end));
-        Self { sender, receiver, room: self.room, extra, end }
+        Self { sender, receiver, room: self.room, capacity: self.capacity, extra, end }
     }
 }
 
@@ -134,7 +137,12 @@ impl<T> Submitter<T> {
 
     /// Returns `true` if there is room for an item that is not urgent.
     pub(crate) fn has_room(&self) -> bool {
-        self.sender.len().saturating_add(self.extra.load(Ordering::Relaxed)) < self.room
+        self.waiting() < self.room
+    }
+
+    /// How many items wait, and how many more those count as that are carried out now.
+    fn waiting(&self) -> usize {
+        self.sender.len().saturating_add(self.extra.load(Ordering::SeqCst))
     }
 
     /// Submits without waiting.
@@ -150,8 +158,8 @@ impl<T> Submitter<T> {
         }
     }
 
-    /// Submits an item that counts as several. It is taken if there is room for one, or if it is urgent
-    /// and fits into the reserve.
+    /// Submits an item that counts as several. It is taken if there is room for one; an urgent item may
+    /// use the reserve for that.
     ///
     /// # Errors
     /// Returns `Busy` if there is no room, and `Stopped` if the thread has ended.
@@ -161,11 +169,12 @@ impl<T> Submitter<T> {
         urgent: bool,
         item: impl FnOnce(Places) -> T,
     ) -> Result<(), Refused<()>> {
-        if !urgent && !self.has_room() && !self.has_ended() {
+        let room = if urgent { self.capacity } else { self.room };
+        if self.waiting() >= room && !self.has_ended() {
             return Err(Refused::Busy(()));
         }
         let places = Places { count: count.saturating_sub(1), extra: Arc::clone(&self.extra) };
-        self.extra.fetch_add(places.count, Ordering::Relaxed);
+        self.extra.fetch_add(places.count, Ordering::SeqCst);
         self.submit_urgently(item(places)).map_err(|refused| match refused {
             Refused::Busy(_) => Refused::Busy(()),
             Refused::Stopped(_) => Refused::Stopped(()),
@@ -254,6 +263,7 @@ pub(crate) fn spawn<W: Work>(
         sender: sender.clone(),
         receiver: drain_receiver,
         room,
+        capacity: options.capacity.max(1),
         extra: Arc::default(),
         end: Arc::clone(&end),
     };
@@ -425,16 +435,18 @@ mod tests {
         let (open, held) = mpsc::channel();
         let (submitter, thread) =
             spawn(&options(Wait::Park), Held(held, 0), |_| ()).expect("a thread");
-        let mut places = None;
-        let several = submitter.submit_several(1_000, false, |it| {
-            places = Some(it);
-            1
-        });
-        assert_eq!(several, Ok(()));
-        assert!(!submitter.has_room());
-        assert_eq!(submitter.submit_several(2, false, |_| 1), Err(Refused::Busy(())));
+        let mut places = Vec::new();
+        let mut several = |count, urgent| {
+            submitter.submit_several(count, urgent, |it| {
+                places.push(it);
+                1
+            })
+        };
+        assert_eq!(several(63, false), Ok(()));
+        assert_eq!(several(2, false), Err(Refused::Busy(())));
         assert_eq!(submitter.submit(1), Err(Refused::Busy(1)));
-        assert_eq!(submitter.submit_several(2, true, |_| 1), Ok(()), "urgent items have a reserve");
+        assert_eq!(several(2, true), Ok(()), "urgent items have a reserve");
+        assert_eq!(several(2, true), Err(Refused::Busy(())), "which has an end");
         drop(places);
         assert!(submitter.has_room());
         drop(open);

@@ -109,8 +109,9 @@
 //! side are 0.
 //! To cancel a client's orders when its connection ends, place them in a [`Session`]
 //! ([`Host::session`], [`Host::submit_in`]).
-//! If a client sends several commands at once, such as the quotes of a market maker, submit them with
+//! If there are several commands at once, such as all quotes of a market maker, submit them with
 //! [`Host::submit_many`]. That takes less time than one call for each, and one ticket has all answers.
+//! Their orders end with no session.
 //!
 //! # Refusals and retries
 //!

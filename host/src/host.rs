@@ -188,9 +188,10 @@ impl Host {
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
-    /// Submits several commands together, which takes less time for each. They are carried out one
-    /// after the other, with no command of another caller in between. All of them are taken or none. The
-    /// ticket resolves once the effects of all of them are durable.
+    /// Submits several commands together, which takes less time than one call for each. They are carried
+    /// out one after the other, with no command of another caller in between. All of them are taken or
+    /// none. The ticket resolves once the effects of all of them are durable. Their orders end with no
+    /// session.
     ///
     /// ```
     /// # use pricetime::engine::{AccountId, MarketId, MarketSpec, OrderId, Outcome, Phase, Place, Side};
@@ -214,7 +215,8 @@ impl Host {
     ///
     /// # Errors
     /// Returns the same errors as [`submit`](Self::submit), for the first command that has one, and
-    /// [`Refused::TooMany`] if there are more than [`SUBMIT_MANY_MAX`](Self::SUBMIT_MANY_MAX) commands.
+    /// [`Refused::TooMany`] if there are more than [`SUBMIT_MANY_MAX`](Self::SUBMIT_MANY_MAX) commands. They
+    /// may use the reserve for cancels if all of them are cancels.
     pub fn submit_many(&self, drafts: &[Draft]) -> Result<Ticket<Answers>, Refused> {
         if drafts.len() > Self::SUBMIT_MANY_MAX {
             return Err(Refused::TooMany);
@@ -226,8 +228,12 @@ impl Host {
             // There is no command whose answer could resolve the ticket.
             let _ = reply.send(Answers::default());
         } else {
-            self.0.submitter.submit_several(drafts.len(), urgent, |places| {
+            let submitted = self.0.submitter.submit_several(drafts.len(), urgent, |places| {
                 Item::Drafts(drafts.to_vec(), reply, places)
+            });
+            submitted.inspect_err(|_| {
+                // For a moment the commands took places, and a waiting caller may have seen that.
+                self.0.shared.room.wake_if_awaited();
             })?;
         }
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })

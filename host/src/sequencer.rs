@@ -49,7 +49,8 @@ const EXPIRY_POLL: Duration = Duration::from_millis(250);
 /// tries again.
 const HANDOFF_TIMEOUT: Duration = Duration::from_micros(200);
 
-/// A batch with this many commands is passed on although more were submitted.
+/// A batch with this many commands is passed on within a step, if commands were submitted together. A step
+/// takes a limited number of items, and each may have many commands.
 const BATCH_MAX: usize = 1_024;
 
 /// Sessions that have ended and whose orders are still to be cancelled.
@@ -103,6 +104,7 @@ impl Work for Sequencer {
         self.end_sessions(idle, now);
         self.ended_sessions.handled =
             self.ended_sessions.handled.saturating_add(items.len() as u64);
+        let mut forward_at = BATCH_MAX;
         for item in items.drain(..) {
             match item {
                 Item::Draft(draft, time, ticket) => {
@@ -114,8 +116,10 @@ impl Work for Sequencer {
                 Item::Drafts(drafts, reply, places) => {
                     self.sequence_all(drafts, reply, now);
                     drop(places);
-                    if self.batch.len() >= BATCH_MAX {
+                    if self.batch.len() >= forward_at {
+                        // If the journal is behind, this waits once for so many commands.
                         self.forward_batch()?;
+                        forward_at = self.batch.len().saturating_add(BATCH_MAX);
                     }
                 }
                 Item::Wake => {}

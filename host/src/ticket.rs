@@ -1,4 +1,4 @@
-//! The future that `submit` and `ask` return.
+//! The future that `submit`, `submit_many` and `ask` return.
 
 use std::pin::Pin;
 use std::sync::Arc;
