@@ -223,11 +223,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             Ok(group) => {
                 self.outcomes.count(group.outcome);
                 let (group, durable) = (self.principal.seen(group), self.shared.is_durable());
-                let placeholder = spec.is_none().then(placeholder_spec);
-                let spec = spec.as_deref().or(placeholder.as_ref());
-                spec.map_or(Ok(()), |spec| {
-                    write_done(self.out.buffer(), Some(line), &group, spec, durable)
-                })
+                let placeholder;
+                let spec = match spec.as_deref() {
+                    Some(spec) => spec,
+                    None => {
+                        placeholder = placeholder_spec();
+                        &placeholder
+                    }
+                };
+                write_done(self.out.buffer(), Some(line), &group, spec, durable)
             }
             Err(stopped) => {
                 let answer = self.stopped(line, request, stopped);

@@ -2,6 +2,7 @@
 #![cfg(feature = "servers")]
 
 use jsonschema::Validator;
+use pricetime::Principal;
 use pricetime_engine::{Action, Command, Engine, Event, Group, MarketSpec, Price, Symbol};
 use pricetime_gateway::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine, write_done};
 use pricetime_tests::record::day;
@@ -29,6 +30,14 @@ fn has_too_many_digits(command: &Command, spec: Option<&MarketSpec>) -> bool {
 
 /// Compares what the fast way writes with what the types give.
 fn check_written(group: &Group, spec: &MarketSpec) {
+    let sender = Principal::accounts([group.header.account]);
+    for group in [group.clone(), sender.seen(group.clone()), Principal::Public.seen(group.clone())]
+    {
+        check_written_as_seen(&group, spec);
+    }
+}
+
+fn check_written_as_seen(group: &Group, spec: &MarketSpec) {
     for durable in [true, false] {
         let line = durable.then_some(group.header.sequence.0);
         let done = Done { line, durable, ..Done::of_group(group, spec) };
