@@ -23,6 +23,7 @@ fn line(text: &[u8], spec: &MarketSpec) {
             return;
         }
     };
+    assert_eq!(serde_json::from_slice::<Line>(text).ok().as_ref(), Some(&line));
     let again = serde_json::to_vec(&line).expect("it was read");
     assert_eq!(Line::read(&again).as_ref(), Ok(&line));
     let draft = match line.draft(Some(spec)) {
@@ -44,7 +45,7 @@ fn line(text: &[u8], spec: &MarketSpec) {
 }
 
 fn decimal(text: &str, spec: &MarketSpec) {
-    if let Some(amount) = Amount::new(text.to_owned()) {
+    if let Some(amount) = Amount::new(text) {
         assert_eq!(amount.as_str(), text);
         let decimal = amount.decimal();
         let back = |text: String| Amount::new(text).and_then(|it| it.decimal());

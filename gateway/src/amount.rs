@@ -66,7 +66,7 @@ mod tests {
         let cent = Step { mantissa: 1, exponent: -2 };
         let quarter = Step { mantissa: 25, exponent: -2 };
         let thousand = Step { mantissa: 1, exponent: 3 };
-        let of = |text: &str, steps: &[Step]| units(&Amount::new(text.to_owned()).unwrap(), steps);
+        let of = |text: &str, steps: &[Step]| units(&Amount::new(text).unwrap(), steps);
         assert_eq!(of("-3.25", &[cent]), Some(-325));
         assert_eq!(of("-3.25", &[quarter]), Some(-13));
         assert_eq!(of("-0.5", &[quarter]), Some(-2));

@@ -15,6 +15,7 @@ mod input;
 mod market;
 mod output;
 mod questions;
+mod quick;
 mod read;
 #[cfg(feature = "schema")]
 mod schema;

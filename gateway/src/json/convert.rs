@@ -4,7 +4,9 @@ mod draft;
 mod line;
 
 use pricetime::persistence::journal::echo::shorten;
-use pricetime_engine::{Action, BadDecimal, BadSymbol, MarketId, MarketSpec, Price, Quantity};
+use pricetime_engine::{
+    Action, BadDecimal, BadSymbol, MarketId, MarketSpec, Price, Quantity, Step,
+};
 use uuid::Uuid;
 
 use super::input::Line;
@@ -55,6 +57,9 @@ pub(super) struct Units<'a>(pub(super) &'a MarketSpec);
 
 impl Units<'_> {
     fn price(&self, field: &'static str, text: &Amount) -> Result<Price, BadLine> {
+        if let Some(ticks) = short_steps(text.as_str(), self.0.tick) {
+            return Ok(Price(ticks));
+        }
         let decimal = text.decimal();
         if decimal.is_none() {
             return Err(too_long(field, text));
@@ -73,6 +78,10 @@ impl Units<'_> {
     }
 
     fn quantity(&self, field: &'static str, text: &Amount) -> Result<Quantity, BadLine> {
+        let lots = short_steps(text.as_str(), self.0.lot);
+        if let Some(lots) = lots.and_then(|lots| u64::try_from(lots).ok()) {
+            return Ok(Quantity(lots));
+        }
         let decimal = text.decimal();
         if decimal.is_none() {
             return Err(too_long(field, text));
@@ -106,6 +115,21 @@ impl Units<'_> {
     pub(super) fn show_quantity(&self, quantity: Quantity) -> Amount {
         shown(self.0.show_quantity(quantity))
     }
+}
+
+/// The steps in a decimal of at most 18 digits, if a step is a power of ten and the decimal has no more
+/// places than the step. Nearly all decimals in a line are like that.
+fn short_steps(decimal: &str, step: Step) -> Option<i64> {
+    let digits = decimal.strip_prefix('-').unwrap_or(decimal);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    if step.mantissa != 1 || !step.is_valid() || whole.len() + part.len() > 18 {
+        return None;
+    }
+    let more_places = usize::try_from(-i32::from(step.exponent)).ok()?.checked_sub(part.len())?;
+    let digits = whole.bytes().chain(part.bytes());
+    let units = digits.fold(0, |units, digit| units * 10 + i64::from(digit - b'0'));
+    let steps = units.checked_mul(10_i64.checked_pow(u32::try_from(more_places).ok()?)?)?;
+    Some(if decimal.starts_with('-') { -steps } else { steps })
 }
 
 fn too_long(field: &'static str, text: &Amount) -> BadLine {
@@ -185,4 +209,46 @@ const fn is_for_operators(action: &Action) -> bool {
         action,
         Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } | Action::CancelAll { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_decimals_are_the_steps_of_the_general_way() {
+        let texts = [
+            "0",
+            "-0",
+            "0.0",
+            "7",
+            "-7",
+            "0.5",
+            "-0.50",
+            "12.3400",
+            "007.1",
+            "0.0025",
+            "0.00250",
+            "99999999999999999",
+            "999999999999999999",
+            "-999999999999999999",
+            "1.23456789012345678",
+            "9223372036854775807",
+            "0.000000000000000001",
+            "123456.1234567890",
+        ];
+        let mut found = 0;
+        for (mantissa, exponents) in [(1, -30..=3), (25, -4..=-2)] {
+            for exponent in exponents {
+                let tick = Step { mantissa, exponent };
+                let spec = MarketSpec::new("SUN/EUR".parse().expect("a symbol"), tick, Step::ONE);
+                for text in texts {
+                    let Some(steps) = short_steps(text, tick) else { continue };
+                    assert_eq!(spec.price(text), Ok(Price(steps)), "{text} {tick:?}");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 100, "{found}");
+    }
 }

@@ -450,7 +450,7 @@ pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-const fn cancel_taker() -> SelfTrade {
+pub(super) const fn cancel_taker() -> SelfTrade {
     SelfTrade::CancelTaker
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Deserializer, Value};
 use serde_path_to_error::Segment;
 
 use super::input::Line;
+use super::quick;
 
 /// Why a text is not a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,10 @@ impl Line {
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
         // A text that is UTF-8 as a whole need not be checked string by string.
         let line = match str::from_utf8(text) {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => match quick::read(text) {
+                Some(line) => return Ok(line),
+                None => serde_json::from_str(text),
+            },
             Err(_) => serde_json::from_slice(text),
         };
         line.map_err(|error| {

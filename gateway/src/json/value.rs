@@ -6,20 +6,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pricetime_engine::{Step, Timestamp};
 use rust_decimal::Decimal;
-use serde::de::{Error, Unexpected};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// A decimal as text: digits, with an optional minus sign and point. It may have more digits than any
 /// number type holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Amount(String);
+pub struct Amount(SmolStr);
 
 impl Amount {
     /// The amount in this text, or `None` if the text is not a decimal.
     #[must_use]
-    pub fn new(text: String) -> Option<Self> {
-        is_decimal(&text).then_some(Self(text))
+    pub fn new(text: impl AsRef<str>) -> Option<Self> {
+        let text = text.as_ref();
+        is_decimal(text).then(|| Self(SmolStr::new(text)))
     }
 
     /// The number, or `None` if a `Decimal` cannot hold it exactly.
@@ -51,12 +53,22 @@ impl fmt::Display for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        if is_decimal(&text) {
-            return Ok(Self(text));
-        }
+        from.deserialize_str(AmountVisitor)
+    }
+}
+
+struct AmountVisitor;
+
+impl Visitor<'_> for AmountVisitor {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Amount, E> {
         let expected = &"a decimal in a string, like \"0.1425\"";
-        Err(Error::invalid_value(Unexpected::Str(&text), expected))
+        Amount::new(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), expected))
     }
 }
 
@@ -122,7 +134,7 @@ impl fmt::Display for StepText {
 
 impl From<Step> for StepText {
     fn from(step: Step) -> Self {
-        let text = Self::Decimal(Amount(show(step)));
+        let text = Self::Decimal(Amount(show(step).into()));
         if text.step() == Some(step) {
             return text;
         }
@@ -244,11 +256,11 @@ mod tests {
     #[test]
     fn amount_is_a_plain_decimal() {
         for good in ["0", "-0.5", "0.1425", "007", "123456789012345678901234567890.5"] {
-            assert_eq!(Amount::new(good.to_owned()).unwrap().as_str(), good);
+            assert_eq!(Amount::new(good).unwrap().as_str(), good);
         }
         for bad in ["", "-", ".5", "5.", "+1", "1e3", " 1", "1 ", "1,5", "١", "NaN", "--1", "1.2.3"]
         {
-            assert_eq!(Amount::new(bad.to_owned()), None, "{bad:?}");
+            assert_eq!(Amount::new(bad), None, "{bad:?}");
         }
     }
 
@@ -260,7 +272,7 @@ mod tests {
                 assert_eq!(StepText::from(step).step(), Some(step));
             }
         }
-        let text = |text: &str| StepText::Decimal(Amount::new(text.to_owned()).unwrap()).step();
+        let text = |text: &str| StepText::Decimal(Amount::new(text).unwrap()).step();
         assert_eq!(text("0.0001"), Some(Step { mantissa: 1, exponent: -4 }));
         assert_eq!(text("0.2500"), Some(Step { mantissa: 25, exponent: -2 }));
         assert_eq!(text("1000"), Some(Step { mantissa: 1, exponent: 3 }));
