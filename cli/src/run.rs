@@ -163,11 +163,16 @@ impl Run {
     fn open(&self, config: &Config, times: TimePolicy) -> Result<Host, Failure> {
         let follower =
             follower::EventLogger::new(config.events.as_deref(), config.folder.is_some())?;
+        // A standby may wait for hours, and says so in the log.
+        let mut opening = config.lock.is_none().then(|| Progress::waiting("opening"));
         let restoring = Progress::count("restoring", "commands", Some(0));
         let mut options = Options {
             accept_loss: self.accept_loss,
             follower: Some(Box::new(follower)),
-            progress: Some(Box::new(move |at| restoring.set(at.replayed, at.of))),
+            progress: Some(Box::new(move |at| {
+                drop(opening.take());
+                restoring.set(at.replayed, at.of);
+            })),
             ..config.options()
         };
         if times == TimePolicy::Followed {

@@ -2,13 +2,16 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
 /// Work that takes less time than this shows no bar.
 const DELAY: Duration = Duration::from_millis(300);
+/// How often a bar is drawn while its work reports nothing.
+const REDRAW: Duration = Duration::from_secs(1);
 
 /// The bar that is drawn. There is one at a time.
 static DRAWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
@@ -26,7 +29,7 @@ pub fn disable_progress() {
 pub struct Progress {
     bar: ProgressBar,
     /// Whether it has been decided if this bar is drawn.
-    is_decided: AtomicBool,
+    is_decided: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -67,9 +70,25 @@ impl Progress {
     /// A bar for a few steps that take seconds each. It is drawn at once, and every second.
     pub fn steps(total: u64) -> Self {
         let steps = Self::new(String::new(), Some(total), "{bar:20} {pos} of {len}  {msg}");
-        steps.show();
-        steps.bar.enable_steady_tick(Duration::from_secs(1));
+        show(&steps.bar, &steps.is_decided);
+        steps.bar.enable_steady_tick(REDRAW);
         steps
+    }
+
+    /// A bar for one long step that reports nothing. It shows the time that has passed.
+    pub fn waiting(what: impl Into<String>) -> Self {
+        let waiting = Self::new(what.into(), None, "{spinner} {elapsed}  {msg}");
+        let (bar, is_decided) = (waiting.bar.downgrade(), Arc::clone(&waiting.is_decided));
+        let draw_later = move || {
+            thread::sleep(DELAY);
+            if let Some(bar) = bar.upgrade() {
+                show(&bar, &is_decided);
+                bar.enable_steady_tick(REDRAW);
+            }
+        };
+        // If the system has no thread for it, nothing is drawn.
+        let _ = thread::Builder::new().name(String::from("progress")).spawn(draw_later);
+        waiting
     }
 
     fn new(what: String, total: Option<u64>, template: &str) -> Self {
@@ -79,7 +98,7 @@ impl Progress {
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("━╸─"));
         bar.set_message(what);
-        Self { bar, is_decided: AtomicBool::new(false) }
+        Self { bar, is_decided: Arc::default() }
     }
 
     /// Changes the description of what is being done.
@@ -102,22 +121,26 @@ impl Progress {
 
     fn update(&self) {
         if !self.is_decided.load(Relaxed) && self.bar.elapsed() >= DELAY {
-            self.show();
+            show(&self.bar, &self.is_decided);
         }
     }
+}
 
-    /// Draws the bar, if one may be drawn.
-    fn show(&self) {
-        let is_first = !self.is_decided.swap(true, Relaxed);
-        if !is_first || OFF.load(Relaxed) || !io::stderr().is_terminal() {
-            return;
-        }
-        let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if drawn.as_ref().and_then(WeakProgressBar::upgrade).is_none() {
-            // On a terminal that cannot move its cursor, this draws nothing.
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            *drawn = Some(self.bar.downgrade());
-        }
+/// Draws the bar, if one may be drawn.
+fn show(bar: &ProgressBar, is_decided: &AtomicBool) {
+    if is_decided.load(Relaxed) {
+        return;
+    }
+    if OFF.load(Relaxed) || !io::stderr().is_terminal() {
+        is_decided.store(true, Relaxed);
+        return;
+    }
+    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if drawn.as_ref().and_then(WeakProgressBar::upgrade).is_none() {
+        is_decided.store(true, Relaxed);
+        // On a terminal that cannot move its cursor, this draws nothing.
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        *drawn = Some(bar.downgrade());
     }
 }
 
@@ -167,7 +190,7 @@ mod tests {
         let progress = Progress::count("counting", "things", Some(3));
         progress.add(2);
         progress.set(3, 4);
-        progress.show();
+        super::show(&progress.bar, &progress.is_decided);
         assert!(progress.bar.is_hidden());
         assert_eq!((progress.bar.position(), progress.bar.length()), (3, Some(4)));
         assert_eq!(suspend_progress(|| 7), 7);
