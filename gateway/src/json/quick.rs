@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
 use uuid::Uuid;
 
-use super::input::{Amend, Cancel, Line, Place, cancel_taker};
+use super::input::{Amend, Cancel, Line, Place, TimeInForce, cancel_taker};
 use super::value::{Amount, Time};
 
 /// Reads a line. Returns `None` if serde has to read it.
@@ -41,7 +41,7 @@ fn place(members: &str) -> Option<Line> {
         "price" => set(&mut price, value.amount()),
         "stop" => set(&mut stop, value.amount()),
         "quantity" => set(&mut quantity, value.amount()),
-        "time_in_force" => set(&mut time_in_force, value.word()),
+        "time_in_force" => set(&mut time_in_force, value.time_in_force()),
         "post_only" => set(&mut post_only, value.truth()),
         "minimum_quantity" => set(&mut minimum_quantity, value.amount()),
         "display_quantity" => set(&mut display_quantity, value.amount()),
@@ -132,7 +132,7 @@ impl Head {
             "market" => set(&mut self.market, value.number()),
             "request" => set(&mut self.request, value.uuid()),
             "operator" => set(&mut self.operator, value.truth()),
-            "time" => set(&mut self.time, value.text().and_then(|text| text.parse().ok())),
+            "time" => set(&mut self.time, value.time()),
             _ => None,
         }
     }
@@ -154,6 +154,8 @@ enum Value<'a> {
     /// The digits of a whole number that is not negative.
     Digits(&'a str),
     Truth(bool),
+    /// An object with one member: its name, and its value as it stands in the line.
+    Variant(&'a str, &'a str),
 }
 
 impl<'a> Value<'a> {
@@ -167,6 +169,20 @@ impl<'a> Value<'a> {
 
     fn number<T: std::str::FromStr>(&self) -> Option<T> {
         if let Self::Digits(digits) = self { digits.parse().ok() } else { None }
+    }
+
+    fn time(&self) -> Option<Time> {
+        self.text()?.parse().ok()
+    }
+
+    fn time_in_force(&self) -> Option<TimeInForce> {
+        let Self::Variant(name, content) = self else { return self.word() };
+        let (content, _) = split_plain(content)?;
+        match *name {
+            "good_till_date" => content.time().map(TimeInForce::GoodTillDate),
+            "for_epochs" => content.number().map(TimeInForce::ForEpochs),
+            _ => None,
+        }
     }
 
     fn uuid(&self) -> Option<Uuid> {
@@ -189,9 +205,9 @@ fn for_each<'a>(
     mut take: impl FnMut(&'a str, Value<'a>) -> Option<()>,
 ) -> Option<()> {
     loop {
-        let (name, behind) = rest.strip_prefix('"')?.split_once('"')?;
-        let value;
-        (value, rest) = split_value(behind.strip_prefix(':')?)?;
+        let (name, value);
+        (name, rest) = split_text(rest)?;
+        (value, rest) = split_value(rest.strip_prefix(':')?)?;
         take(name, value)?;
         if rest == "}}" {
             return Some(());
@@ -202,25 +218,77 @@ fn for_each<'a>(
 
 /// Splits a text that begins with a value.
 fn split_value(from: &str) -> Option<(Value<'_>, &str)> {
-    if let Some(text) = from.strip_prefix('"') {
-        let (text, rest) = text.split_once('"')?;
-        let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'\\');
-        return is_plain.then_some((Value::Text(text), rest));
-    }
-    for (word, truth) in [("true", true), ("false", false)] {
-        if let Some(rest) = from.strip_prefix(word) {
-            return Some((Value::Truth(truth), rest));
+    let Some(object) = from.strip_prefix('{') else { return split_plain(from) };
+    let (name, behind) = split_text(object)?;
+    let content = behind.strip_prefix(':')?;
+    let (_, rest) = split_plain(content)?;
+    let content = content.get(..content.len() - rest.len())?;
+    Some((Value::Variant(name, content), rest.strip_prefix('}')?))
+}
+
+/// Splits a text that begins with a value that is not an object.
+fn split_plain(from: &str) -> Option<(Value<'_>, &str)> {
+    match from.as_bytes().first()? {
+        b'"' => split_text(from).map(|(text, rest)| (Value::Text(text), rest)),
+        b't' => Some((Value::Truth(true), from.strip_prefix("true")?)),
+        b'f' => Some((Value::Truth(false), from.strip_prefix("false")?)),
+        _ => {
+            let end = from.bytes().position(|byte| !byte.is_ascii_digit());
+            let (digits, rest) = from.split_at(end.unwrap_or(from.len()));
+            let is_number = digits == "0" || !(digits.is_empty() || digits.starts_with('0'));
+            is_number.then_some((Value::Digits(digits), rest))
         }
     }
-    let end = from.bytes().position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = from.split_at(end);
-    let is_number = digits == "0" || !(digits.is_empty() || digits.starts_with('0'));
-    is_number.then_some((Value::Digits(digits), rest))
+}
+
+/// Splits a text that begins with a string. Returns `None` if the string has an escape.
+fn split_text(from: &str) -> Option<(&str, &str)> {
+    let behind = from.strip_prefix('"')?;
+    let end = end_of_text(behind.as_bytes())?;
+    let (text, rest) = behind.split_at_checked(end)?;
+    Some((text, rest.strip_prefix('"')?))
+}
+
+/// Finds the first quote, backslash or control character.
+fn end_of_text(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // Marks the high bit of each byte of `it` below `limit`. Marks after the first may be wrong.
+    let below = |it: u64, limit: u64| it.wrapping_sub(ONES * limit) & !it & HIGH;
+    let is = |it: u64, byte: u8| below(it ^ (ONES * u64::from(byte)), 1);
+    let (eights, rest) = bytes.as_chunks();
+    for (at, eight) in eights.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        let found = is(eight, b'"') | is(eight, b'\\') | below(eight, u64::from(b' '));
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+    found.map(|at| 8 * eights.len() + at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_ends_at_its_first_special_byte() {
+        for length in 0..40 {
+            let plain: Vec<u8> =
+                (0..length).map(|at| [b'a', 0x7f, 0x80, b' ', 0xff][at % 5]).collect();
+            assert_eq!(end_of_text(&plain), None);
+            for special in [b'"', b'\\', 0, 0x1f] {
+                for at in 0..length {
+                    let mut text = plain.clone();
+                    text[at] = special;
+                    assert_eq!(end_of_text(&text), Some(at), "{text:?}");
+                    text[length - 1] = b'"';
+                    assert_eq!(end_of_text(&text), Some(at), "{text:?}");
+                }
+            }
+        }
+    }
 
     const ID: &str = "00000000-0000-0000-0000-00000000000a";
 
@@ -244,6 +312,10 @@ mod tests {
         for text in [
             format!(r#"{{"place":{{{ids},{rest}}}}}"#),
             format!(r#"{{"place":{{{rest},{more},{ids}}}}}"#),
+            format!(
+                r#"{{"place":{{{ids},"time_in_force":{{"good_till_date":"2026-06-01T00:00:00Z"}},{rest}}}}}"#
+            ),
+            format!(r#"{{"place":{{{ids},{rest},"time_in_force":{{"for_epochs":12}}}}}}"#),
             format!(r#"{{"amend":{{{ids}}}}}"#),
             format!(
                 r#"{{"amend":{{{ids},"price":"1","quantity":"2","stop":"3","if_open":"4","requeue":true,"time":"2026-06-01"}}}}"#
@@ -282,6 +354,22 @@ mod tests {
             ids.replace("market", "m\\u0061rket"),
         ] {
             let text = format!(r#"{{"cancel":{{{members}}}}}"#);
+            assert!(!is_read(&text), "{text}");
+        }
+        let order = format!(r#"{ids},"side":"buy","type":"limit","price":"1","quantity":"1""#);
+        for member in [
+            r#""time_in_force":{}"#,
+            r#""time_in_force":null"#,
+            r#""time_in_force":{"for_epochs":1,"for_epochs":2}"#,
+            r#""time_in_force":{"for_epochs":1,"x":1}"#,
+            r#""time_in_force":{"for_epochs":{"x":1}}"#,
+            r#""time_in_force":{"for_epochs":01}"#,
+            r#""time_in_force":{"for_epochs":18446744073709551616}"#,
+            r#""time_in_force":{"good_till_cancel":null}"#,
+            r#""time_in_force":{"good_till_date":"tomorrow"}"#,
+            r#""post_only":{"for_epochs":1}"#,
+        ] {
+            let text = format!(r#"{{"place":{{{order},{member}}}}}"#);
             assert!(!is_read(&text), "{text}");
         }
         for text in ["", "{}", r#"{"view":{"market":1}}"#, r#"{"cancel":{}}"#, r#"{"cancel":{"#] {
