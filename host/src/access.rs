@@ -103,7 +103,18 @@ impl Principal {
         if self.is_operator() {
             return group;
         }
-        seen(&group.header, &group.events, group.outcome, |account| self.sees(account))
+        self.seen_by_client((&group.header, &group.events, group.outcome))
+    }
+
+    /// Returns what the principal may see of one of the groups in [`Answers`](crate::Answers), like
+    /// [`seen`](Self::seen). `None` means all of it.
+    #[must_use]
+    pub fn seen_part(&self, group: (&Header, &[Event], Outcome)) -> Option<Group> {
+        (!self.is_operator()).then(|| self.seen_by_client(group))
+    }
+
+    fn seen_by_client(&self, (header, events, outcome): (&Header, &[Event], Outcome)) -> Group {
+        seen(header, events, outcome, |account| self.sees(account))
     }
 
     /// Returns the reason the host has stopped, as far as the principal may see it.

@@ -4,8 +4,8 @@ use pricetime_engine::{Event, Header, Outcome};
 
 use crate::groups::Groups;
 
-/// What the commands of one [`Host::submit_many`](crate::Host::submit_many) did, in their order. The engine
-/// may have refused any of them.
+/// What commands that were submitted together did, in their order. The engine may have refused any of them.
+/// See [`Host::submit_many`](crate::Host::submit_many).
 #[derive(Clone, Debug, Default)]
 #[must_use = "the engine may have refused a command: look at each outcome"]
 pub struct Answers(Groups);

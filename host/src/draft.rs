@@ -21,8 +21,8 @@ pub struct Draft {
     /// The idempotency key. A command that repeats an earlier one with the same key is not carried out; its
     /// answer is an [`Event::Duplicate`](pricetime_engine::Event::Duplicate).
     pub request: Option<RequestId>,
-    /// The session that an order placed by it ends with. [`Host::submit_in`](crate::Host::submit_in) fills
-    /// this in.
+    /// The session that an order placed by it ends with. [`Host::submit_in`](crate::Host::submit_in) and
+    /// [`Host::submit_many_in`](crate::Host::submit_many_in) fill this in.
     pub session: Option<SessionId>,
     /// The action to carry out.
     pub action: Action,
@@ -33,8 +33,9 @@ pub struct Draft {
 pub(crate) enum Item {
     /// A command, its time if it comes from a recording, and the sender for its answer.
     Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Answer>>),
-    /// Commands that are carried out one after the other, and the sender for their answers.
-    Drafts(Vec<Draft>, oneshot::Sender<Answers>, Places),
+    /// Commands that are carried out one after the other, each with its time if it comes from a recording,
+    /// and the sender for their answers.
+    Drafts(Vec<(Option<Timestamp>, Draft)>, oneshot::Sender<Answers>, Places),
     /// Wakes the core, because there may be other work.
     Wake,
     /// A request for the book as the core has it now, durable or not.

@@ -44,7 +44,10 @@ impl Groups {
 
     /// Copies these groups, which are some of its own.
     pub(crate) fn select(&self, groups: &[usize]) -> Self {
-        let mut selected = Self { closed: Vec::with_capacity(groups.len()), events: Vec::new() };
+        let events = groups.iter().filter_map(|group| self.at(*group));
+        let count = events.map(|(_, events, _)| events.len()).sum();
+        let (closed, events) = (Vec::with_capacity(groups.len()), Vec::with_capacity(count));
+        let mut selected = Self { closed, events };
         for (header, events, outcome) in groups.iter().filter_map(|group| self.at(*group)) {
             selected.events.extend_from_slice(events);
             let end = selected.events.len();

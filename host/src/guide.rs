@@ -111,7 +111,7 @@
 //! ([`Host::session`], [`Host::submit_in`]).
 //! If there are several commands at once, such as all quotes of a market maker, submit them with
 //! [`Host::submit_many`]. That takes less time than one call for each, and one ticket has all answers.
-//! Their orders end with no session.
+//! With [`Host::submit_many_in`] their orders end with a session.
 //!
 //! # Refusals and retries
 //!

@@ -22,9 +22,9 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TooMany => "more than 1,024 commands were submitted together; split them",
             Self::Busy => "the core's queue is full; try again",
             Self::Stopped => "the core has stopped",
-            Self::TooMany => "these are more commands than may be submitted together; split them",
             Self::Scores => {
                 "with Redis, a market's prices must be within ±2^53 ticks: beyond that, scores in \
                  Redis are not exact"

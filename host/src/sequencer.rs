@@ -212,13 +212,13 @@ impl Sequencer {
     /// Carries out commands that were submitted together.
     fn sequence_all(
         &mut self,
-        drafts: Vec<Draft>,
+        drafts: Vec<(Option<Timestamp>, Draft)>,
         reply: oneshot::Sender<Answers>,
         now: Timestamp,
     ) {
         let from = self.batch.several.len();
-        for draft in drafts {
-            let group = self.sequence(draft, None, now);
+        for (time, draft) in drafts {
+            let group = self.sequence(draft, time, now);
             self.batch.several.push(group);
         }
         self.batch.waiting.push(Waiting::Several(from..self.batch.several.len(), reply));

@@ -9,20 +9,21 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use pricetime_engine::{MarketId, SessionId};
+use pricetime_engine::{Action, MarketId, SessionId};
 
 use crate::core_thread::Submitter;
-use crate::draft::Item;
+use crate::draft::{Draft, Item};
 use crate::status::locked;
 
 /// A client's session. The live orders that were placed in it are cancelled when it is dropped, and at the
 /// next start if the process dies first. [`Host::session`](crate::Host::session) begins one, and
-/// [`Host::submit_in`](crate::Host::submit_in) places orders in it.
+/// [`Host::submit_in`](crate::Host::submit_in) and [`Host::submit_many_in`](crate::Host::submit_many_in) place
+/// orders in it.
 #[derive(Debug)]
 pub struct Session {
-    pub(crate) id: SessionId,
+    id: SessionId,
     /// The markets in which it placed orders.
-    pub(crate) markets: BTreeSet<MarketId>,
+    markets: BTreeSet<MarketId>,
     submitter: Submitter<Item>,
     sessions: Arc<Sessions>,
 }
@@ -46,6 +47,15 @@ pub(crate) struct Sessions {
 impl Session {
     pub(crate) fn new(submitter: Submitter<Item>, sessions: Arc<Sessions>) -> Self {
         Self { id: sessions.begin(), markets: BTreeSet::new(), submitter, sessions }
+    }
+
+    /// Puts the order that a command places, if it places one, into the session.
+    pub(crate) fn with(&mut self, draft: Draft) -> Draft {
+        if !matches!(draft.action, Action::Place(_)) {
+            return draft;
+        }
+        self.markets.insert(draft.market);
+        Draft { session: Some(self.id), ..draft }
     }
 }
 

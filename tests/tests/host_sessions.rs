@@ -158,3 +158,24 @@ fn session_without_orders_ends_without_a_command() {
     host.close().expect("a clean shutdown");
     assert_eq!(session_ends(&groups(folder.path())), 0);
 }
+
+#[test]
+fn orders_placed_together_end_with_their_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(folder.path());
+    let mut session = host.session();
+    let orders: Vec<_> = (1..=40).map(|order| bid(MARKETS[order as usize % 2], order)).collect();
+    let answers =
+        host.submit_many_in(&mut session, &orders).expect("room").wait().expect("durable");
+    assert!(answers.iter().all(|(_, _, outcome)| outcome == Outcome::Accepted));
+    let resting = |host: &Host| {
+        let orders = |market| host.view(market, 1).expect("the market").bids;
+        MARKETS.map(|market| orders(market).iter().map(|level| level.orders).sum::<u32>())
+    };
+    assert_eq!(resting(&host), [20, 20]);
+    drop(session);
+    host.close().expect("a clean shutdown");
+    assert_eq!(session_ends(&groups(folder.path())), 2);
+    let host = open(folder.path());
+    assert_eq!(resting(&host), [0, 0]);
+}
