@@ -252,9 +252,7 @@ impl Run {
         if !serving.is_finished() {
             let _ = serving.await;
         }
-        // A subscription whose connection was cut off may still be reading the events that its client
-        // missed.
-        shared.until_replayed().await;
+        shared.until_released().await;
         let Some(shared) = Arc::into_inner(shared) else {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };

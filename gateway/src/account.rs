@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// A connection may have this many unsent bytes even if others have used up the budget of all.
-const SHARE_MIN: usize = 1 << 16;
+pub(crate) const SHARE_MIN: usize = 1 << 16;
 /// The subscriptions of a connection may have this many times its limit ready.
 const READY_FACTOR: usize = 4;
 

@@ -8,7 +8,8 @@ use crate::json::{
     Answer, Book, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome, write_done,
 };
 use pricetime::engine::{
-    Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
+    Event, Fees, Header, Limits, MarketId, MarketSpec, Outcome, Price, Pricing, Quantity, Sequence,
+    Step, Symbol, Terms,
 };
 use pricetime::{AccountFeed, Host, MarketFeed, Principal, Stopped};
 use tokio::io::AsyncWrite;
@@ -16,14 +17,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::account::Account;
+use crate::account::{Account, Charge};
 use crate::context::{GatewayContext, ended};
 use crate::lines::Bounds;
 use crate::outcomes::Outcomes;
 use crate::outgoing::Outgoing;
 use crate::push::{FeedOwner, Push, PushedLine, push_account, push_market};
 use crate::turns::Client;
-use crate::unsent::{Item, QuestionResult, Reply, UnsentQueue};
+use crate::unsent::{
+    CommandLine, Item, QuestionResult, Reply, UnsentItem, UnsentQueue, count_events,
+    size_of_answers,
+};
 
 /// How many updates may wait between the subscriptions and the writer.
 const PUSHED_MAX: usize = 256;
@@ -107,9 +111,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             match next {
                 None => break,
                 Some(Ok(unsent)) => {
-                    self.write_item(unsent.item).await?;
-                    // The answer is in the buffer now, which is counted separately.
-                    drop(unsent.charge);
+                    let UnsentItem { item, places, mut charge } = unsent;
+                    self.write_item(item, charge.as_mut()).await?;
+                    // The answers are in the buffer now, which is counted separately.
+                    drop((places, charge));
                 }
                 Some(Err(pushed)) => pushed.put(self.out.buffer()),
             }
@@ -153,11 +158,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(())
     }
 
-    async fn write_item(&mut self, item: Item) -> io::Result<()> {
+    async fn write_item(&mut self, item: Item, charge: Option<&mut Charge>) -> io::Result<()> {
         match item {
-            Item::Ticket { line, request, spec, ticket } => {
-                self.write_done(line, request, spec, ticket).await
-            }
+            Item::Commands { lines, reply } => self.write_commands(lines, reply, charge).await,
             Item::Found { line, found, room } => {
                 let found = match found {
                     QuestionResult::Now(found) => Ok(*found),
@@ -181,7 +184,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let _ = answered.send(());
                 Ok(())
             }
-            Item::Welcome(principal) => {
+            Item::Welcome(principal, Sequence(sequence)) => {
                 let accounts = match &principal {
                     Principal::Accounts(own) => own.iter().map(|it| (*it).into()).collect(),
                     Principal::Operator | Principal::Public => Vec::new(),
@@ -190,7 +193,6 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 self.principal = principal;
                 let host = &self.shared.host;
                 let history = host.start().history.parse().unwrap_or_default();
-                let sequence = host.status().durable.0;
                 let rules = pricetime::engine::rules::VERSION;
                 self.put(&Answer::Welcome(Welcome {
                     format: FORMAT,
@@ -211,33 +213,54 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Waits for a command's answer and writes it.
-    async fn write_done(
+    /// Waits for the answers to commands and writes them. Charges them at their real size, because the
+    /// client may read nothing in the meantime.
+    async fn write_commands(
         &mut self,
-        line: u64,
-        request: Option<Uuid>,
-        spec: Option<Arc<MarketSpec>>,
-        ticket: Reply,
+        lines: Vec<CommandLine>,
+        reply: Reply,
+        charge: Option<&mut Charge>,
     ) -> io::Result<()> {
-        match self.resolve(ticket).await? {
-            Ok(group) => {
-                self.outcomes.count(group.outcome);
-                let (group, durable) = (self.principal.seen(group), self.shared.is_durable());
-                let placeholder;
-                let spec = match spec.as_deref() {
-                    Some(spec) => spec,
-                    None => {
-                        placeholder = placeholder_spec();
-                        &placeholder
+        match self.resolve(reply).await? {
+            Ok(answers) => {
+                if let Some(charge) = charge {
+                    charge.raise_to(size_of_answers(lines.len(), count_events(&answers)));
+                }
+                for (line, group) in lines.iter().zip(answers.iter()) {
+                    self.write_done(line, group)?;
+                    if self.out.is_full() {
+                        self.flush().await?;
                     }
-                };
-                write_done(self.out.buffer(), Some(line), &group, spec, durable)
+                }
             }
             Err(stopped) => {
-                let answer = self.stopped(line, request, stopped);
-                self.put(&answer)
+                for CommandLine { number, request, .. } in lines {
+                    let answer = self.stopped(number, request, stopped.clone());
+                    self.put(&answer)?;
+                }
             }
         }
+        Ok(())
+    }
+
+    fn write_done(
+        &mut self,
+        line: &CommandLine,
+        group: (&Header, &[Event], Outcome),
+    ) -> io::Result<()> {
+        let (_, _, outcome) = group;
+        self.outcomes.count(outcome);
+        let (seen, durable) = (self.principal.seen_part(group), self.shared.is_durable());
+        let group = seen.as_ref().map_or(group, |it| (&it.header, &it.events, it.outcome));
+        let placeholder;
+        let spec = match line.spec.as_deref() {
+            Some(spec) => spec,
+            None => {
+                placeholder = placeholder_spec();
+                &placeholder
+            }
+        };
+        write_done(self.out.buffer(), Some(line.number), group, spec, durable)
     }
 
     /// Waits for a ticket. If it is not ready, this first writes what is in the buffer.

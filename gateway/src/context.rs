@@ -1,7 +1,9 @@
 //! What all connections share.
 
+use std::sync::Arc;
+
 use pricetime::{Host, Policy};
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 
 use crate::Tokens;
 use crate::turns::{Client, Turns};
@@ -28,6 +30,8 @@ pub struct GatewayContext {
     pub(crate) stop: watch::Receiver<bool>,
     /// The turns to replay what a subscription missed.
     pub(crate) replay_turns: Turns,
+    /// Read-locked by each task that writes the answers to a file.
+    pub(crate) writers: Arc<RwLock<()>>,
 }
 
 /// Waits until the value is `true` or its sender is gone.
@@ -46,7 +50,8 @@ impl GatewayContext {
         times: TimePolicy,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        Self { host, tokens, line_max, times, stop, replay_turns: Turns::default() }
+        let (replay_turns, writers) = (Turns::default(), Arc::default());
+        Self { host, tokens, line_max, times, stop, replay_turns, writers }
     }
 
     /// The host.
@@ -55,9 +60,11 @@ impl GatewayContext {
         &self.host
     }
 
-    /// Waits until no subscription replays what its client missed. A replay may continue after its
-    /// connection has ended.
-    pub async fn until_replayed(&self) {
+    /// Waits for what may continue after its connection or its input was cut off: a subscription that
+    /// replays what its client missed, and a task that writes answers.
+    pub async fn until_released(&self) {
+        // The writers first, because a writer may still begin a subscription.
+        drop(self.writers.write().await);
         let _ = self.replay_turns.take(Client::Operator).await;
     }
 

@@ -9,6 +9,7 @@ mod admission;
 pub mod amount;
 mod answers;
 mod balances;
+mod commands;
 mod connections;
 mod context;
 mod first_line;

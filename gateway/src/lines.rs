@@ -63,12 +63,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.line.trim_ascii()
     }
 
+    /// Returns `true` if the next line has been read completely, so that nothing has to be waited for.
+    pub(crate) fn has_next(&self) -> bool {
+        self.from.buffer().contains(&b'\n')
+    }
+
     /// Reads the next line. If the future is dropped before it is done, part of a line is lost.
     pub(crate) async fn next(&mut self) -> io::Result<Read> {
         self.line.clear();
         self.line.shrink_to(LINE_CAPACITY_KEPT);
         let Some(bounds) = &self.bounds else { return self.read().await };
-        if self.from.buffer().contains(&b'\n') {
+        if self.has_next() {
             // The whole line is there already, as it nearly always is.
             return self.read().await;
         }

@@ -183,7 +183,7 @@ fn with_address(address: &impl Display, why: &io::Error) -> io::Error {
 async fn serve(
     session: Session,
     from: impl AsyncRead + Unpin,
-    to: impl AsyncWrite + Unpin,
+    to: impl AsyncWrite + Send + Unpin + 'static,
     slot: Slot,
 ) {
     if let Err(error) = session.run(from, to).await {

@@ -11,19 +11,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::json::{FORMAT, Hello, Line, Refused as RefusedLine, Unreadable};
-use pricetime::engine::{Action, MarketId, MarketSpec};
-use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
+use pricetime::engine::{Action, MarketId, MarketSpec, Timestamp};
+use pricetime::{Answers, Draft, Host, Principal, Question, Refused, Ticket};
 use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use tracing::warn;
+use uuid::Uuid;
 
 use crate::answers::Writer;
+use crate::commands::Commands;
 use crate::context::{GatewayContext, TimePolicy, ended};
 use crate::lines::{Bounds, Lines, Read};
 use crate::outcomes::Outcomes;
 use crate::turns::Client;
-use crate::unsent::{AnswerSender, Item, QuestionResult, Reply, unsent};
+use crate::unsent::{AnswerSender, CommandLine, Item, QuestionResult, Reply, WriterEnded, unsent};
 
 /// How long it waits if the core has no room.
 const BUSY_RETRY: Duration = Duration::from_millis(1);
@@ -63,6 +66,8 @@ pub struct Session {
     session: Option<pricetime::Session>,
     /// The known markets. `None` after a line that removes the market, until that is done.
     specs: BTreeMap<MarketId, Option<Arc<MarketSpec>>>,
+    /// The commands that were read and are not submitted yet.
+    commands: Commands,
     /// How many tickets the host has given, and how many of them the writer has resolved.
     tickets: u64,
     resolved: Arc<AtomicU64>,
@@ -95,6 +100,7 @@ impl Session {
             name: None,
             session: None,
             specs: BTreeMap::new(),
+            commands: Commands::default(),
             tickets: 0,
             resolved: Arc::default(),
             levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
@@ -123,11 +129,12 @@ impl Session {
     pub async fn run(
         mut self,
         from: impl AsyncRead + Unpin,
-        to: impl AsyncWrite + Unpin,
+        to: impl AsyncWrite + Send + Unpin + 'static,
     ) -> io::Result<SessionCounts> {
         let (items, unsent) = unsent(self.bounds.as_ref().map(|bounds| &bounds.account));
         let (principal, resolved) = (self.principal.clone(), Arc::clone(&self.resolved));
         let (shared, bounds) = (Arc::clone(&self.shared), self.bounds.clone());
+        let writers = Arc::clone(&shared.writers);
         let writer = Writer::new(shared, principal, resolved, (to, unsent), bounds.as_ref());
         let reading = async {
             let read = self.read(from, &items).await;
@@ -136,7 +143,22 @@ impl Session {
             drop(items);
             read
         };
-        let (read, wrote) = tokio::join!(reading, writer.run());
+        let (read, wrote) = if bounds.is_some() {
+            tokio::join!(reading, writer.run())
+        } else {
+            // A file keeps two threads busy: this one reads, and a task writes the answers.
+            let mut writing = JoinSet::new();
+            let written = writers.read_owned().await;
+            writing.spawn(async move {
+                let wrote = writer.run().await;
+                // The writer has dropped the host by now. If the task is aborted, it drops the host first too.
+                drop(written);
+                wrote
+            });
+            let read = reading.await;
+            let wrote = writing.join_next().await.unwrap_or(Ok(Ok(Outcomes::default())));
+            (read, wrote.map_err(io::Error::other).flatten())
+        };
         read?;
         match wrote {
             Ok(outcomes) => Ok(SessionCounts { outcomes, ..self.counts }),
@@ -153,6 +175,14 @@ impl Session {
         // A client shows with its first line whether it speaks this format. A browser does not.
         let mut unknown = self.bounds.is_some();
         loop {
+            let is_full = self.commands.is_full();
+            if (is_full || !lines.has_next()) && self.submit(items).await.is_err() {
+                return Ok(());
+            }
+            if is_full {
+                // A client that sends many lines does not keep others waiting.
+                tokio::task::yield_now().await;
+            }
             let read = tokio::select! {
                 biased;
                 read = lines.next() => read?,
@@ -174,7 +204,7 @@ impl Session {
                 Read::Line | Read::Long if unknown && !is_object(text) => {
                     let why = "connection closed: the first line is not a JSON object";
                     // As above.
-                    let _ = items.send(Item::Refused(self.refuse(why.into(), text))).await;
+                    let _ = items.send(self.refuse(why.into(), text)).await;
                     return Ok(());
                 }
                 Read::Long => Err(LineError::from(format!("the line is longer than {most} bytes"))),
@@ -186,22 +216,25 @@ impl Session {
             let unsent = match taken {
                 Ok(Some(item)) => item,
                 Ok(None) => continue,
-                Err(line_error) => Item::Refused(self.refuse(line_error, text)),
+                Err(line_error) => self.refuse(line_error, text),
             };
-            if items.send(unsent).await.is_err() {
+            if self.submit(items).await.is_err() || items.send(unsent).await.is_err() {
                 return Ok(());
             }
         }
     }
 
-    /// Handles a line. Returns its answer, if it has one.
+    /// Handles a line. Returns its answer, if it has one now. A command has it once it is submitted.
     async fn take(&mut self, text: &[u8], items: &AnswerSender) -> Result<Option<Item>, LineError> {
         let line = Line::read(text).map_err(|Unreadable { column, why }| LineError {
             column: Some(column as u64),
             error: why,
         })?;
-        let number = self.counts.lines;
-        let Some(market) = line.market() else { return self.ask(line, items).await };
+        let Some(market) = line.market() else {
+            // If the writer has ended, no answer is needed.
+            let _ = self.submit(items).await;
+            return self.ask(line, items).await;
+        };
         let is_followed = self.shared.times == TimePolicy::Followed;
         if line.time().is_some() && self.shared.times == TimePolicy::Refused {
             let why = "a running market uses its own clock: leave out `time`; `run --once --input \
@@ -227,19 +260,10 @@ impl Session {
         if matches!(draft.action, Action::RemoveMarket) {
             self.specs.insert(market, None);
         }
-        let ticket = if is_followed {
-            let time = line.time().map(|time| time.0);
-            self.submit_with(|host, _| host.submit_at(time, draft)).await?
-        } else {
-            self.submit(draft).await?
-        };
-        self.tickets += 1;
-        Ok(Some(Item::Ticket {
-            line: number,
-            request: line.request(),
-            spec,
-            ticket: Reply::new(ticket),
-        }))
+        let time = line.time().filter(|_| is_followed).map(|time| time.0);
+        let line = CommandLine { number: self.counts.lines, request: line.request(), spec };
+        self.commands.push(line, time, draft);
+        Ok(None)
     }
 
     /// Handles a line that is not a command. Returns its answer, if it has one.
@@ -306,8 +330,10 @@ impl Session {
             };
             self.principal = principal;
         }
-        self.session = hello.cancel_on_disconnect.then(|| self.shared.host.session());
-        Ok(Item::Welcome(self.principal.clone()))
+        // The orders of a recording end with the sessions that it names.
+        let ends = hello.cancel_on_disconnect && self.shared.times != TimePolicy::Followed;
+        self.session = ends.then(|| self.shared.host.session());
+        Ok(Item::Welcome(self.principal.clone(), self.shared.host.status().durable))
     }
 
     /// The spec of a market. If it is not known, this waits until all earlier lines are answered, because
@@ -320,7 +346,8 @@ impl Session {
         };
         if spec.is_none() {
             let (reached, answered) = oneshot::channel();
-            if items.send(Item::Barrier(reached)).await.is_ok() {
+            if self.submit(items).await.is_ok() && items.send(Item::Barrier(reached)).await.is_ok()
+            {
                 // If the writer has ended, there is nothing to wait for.
                 let _ = answered.await;
             }
@@ -331,13 +358,36 @@ impl Session {
         Some(spec)
     }
 
-    /// Submits a command.
-    async fn submit(&mut self, draft: Draft) -> Result<Ticket, LineError> {
-        self.submit_with(|host, session| match session {
-            Some(session) => host.submit_in(session, draft),
-            None => host.submit(draft),
-        })
-        .await
+    /// Submits the commands that were read, together. If they are not taken together, submits the first of
+    /// them alone, and then tries the others again. A cancel is taken when an order is not, and the close of
+    /// an epoch can make room.
+    async fn submit(&mut self, items: &AnswerSender) -> Result<(), WriterEnded> {
+        while !self.commands.is_empty() {
+            let (host, session) = (&self.shared.host, self.session.as_mut());
+            let item = match submit_many(host, session, &self.commands.drafts) {
+                Ok(ticket) => {
+                    let lines = self.commands.take_lines();
+                    self.submitted(lines, ticket)
+                }
+                Err(_) => {
+                    let Some((line, draft)) = self.commands.take_first() else { break };
+                    let submit =
+                        |host: &_, session: Option<&mut _>| submit_many(host, session, &[draft]);
+                    match self.submit_with(submit).await {
+                        Ok(ticket) => self.submitted(vec![line], ticket),
+                        Err(line_error) => self.refuse_line(line.number, line.request, line_error),
+                    }
+                }
+            };
+            items.send(item).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the item for commands that were submitted.
+    fn submitted(&mut self, lines: Vec<CommandLine>, ticket: Ticket<Answers>) -> Item {
+        self.tickets += 1;
+        Item::Commands { lines, reply: Reply::new(ticket) }
     }
 
     /// Submits something. While there is no room, it waits, and no further line is read.
@@ -365,16 +415,30 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, line_error: LineError, text: &[u8]) -> RefusedLine {
+    /// Refuses the line that was read last.
+    fn refuse(&mut self, line_error: LineError, text: &[u8]) -> Item {
+        let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
+        self.refuse_line(self.counts.lines, request, line_error)
+    }
+
+    fn refuse_line(&mut self, line: u64, request: Option<Uuid>, line_error: LineError) -> Item {
         self.counts.refused += 1;
         let LineError { column, error } = line_error;
-        let line = self.counts.lines;
         if let Some(name) = &self.name {
             warn!("{name}:{line}:{}: {error}", column.unwrap_or(1));
         }
-        let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
-        RefusedLine { line, column, request, error }
+        Item::Refused(RefusedLine { line, column, request, error })
     }
+}
+
+fn submit_many(
+    host: &Host,
+    session: Option<&mut pricetime::Session>,
+    drafts: &[(Option<Timestamp>, Draft)],
+) -> Result<Ticket<Answers>, Refused> {
+    let Some(session) = session else { return host.submit_many_at(drafts) };
+    let drafts: Vec<_> = drafts.iter().map(|(_, draft)| *draft).collect();
+    host.submit_many_in(session, &drafts)
 }
 
 /// Returns `true` if this is a JSON object.

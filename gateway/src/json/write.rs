@@ -8,10 +8,10 @@
 
 use std::io::{self, Write as _};
 
-use pricetime_engine::{Amount, Event, Group, MarketId, MarketSpec, OrderKind, Party, Price};
+use pricetime_engine::{
+    Amount, Event, Header, MarketId, MarketSpec, OrderKind, Outcome, Party, Price,
+};
 use serde::Serialize;
-use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 use super::convert::{order_type, time_in_force_line};
 use super::event::{EventLine, OutcomeLine, is_hidden};
@@ -25,11 +25,10 @@ use super::value::Time;
 pub fn write_done(
     to: &mut Vec<u8>,
     line: Option<u64>,
-    group: &Group,
+    (header, events, outcome): (&Header, &[Event], Outcome),
     spec: &MarketSpec,
     durable: bool,
 ) -> io::Result<()> {
-    let Group { header, events, outcome } = group;
     let mut json = Writer { to, spec, market: header.market };
     json.text("{\"done\":{");
     if let Some(line) = line {
@@ -44,8 +43,8 @@ pub fn write_done(
         json.uuid(",\"request\":", request.id.0);
     }
     json.member(",\"command\":", &header.kind)?;
-    json.member(",\"outcome\":", &OutcomeLine::from(*outcome))?;
-    if let Some(detail) = Detail::of(*outcome, header.market, spec) {
+    json.member(",\"outcome\":", &OutcomeLine::from(outcome))?;
+    if let Some(detail) = Detail::of(outcome, header.market, spec) {
         json.member(",\"detail\":", &detail)?;
     }
     json.text(",\"events\":[");
@@ -202,11 +201,7 @@ impl Writer<'_> {
 
     fn uuid(&mut self, name: &str, id: u128) {
         self.text(name);
-        let mut buffer = [0; Hyphenated::LENGTH + 2];
-        buffer[0] = b'"';
-        Uuid::from_u128(id).hyphenated().encode_lower(&mut buffer[1..]);
-        buffer[Hyphenated::LENGTH + 1] = b'"';
-        self.to.extend_from_slice(&buffer);
+        self.to.extend_from_slice(&quoted_uuid(id));
     }
 
     /// A value that is written as its type says.
@@ -217,5 +212,46 @@ impl Writer<'_> {
 
     fn text(&mut self, text: &str) {
         self.to.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// A UUID in quotes.
+fn quoted_uuid(id: u128) -> [u8; 38] {
+    let mut text = *b"\"........-....-....-....-............\"";
+    let [first, second, third, fourth] = [96, 64, 32, 0].map(|shift| digits((id >> shift) as u32));
+    text[1..9].copy_from_slice(&first);
+    text[10..14].copy_from_slice(&second[..4]);
+    text[15..19].copy_from_slice(&second[4..]);
+    text[20..24].copy_from_slice(&third[..4]);
+    text[25..29].copy_from_slice(&third[4..]);
+    text[29..37].copy_from_slice(&fourth);
+    text
+}
+
+/// The eight hexadecimal digits of a number, all computed at once, which takes less time than one by one.
+fn digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut values = u64::from(number);
+    values = (values | values << 16) & 0x0000_ffff_0000_ffff;
+    values = (values | values << 8) & 0x00ff_00ff_00ff_00ff;
+    values = (values | values << 4) & (ONES * 0x0f);
+    let letters = ((values + ONES * 6) >> 4) & ONES;
+    (values + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::quoted_uuid;
+
+    #[test]
+    fn uuids_have_the_text_of_the_library() {
+        for shift in 0..128 {
+            let id = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210_u128.rotate_left(shift);
+            for id in [id, !id, 1 << shift] {
+                assert_eq!(quoted_uuid(id), *format!("\"{}\"", Uuid::from_u128(id)).as_bytes());
+            }
+        }
     }
 }
