@@ -5,14 +5,21 @@
 //! is no other core here, and nothing that the product does not do. The challenge's modify is an `Amend`
 //! with `requeue`.
 //!
+//! The reports travel over a queue of this crate, which `engine_get_transport` offers to the harness. If the
+//! environment variable `PRICETIME_QUEUE` is `default`, it returns null, and the harness uses its own queue.
+//!
 //! This is the only crate with unsafe code. All of it relies on what the challenge guarantees about its
 //! harness: it calls `engine_init` first. It sends messages and queries one at a time, from one thread. A
 //! pointer that it passes points to a value of its type. After `engine_shutdown` it calls only
-//! `engine_init`.
+//! `engine_init` and the functions of the transport. Each of these is called from the thread that the
+//! challenge's header names.
 #![expect(unsafe_code, reason = "a C interface uses pointers")]
 
 mod abi;
+mod output;
+mod queue;
 mod reports;
+mod transport;
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -24,6 +31,7 @@ use pricetime_engine::{
 };
 
 pub use abi::{Cancel, Modify, NewOrder, Report, Transport};
+use output::Output;
 use reports::Reports;
 
 const MARKET: MarketId = MarketId(1);
@@ -112,15 +120,21 @@ fn current() -> &'static mut Run {
     run.as_mut().expect("call engine_init first")
 }
 
+/// The transport of this crate, or null for the harness's own.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_get_transport() -> *const Transport {
+    transport::choose(std::env::var_os("PRICETIME_QUEUE").as_deref())
+}
+
 /// Starts a run.
 ///
 /// # Safety
-/// `transport` must point to a transport whose functions accept `queue`.
+/// `transport` must point to a transport that created `queue`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_init(_nonce: u64, transport: *const Transport, queue: *mut c_void) {
     // SAFETY: as the caller promises.
-    let push = unsafe { (*transport).push };
-    let run = Run::new(Reports::new(push, queue));
+    let output = unsafe { Output::new(&*transport, queue) };
+    let run = Run::new(Reports::new(output));
     // SAFETY: calls come one at a time.
     unsafe { *CURRENT.0.get() = Some(run) };
 }

@@ -1,33 +1,21 @@
 //! Converts events to reports.
 
-use core::ffi::c_void;
-
 use pricetime_engine::{ActionKind, Event, Header, OrderId, Outcome, Price, Quantity, Side, Sink};
 
-use crate::abi::{Push, Report};
+use crate::abi::Report;
+use crate::output::Output;
 
-/// The number of reports that are sent in one batch, as the product publishes events in batches.
-///
-/// If reports are sent one by one, the two threads contend for the same cache lines. Millions of messages a
-/// second in the worst of the five scenarios, medians of three rounds on a shared machine: 3 to 12 one by
-/// one (in two modes), 9.7 in batches of 64, 12.4 of 512, 13.7 of 4,096.
-const BATCH: usize = 512;
-
-/// The destination of the reports, those that are still buffered, and the message that the next ones are
-/// about.
+/// The destination of the reports, and the message that the next ones are about.
 pub(crate) struct Reports {
-    push: Push,
-    queue: *mut c_void,
-    batch: Vec<Report>,
+    output: Output,
     sequence: u64,
     side: u8,
     modifies: bool,
 }
 
 impl Reports {
-    pub(crate) fn new(push: Push, queue: *mut c_void) -> Self {
-        let batch = Vec::with_capacity(BATCH);
-        Self { push, queue, batch, sequence: 0, side: 0, modifies: false }
+    pub(crate) const fn new(output: Output) -> Self {
+        Self { output, sequence: 0, side: 0, modifies: false }
     }
 
     /// Sets the message that the next reports are about.
@@ -36,21 +24,14 @@ impl Reports {
         (self.sequence, self.side) = (sequence, side);
     }
 
-    #[inline]
+    #[inline(always)]
     fn report(&mut self, report: Report) {
-        self.batch.push(report);
-        if self.batch.len() == BATCH {
-            self.flush();
-        }
+        self.output.write(report);
     }
 
-    /// Sends all buffered reports. Waits while the queue is full.
+    /// Sends the reports that are still buffered.
     pub(crate) fn flush(&mut self) {
-        for report in self.batch.drain(..) {
-            while (self.push)(self.queue, &raw const report) == 0 {
-                core::hint::spin_loop();
-            }
-        }
+        self.output.flush();
     }
 
     /// Creates a report about an order, caused by the current message.

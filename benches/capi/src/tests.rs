@@ -35,13 +35,13 @@ fn line(report: &Report) -> String {
     }
 }
 
-// There is only one test, because the interface has one run at a time.
-#[test]
-fn messages_become_reports() {
-    let mut reports: Vec<Report> = Vec::new();
-    let transport = Transport { create, push, drain, flush: nothing, destroy: nothing };
-    // SAFETY: the transport's functions accept a list of reports.
-    unsafe { engine_init(7, &raw const transport, (&raw mut reports).cast()) };
+/// Sends messages from `engine_init` to `engine_flush`, and compares the answers to the queries.
+///
+/// # Safety
+/// As for `engine_init`.
+unsafe fn run(transport: *const Transport, queue: *mut c_void) {
+    // SAFETY: as the caller promises.
+    unsafe { engine_init(7, transport, queue) };
     assert_eq!((engine_query_best_bid(), engine_query_best_ask()), (i64::MIN, i64::MAX));
     new_order(11, 1, (0, 0), 10, 100);
     new_order(12, 2, (0, 0), 5, 99);
@@ -60,7 +60,35 @@ fn messages_become_reports() {
         engine_on_cancel(&raw const second);
     }
     engine_flush();
+}
+
+fn reports_of_another_transport() -> Vec<Report> {
+    let mut reports: Vec<Report> = Vec::new();
+    let transport = Transport { create, push, drain, flush: nothing, destroy: nothing };
+    // SAFETY: the transport's functions accept a list of reports.
+    unsafe { run(&raw const transport, (&raw mut reports).cast()) };
     engine_shutdown();
+    reports
+}
+
+fn reports_of_own_transport() -> Vec<Report> {
+    // SAFETY: the table is static.
+    let transport = unsafe { &*transport::choose(None) };
+    let queue = (transport.create)(64);
+    // SAFETY: the transport created the queue.
+    unsafe { run(transport, queue) };
+    let mut reports = vec![Report::default(); 64];
+    let count = (transport.drain)(queue, reports.as_mut_ptr(), 64);
+    reports.truncate(count as usize);
+    engine_shutdown();
+    (transport.destroy)(queue);
+    reports
+}
+
+// There is only one test that starts a run, because the interface has one run at a time.
+#[test]
+fn messages_become_reports() {
+    let reports = reports_of_another_transport();
     let lines: Vec<String> = reports.iter().map(line).collect();
     let expected = [
         "1 0 11 side 0 10 @ 100",
@@ -74,4 +102,29 @@ fn messages_become_reports() {
         "7 4 12 side 0 0 @ 0",
     ];
     assert_eq!(lines, expected);
+    assert_eq!(reports_of_own_transport(), reports);
+}
+
+#[test]
+fn variable_selects_the_transport() {
+    assert!(transport::choose(Some("default".as_ref())).is_null());
+    assert!(core::ptr::eq(transport::choose(None), &raw const transport::TRANSPORT));
+    assert!(core::ptr::eq(transport::choose(Some("".as_ref())), &raw const transport::TRANSPORT));
+}
+
+#[test]
+fn own_transport_pushes_and_flushes() {
+    let transport = &transport::TRANSPORT;
+    let queue = (transport.create)(2);
+    let report = Report { sequence: 5, ..Report::default() };
+    let pushed = [(); 3].map(|()| (transport.push)(queue, &raw const report));
+    assert_eq!(pushed, [1, 1, 0]);
+    let mut out = [Report::default(); 2];
+    assert_eq!((transport.drain)(queue, out.as_mut_ptr(), 2), 2);
+    assert_eq!((transport.push)(queue, &raw const report), 1);
+    assert_eq!((transport.drain)(queue, out.as_mut_ptr(), 2), 0);
+    (transport.flush)(queue);
+    assert_eq!((transport.drain)(queue, out.as_mut_ptr(), 2), 1);
+    assert_eq!(out, [report; 2]);
+    (transport.destroy)(queue);
 }
