@@ -31,17 +31,17 @@ impl Host {
     /// [`Policy::Epoch`] it does not wait for that.
     ///
     /// # Errors
-    /// Returns [`Refused::Busy`] if the ring is full (cancels may use a reserve), [`Refused::Stopped`] if
-    /// the host has ended, and [`Refused::Scores`] if the market's prices are too large for Redis to tell
-    /// apart. Without a data folder, also returns `Busy` while [`Options::trades_max`] trades wait for
-    /// Redis; only cancels and `CloseEpoch` are accepted then.
+    /// Returns [`Refused::Busy`] if the ring is full (cancels may use a reserve), [`Refused::Stopped`] if the
+    /// host has ended, and [`Refused::Scores`] if the market's prices are too large for Redis to tell apart.
+    /// Without a data folder, also returns `Busy` while [`Options::trades_max`](crate::Options::trades_max)
+    /// trades wait for Redis; only cancels and `CloseEpoch` are accepted then.
     pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused> {
         self.submit_at(None, draft)
     }
 
-    /// Submits a command of a recording with the time at which it happened. Without a time, it happens at
-    /// the time of the previous command. Only a host without a clock ([`Options::clock`]) uses the given
-    /// time.
+    /// Submits a command of a recording with the time at which it happened. Without a time, it happens at the
+    /// time of the previous command. Only a host without a clock ([`Options::clock`](crate::Options::clock))
+    /// uses the given time.
     ///
     /// # Errors
     /// Returns the same errors as [`submit`](Self::submit).
