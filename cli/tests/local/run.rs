@@ -1,6 +1,11 @@
 //! `pricetime run` does what its help says, as a process.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::time::Instant;
+
+use pricetime_tests::wait::TIMEOUT;
 
 use crate::program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
 
@@ -218,6 +223,33 @@ fn kill_loses_no_acknowledged_command() {
     let host = Running::start_in(folder, &[]);
     let book = host.unix().ask(VIEW);
     assert_eq!(book["book"]["asks"][0]["quantity"], "9", "and the old socket was replaced");
+}
+
+#[test]
+fn end_while_an_input_is_read_closes_the_journal() {
+    let folder = folder();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let host = Running::start_in(folder, &["--input", "pipe", "--epoch", "never"]);
+    // An input that does not end before the program does.
+    let writer = std::thread::spawn(move || -> std::io::Result<()> {
+        let mut to = std::fs::File::options().write(true).open(pipe)?;
+        to.write_all(MARKET.as_bytes())?;
+        let orders = place(1, 1, "buy", "9.90", 5).repeat(100);
+        loop {
+            to.write_all(orders.as_bytes())?;
+        }
+    });
+    let (mut client, started) = (host.unix(), Instant::now());
+    while client.ask("{\"status\":{}}\n")["status"]["durable"].as_u64() < Some(5_000) {
+        assert!(started.elapsed() < TIMEOUT, "{}", host.log());
+    }
+    let (code, log, _folder) = host.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("closed"), "{log}");
+    let ended = writer.join().expect("no panic").expect_err("an error");
+    assert_eq!(ended.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
 #[test]
