@@ -94,8 +94,7 @@ impl Run {
             ));
         }
         self.start_log();
-        // Answers on the terminal show the progress themselves.
-        if self.quiet || (self.answers == "-" && std::io::stdout().is_terminal()) {
+        if self.quiet {
             disable_progress();
         }
         if self.input.is_empty() && !config.addresses.any() {
@@ -128,6 +127,10 @@ impl Run {
         }
         redis::probe(&config)?;
         let host = self.open(&config, times)?;
+        // From here on, answers on the terminal show the progress themselves.
+        if self.answers == "-" && std::io::stdout().is_terminal() {
+            disable_progress();
+        }
         markets::apply_configured(&host, &config.markets)?;
         if host.markets().is_empty() && inputs.iter().all(Input::is_unread) {
             info!("there is no market yet: {}", markets::HOW_TO_ADD);
