@@ -178,7 +178,7 @@ impl Sink for Image {
         if let Some((header, true)) = self.open.take()
             && let Some(market) = self.markets.get_mut(&header.market)
         {
-            market.remember(&header, outcome);
+            market.end(&header, outcome);
         }
     }
 }

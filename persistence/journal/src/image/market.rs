@@ -19,6 +19,9 @@ use crate::index_key::index_key;
 #[derive(Clone, Debug)]
 pub struct MarketImage {
     head: MarketHead,
+    /// The order that the current group has accepted. Most of its trades are in that group, and often all of
+    /// them, so it takes its place only at the end of the group.
+    incoming: Option<OrderRecord>,
     orders: Slots,
     changed: ChangeTracker,
     sides: Sides,
@@ -47,6 +50,7 @@ impl MarketImage {
     fn with_head(head: MarketHead) -> Self {
         Self {
             head,
+            incoming: None,
             orders: Slots::default(),
             changed: ChangeTracker::default(),
             sides: Sides::default(),
@@ -258,8 +262,7 @@ impl MarketImage {
         Ok(())
     }
 
-    /// Adds a new order in the place that its kind determines. It stays there until an event removes it,
-    /// even if that event is in the same group.
+    /// Takes in a new order. Its kind determines its place.
     fn accepted(&mut self, header: &Header, account: AccountId, place: &Place, priority: Priority) {
         let mut order = OrderRecord {
             party: Party { order: place.order, account, reference: place.reference },
@@ -276,7 +279,8 @@ impl MarketImage {
             session: header.session,
         };
         order.shown = shown(&order);
-        self.put(order);
+        self.place_incoming();
+        self.incoming = Some(order);
         self.raise_next_priority(priority);
         self.head.accepted = self.head.accepted.saturating_add(1);
     }
@@ -340,7 +344,9 @@ impl MarketImage {
         self.head.next_priority = self.head.next_priority.max(next);
     }
 
-    fn put(&mut self, order: OrderRecord) {
+    /// Puts the order that the group has accepted, if it is still live, in its place.
+    fn place_incoming(&mut self) {
+        let Some(order) = self.incoming.take() else { return };
         self.sides.add(&order);
         match self.orders.insert(order) {
             (slot, None) => self.changed.record_added(slot),
@@ -352,7 +358,9 @@ impl MarketImage {
     }
 
     fn change(&mut self, order: OrderId, change: impl FnOnce(&mut OrderRecord)) {
-        if let Some((slot, record)) = self.orders.get_mut(order) {
+        if let Some(incoming) = self.incoming.as_mut().filter(|it| it.party.order == order) {
+            change(incoming);
+        } else if let Some((slot, record)) = self.orders.get_mut(order) {
             let old = *record;
             change(record);
             self.sides.change(&old, record);
@@ -361,6 +369,10 @@ impl MarketImage {
     }
 
     fn drop_order(&mut self, order: OrderId) {
+        if self.incoming.as_ref().is_some_and(|it| it.party.order == order) {
+            self.incoming = None;
+            return;
+        }
         let Self { orders, sides, changed, .. } = self;
         orders.remove(order, |slot, record| {
             sides.take(record);
@@ -370,6 +382,7 @@ impl MarketImage {
 
     /// Compares the totals of the epoch with those in the event, and resets them for the next epoch.
     fn close_epoch(&mut self, summary: &EpochSummary) -> Result<(), &'static str> {
+        self.place_incoming();
         let same = self.compare(summary);
         self.head.epoch = EpochNumber(summary.number.0.saturating_add(1));
         self.head.epoch_first_sequence = Sequence(summary.last_sequence.0.saturating_add(1));
@@ -394,8 +407,10 @@ impl MarketImage {
         same(summary.asks == self.totals(Side::Sell), "the asks")
     }
 
-    /// Remembers a command with a request id, refused or not, unless it only repeated another one.
-    pub(super) fn remember(&mut self, header: &Header, outcome: Outcome) {
+    /// Ends the group of a command. Remembers its request id, refused or not, unless the command only
+    /// repeated another one.
+    pub(super) fn end(&mut self, header: &Header, outcome: Outcome) {
+        self.place_incoming();
         if let Some(mark) = header.request.filter(|_| outcome != Outcome::Duplicate) {
             let record = RequestRecord {
                 account: header.account,
