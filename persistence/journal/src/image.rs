@@ -18,7 +18,7 @@ mod uncross;
 use std::collections::BTreeMap;
 
 use pricetime_engine::{
-    EngineSnapshot, Event, Header, MarketId, Outcome, Sequence, Sink, Timestamp, rules,
+    ActionKind, EngineSnapshot, Event, Header, MarketId, Outcome, Sequence, Sink, Timestamp, rules,
 };
 
 pub use changes::Changes;
@@ -69,6 +69,22 @@ impl Image {
 
     /// Folds the next group into the image.
     pub fn fold(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let is_of_a_market =
+            !matches!(header.kind, ActionKind::AddMarket | ActionKind::RemoveMarket);
+        if is_of_a_market && header.sequence > self.last_sequence {
+            // Most groups change one market, which is looked up once.
+            (self.last_sequence, self.last_timestamp) = (header.sequence, header.timestamp);
+            let Some(market) = self.markets.get_mut(&header.market) else { return };
+            market.record_sequence(header.sequence);
+            for event in events {
+                if let Err(what) = market.take(header, event) {
+                    let (market, sequence) = (header.market, header.sequence);
+                    self.fault.get_or_insert(Fault { market, sequence, what });
+                }
+            }
+            market.end(header, outcome);
+            return;
+        }
         self.begin(header);
         for event in events {
             self.event(event);
