@@ -2,7 +2,8 @@
 
 use pricetime_engine::{Event, Header, MarketHead, Outcome};
 
-/// Receives everything that becomes durable, in order and without a gap, on the publisher thread.
+/// Receives everything that becomes durable, in order and without a gap, on the publisher thread or, if only a
+/// few commands became durable, on the journal thread.
 ///
 /// A follower is never disconnected. While it works, answers wait, and eventually the ring is full. So it
 /// should do only what is quick, and pass the rest on. If the process is killed, a follower never receives

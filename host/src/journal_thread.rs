@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_journal::{Journal, JournalError};
 
 use crate::batch::Batch;
 use crate::options::Policy;
+use crate::publisher_thread::{PublisherEnded, ToPublisher};
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
@@ -22,6 +23,12 @@ enum End {
     Publisher,
 }
 
+impl From<PublisherEnded> for End {
+    fn from(_: PublisherEnded) -> Self {
+        Self::Publisher
+    }
+}
+
 impl From<JournalError> for End {
     fn from(error: JournalError) -> Self {
         Self::Journal(error)
@@ -34,8 +41,7 @@ pub(crate) struct JournalThread {
     pub(crate) journal: Option<Journal>,
     pub(crate) policy: Policy,
     pub(crate) incoming: Receiver<Batch>,
-    /// To the publisher thread.
-    pub(crate) next: Sender<Batch>,
+    pub(crate) next: ToPublisher,
     /// From the snapshot thread: the sequence below which the journal may be dropped.
     pub(crate) floors: Receiver<pricetime_engine::Sequence>,
     pub(crate) shared: Arc<Shared>,
@@ -70,11 +76,8 @@ impl JournalThread {
     fn forward_all(&self) -> Result<(), End> {
         // If another process has taken over, commands that are not yet published never happened.
         let lost = || self.policy == Policy::Epoch && !self.shared.is_running();
-        self.incoming.iter().filter(|_| !lost()).try_for_each(|batch| self.forward(batch))
-    }
-
-    fn forward(&self, batch: Batch) -> Result<(), End> {
-        self.next.send(batch).map_err(|_| End::Publisher)
+        let mut batches = self.incoming.iter().filter(|_| !lost());
+        Ok(batches.try_for_each(|batch| self.next.pass(batch, self.incoming.is_empty()))?)
     }
 
     fn write_journal(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
@@ -117,8 +120,9 @@ impl JournalThread {
                 journal.sync()?;
                 (synced, unsynced) = (Instant::now(), false);
             }
+            let is_lone = group.len() == 1;
             for batch in group.drain(..) {
-                self.forward(batch)?;
+                self.next.pass(batch, is_lone && self.incoming.is_empty())?;
             }
             // Also under constant load, because otherwise the journal would keep everything forever.
             self.drop_old(journal);

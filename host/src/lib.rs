@@ -39,6 +39,7 @@ mod lease;
 mod opening;
 mod options;
 mod pending;
+mod publisher;
 mod publisher_thread;
 mod question;
 mod redis;

@@ -1,145 +1,80 @@
-//! The publisher thread.
+//! The publisher thread, and the way there from the journal thread.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender};
-use pricetime_engine::{Event, Outcome};
-use pricetime_journal::image::FrozenImage;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::batch::Batch;
-use crate::feeds::Feeds;
-use crate::follower::Follower;
-use crate::redis::{Mailbox, Recorder};
-use crate::status::{Shared, locked};
-use crate::stopped::Stopped;
+use crate::publisher::Publisher;
 
-/// A batch with room for more commands than this is not reused.
-const REUSED_CAPACITY_MAX: usize = 4_096;
+/// The most commands of a batch that the journal thread publishes by itself.
+const PUBLISHED_AT_ONCE_MAX: usize = 16;
 
-/// Takes durable batches, publishes them, and passes the state to the snapshot thread when an epoch has
-/// closed.
+/// The publisher has ended, because it panicked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublisherEnded;
+
+/// The way of a durable batch to its publication, for the journal thread.
+pub(crate) struct ToPublisher {
+    sender: Sender<Batch>,
+    publisher: Arc<Mutex<Publisher>>,
+    /// How many batches have been sent and are not yet published.
+    unpublished: Arc<AtomicUsize>,
+    /// Whether publishing may wait for the lock of the host. The journal does not wait for that.
+    has_lock: bool,
+}
+
+impl ToPublisher {
+    /// Passes a batch on. A small one is published at once, on this thread, if none is ahead of it and none
+    /// behind it (`is_last`): waking the other thread takes longer.
+    pub(crate) fn pass(&self, batch: Batch, is_last: bool) -> Result<(), PublisherEnded> {
+        let is_small = batch.len() <= PUBLISHED_AT_ONCE_MAX && !self.has_lock;
+        // Only this thread adds to the count. At zero, the other thread has nothing to publish.
+        if is_small && is_last && self.unpublished.load(Ordering::Acquire) == 0 {
+            let mut publisher = self.publisher.lock().map_err(|_| PublisherEnded)?;
+            let publish = AssertUnwindSafe(|| publisher.publish(batch, true));
+            return catch_unwind(publish).map_err(|_| PublisherEnded);
+        }
+        self.unpublished.fetch_add(1, Ordering::Relaxed);
+        self.sender.send(batch).map_err(|_| PublisherEnded)
+    }
+}
+
+/// Publishes the batches that the journal thread does not publish by itself.
 pub(crate) struct PublisherThread {
-    pub(crate) feeds: Arc<Mutex<Feeds>>,
-    /// Each gets all groups of a batch before the next one does: first the embedder's, then the
-    /// settlement's.
-    pub(crate) followers: Vec<Box<dyn Follower>>,
-    pub(crate) durable: Receiver<Batch>,
-    /// Back to the core, to be filled again.
-    pub(crate) recycle: Sender<Batch>,
-    pub(crate) to_snapshots: Option<Sender<FrozenImage>>,
-    pub(crate) to_redis: Option<Mailbox>,
-    /// To the thread that publishes events to streams.
-    pub(crate) recorder: Option<Recorder>,
-    pub(crate) shared: Arc<Shared>,
+    publisher: Arc<Mutex<Publisher>>,
+    durable: Receiver<Batch>,
+    unpublished: Arc<AtomicUsize>,
 }
 
 impl PublisherThread {
-    /// Works until nothing more becomes durable.
-    pub(crate) fn run(mut self) {
-        let durable = self.durable.clone();
-        let mut withheld = Vec::new();
-        for mut batch in &durable {
-            if !self.may_publish(!withheld.is_empty()) {
-                // The tickets are kept until the end, so that they resolve with the reason.
-                withheld.push((
-                    std::mem::take(&mut batch.waiting),
-                    std::mem::take(&mut batch.questions),
-                ));
-                continue;
-            }
-            let closed = self.publish_batch(&mut batch);
-            if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.commands.is_empty()) {
-                recorder.record(batch.as_groups());
-            }
-            if let Some(last) = batch.commands.last() {
-                self.shared.set_durable(last.sequence);
-            }
-            // After `set_durable`, because a follower may read the journal for its groups, up to what
-            // counts as durable.
-            for follower in &mut self.followers {
-                batch.groups().for_each(|(header, events, outcome)| {
-                    follower.group(header, events, outcome);
-                });
-                if durable.is_empty() {
-                    follower.pause();
-                }
-            }
-            batch.answer();
-            batch.clear();
-            // Dropped if enough empty batches wait already, or if it grew large while the disk stalled.
-            if batch.capacity() <= REUSED_CAPACITY_MAX {
-                let _ = self.recycle.try_send(batch);
-            }
-            // Skipped if a state still waits for the snapshot thread.
-            if closed
-                && self
-                    .to_snapshots
-                    .as_ref()
-                    .is_some_and(|snapshot_thread| snapshot_thread.is_empty())
-            {
-                self.send_snapshot();
-            }
-        }
-        if !withheld.is_empty() {
-            self.shared.stop(Stopped::LockLost);
-        }
-        let feeds = locked(&self.feeds);
-        let unsaved = feeds.sequence() > self.shared.snapshot();
-        drop(feeds);
-        if unsaved && self.shared.is_running() {
-            self.send_snapshot();
-        }
-        let mut feeds = locked(&self.feeds);
-        if let Some(mailbox) = self.to_redis.as_ref().filter(|_| withheld.is_empty()) {
-            mailbox.fill_all(&mut feeds.image);
-        }
-        feeds.end_subscriptions();
+    /// Returns the thread's work, and the way there. At most `batches` batches wait for it.
+    pub(crate) fn new(publisher: Publisher, batches: usize) -> (ToPublisher, Self) {
+        let has_lock = publisher.shared.lease.is_some();
+        let (sender, durable) = bounded(batches);
+        let (publisher, unpublished) = (Arc::new(Mutex::new(publisher)), Arc::default());
+        let way = ToPublisher {
+            sender,
+            publisher: Arc::clone(&publisher),
+            unpublished: Arc::clone(&unpublished),
+            has_lock,
+        };
+        (way, Self { publisher, durable, unpublished })
     }
 
-    /// Waits until answers and events may leave the host. Returns `false` if the host ends without its
-    /// lock. After that, nothing more leaves it.
-    fn may_publish(&self, gave_up: bool) -> bool {
-        !gave_up && self.shared.lease.as_ref().is_none_or(|lease| lease.wait())
-    }
-
-    /// Publishes a batch, and answers each question in its place. Returns `true` if an epoch closed in it.
-    fn publish_batch(&self, batch: &mut Batch) -> bool {
-        let mut feeds = locked(&self.feeds);
-        let mut closed = false;
-        let mut questions = std::mem::take(&mut batch.questions).into_iter().peekable();
-        for (at, (header, events, outcome)) in batch.groups().enumerate() {
-            while let Some(before) = questions.next_if(|question| question.at <= at) {
-                feeds.answer(before);
-            }
-            feeds.publish(header, events, outcome);
-            closed |= outcome == Outcome::Accepted
-                && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
-            if let Some(mailbox) = &self.to_redis {
-                mailbox.record(header, events, &mut feeds.image);
-            }
+    /// Works until nothing more becomes durable. If the journal thread panicked while it published, the state
+    /// may be half of a batch ahead, so nothing more leaves.
+    pub(crate) fn run(self) {
+        for batch in &self.durable {
+            let Ok(mut publisher) = self.publisher.lock() else { return };
+            publisher.publish(batch, self.durable.is_empty());
+            drop(publisher);
+            self.unpublished.fetch_sub(1, Ordering::Release);
         }
-        feeds.end_batch();
-        questions.for_each(|behind| feeds.answer(behind));
-        if let Some(mailbox) = &self.to_redis {
-            mailbox.fill(&mut feeds.image);
+        if let Ok(mut publisher) = self.publisher.lock() {
+            publisher.end();
         }
-        if let Some(fault) = feeds.image.fault() {
-            if self.to_redis.as_ref().is_some_and(Mailbox::is_sole_store) {
-                // A faulty image must not be written to Redis, and there is no other store.
-                self.shared.stop(Stopped::Image(fault.to_string()));
-            }
-            self.shared.fault(fault.to_string());
-        }
-        closed
-    }
-
-    fn send_snapshot(&self) {
-        if self.shared.is_faulty() {
-            return;
-        }
-        let Some(snapshot_thread) = &self.to_snapshots else { return };
-        let state = locked(&self.feeds).image.freeze();
-        // If the snapshot thread has ended, the reason has been reported.
-        let _ = snapshot_thread.send(state);
     }
 }

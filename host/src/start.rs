@@ -17,6 +17,7 @@ use crate::journal_thread::JournalThread;
 use crate::lease::{self, LeaseRenewal};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Retention};
+use crate::publisher::Publisher;
 use crate::publisher_thread::PublisherThread;
 use crate::sequencer::{EndedSessions, Sequencer};
 use crate::session::Sessions;
@@ -82,7 +83,6 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let feeds = Arc::new(Mutex::new(Feeds::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
-    let (to_publisher, durable) = bounded(options.batches.max(1));
     let (recycle, recycled) = bounded(options.batches.max(1));
     let (to_snapshots, states) = bounded(1);
     let (floor_sender, floors) = bounded(16);
@@ -100,14 +100,6 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         ended_sessions: EndedSessions::default(),
     };
     let sessions = Arc::clone(&core.ended_sessions.sessions);
-    let journal_thread = JournalThread {
-        journal: parts.journal,
-        policy: options.policy,
-        incoming: from_core,
-        next: to_publisher,
-        floors,
-        shared: Arc::clone(&shared),
-    };
     // The channel has room for one state. A host without snapshots drops it.
     let _ = repair.map(|state| to_snapshots.try_send(state));
     let snapshot_thread = parts.snapshots.map(|snapshots| SnapshotThread {
@@ -116,14 +108,23 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         floors: (options.retention == Retention::Snapshots).then_some(floor_sender),
         shared: Arc::clone(&shared),
     });
-    let publisher_thread = PublisherThread {
+    let publisher = Publisher {
         feeds: Arc::clone(&feeds),
         followers: options.follower.into_iter().chain(parts.settlement_follower).collect(),
-        durable,
         recycle,
         to_snapshots: snapshot_thread.is_some().then_some(to_snapshots),
         to_redis: mailbox,
         recorder,
+        shared: Arc::clone(&shared),
+        withheld: Vec::new(),
+    };
+    let (to_publisher, publisher_thread) = PublisherThread::new(publisher, options.batches.max(1));
+    let journal_thread = JournalThread {
+        journal: parts.journal,
+        policy: options.policy,
+        incoming: from_core,
+        next: to_publisher,
+        floors,
         shared: Arc::clone(&shared),
     };
     let (submitter, core) = core_thread::spawn(&options.core, core.begin(), core_ended(&shared))?;

@@ -18,7 +18,7 @@ pub enum Stopped {
     Core(String),
     /// The journal failed. This process cannot open the folder again.
     Journal(Arc<JournalError>),
-    /// The publisher thread panicked.
+    /// The publisher panicked. A [`Follower`](crate::Follower) may have done that.
     Publisher,
     /// The host was closed while it did not hold the runner's lock. The last commands are in the journal
     /// but were not answered.

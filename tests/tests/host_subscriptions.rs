@@ -1,16 +1,18 @@
 //! An account's subscription starts with its orders as of one command. It brings everything after that
-//! command without gaps or duplicates, whenever it starts. Slow operations do not stop the commands.
+//! command without gaps or duplicates, whenever it starts. Slow operations do not stop the commands. A
+//! follower receives every command in order.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pricetime::engine::{
     AccountId, Action, ActionKind, Engine, Event, Group, Header, MarketId, MarketSpec, OrderId,
     Outcome, Party, Phase, Quantity, Sequence, Symbol,
 };
-use pricetime::{AccountFeed, Draft, EpochSchedule, Host, Options, Policy};
+use pricetime::{AccountFeed, Draft, EpochSchedule, Follower, Host, Options, Policy, Stopped};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{done, draft, operator, spec};
@@ -310,4 +312,65 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
             (0..5).all(|_| within_one())
         });
     });
+}
+
+/// Notes the thread on which it receives each command. Panics at a command of the account 666.
+struct ThreadNotes(Arc<Mutex<Vec<(Sequence, String)>>>);
+
+impl Follower for ThreadNotes {
+    fn group(&mut self, header: &Header, _: &[Event], _: Outcome) {
+        assert_ne!(header.account, AccountId(666), "the follower panics on purpose");
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        self.0.lock().expect("no panic with this lock").push((header.sequence, name));
+    }
+}
+
+#[test]
+fn batches_are_published_in_order_by_two_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let follower = Box::new(ThreadNotes(Arc::clone(&notes)));
+    let host = open(Options { follower: Some(follower), ..Options::new(folder.path()) });
+    std::thread::scope(|scope| {
+        for part in 0..3_u64 {
+            let host = &host;
+            scope.spawn(move || {
+                let mut numbers = (part * 10_000..).map(|number| draft(part, number));
+                for round in 0..150 {
+                    let count = if round % 3 == 0 { 1 + round % 40 } else { 1 };
+                    let drafts: Vec<_> = numbers.by_ref().take(count).collect();
+                    let answers = host.submit_many(&drafts).expect("room").wait();
+                    assert_eq!(answers.expect("the answers").len(), count);
+                }
+            });
+        }
+    });
+    // The journal thread publishes no batch as large as this one.
+    let many: Vec<_> = (0..64).map(|number| draft(9, number)).collect();
+    let _ = host.submit_many(&many).expect("room").wait().expect("the answers");
+    let last = host.status().durable;
+    host.close().expect("a clean end");
+    let notes = notes.lock().expect("no panic with this lock");
+    assert!(notes.iter().map(|(sequence, _)| sequence.0).eq(1..=last.0));
+    for name in ["pt-journal", "pt-publisher"] {
+        assert!(notes.iter().any(|(_, by)| by == name), "{name} publishes nothing");
+    }
+}
+
+#[test]
+fn panic_of_a_follower_stops_the_host_with_its_reason() {
+    for count in [1, 64] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let follower = Box::new(ThreadNotes(Arc::default()));
+        let host = open(Options { follower: Some(follower), ..Options::new(folder.path()) });
+        let before = host.status().durable;
+        let drafts = vec![Draft { account: AccountId(666), ..draft(0, 0) }; count];
+        let why = host.submit_many(&drafts).expect("room").wait().expect_err("no answer");
+        assert!(matches!(why, Stopped::Publisher), "{why}");
+        let why = host.close().expect_err("no clean shutdown");
+        assert!(matches!(why, Stopped::Publisher), "{why}");
+        // What was durable is still there.
+        let host = Host::open(Options::new(folder.path())).expect("a host");
+        assert_eq!(host.status().durable, Sequence(before.0 + count as u64));
+    }
 }
