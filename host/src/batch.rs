@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
-use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
+use pricetime_engine::{Action, Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
 use crate::answers::Answers;
 use crate::groups::Groups;
 use crate::question::PendingQuestion;
+
+/// The most commands and the most events of a small batch.
+const SMALL_COMMANDS: usize = 16;
+const SMALL_EVENTS: usize = 64;
 
 /// Work of a step of the core. It goes to the journal thread, which makes it durable, and from there
 /// to the publisher.
@@ -41,6 +45,14 @@ impl Batch {
 
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
+    }
+
+    /// Returns `true` if it is published so quickly that the journal can do that between two writes.
+    pub(crate) fn is_small(&self) -> bool {
+        self.len() <= SMALL_COMMANDS
+            && self.groups.events() <= SMALL_EVENTS
+            && self.questions.is_empty()
+            && !self.commands.iter().any(|it| matches!(it.action, Action::CloseEpoch { .. }))
     }
 
     /// Returns the number of commands that it has room for.

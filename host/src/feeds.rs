@@ -38,7 +38,7 @@ pub(crate) struct Feeds {
     ended: bool,
 }
 
-/// A book as of a command. It is turned into a view without the publisher's lock.
+/// A book as of a command. It is turned into a view without the lock of the feeds.
 #[derive(Debug)]
 pub(crate) struct BookAsOf {
     sequence: Sequence,
@@ -53,7 +53,7 @@ impl BookAsOf {
 }
 
 /// A market subscription that has begun. Its book is frozen as of that moment, and is turned into a feed
-/// without the publisher's lock.
+/// without the lock of the feeds.
 #[derive(Debug)]
 pub(crate) struct MarketSubscription {
     book: BookAsOf,
@@ -68,7 +68,7 @@ impl MarketSubscription {
 }
 
 /// An account subscription that has begun. Its orders are frozen as of that moment, and are turned into a
-/// feed without the publisher's lock.
+/// feed without the lock of the feeds.
 #[derive(Debug)]
 pub(crate) struct AccountSubscription {
     sequence: Sequence,
@@ -208,7 +208,7 @@ impl Feeds {
         }
     }
 
-    /// Begins a market subscription. Copies no level under the publisher's lock.
+    /// Begins a market subscription. Copies no level under the lock of the feeds.
     pub(crate) fn subscribe(
         &mut self,
         market: MarketId,
@@ -224,7 +224,7 @@ impl Feeds {
         Some(MarketSubscription { book, updates: Updates::of(receiver) })
     }
 
-    /// Begins an account subscription. Under the publisher's lock, this copies the account's orders, or
+    /// Begins an account subscription. Under the lock of the feeds, this copies the account's orders, or
     /// takes the pages of all orders if those are fewer.
     pub(crate) fn subscribe_account(
         &mut self,

@@ -2,8 +2,9 @@
 
 use pricetime_engine::{Event, Header, MarketHead, Outcome};
 
-/// Receives everything that becomes durable, in order and without a gap, on the publisher thread or, if only a
-/// few commands became durable, on the journal thread.
+/// Receives everything that becomes durable, in order and without a gap. One call follows the other, but not
+/// always on the same thread: a lone small batch is published by the journal thread, and any other by the
+/// publisher thread.
 ///
 /// A follower is never disconnected. While it works, answers wait, and eventually the ring is full. So it
 /// should do only what is quick, and pass the rest on. If the process is killed, a follower never receives

@@ -79,7 +79,7 @@ struct Inner {
     threads: Mutex<Option<Threads>>,
 }
 
-/// A view with at most this many levels is built while the publisher is locked. For a larger one, the lock
+/// A view with at most this many levels is built while the feeds are locked. For a larger one, the lock
 /// only covers a freeze of the book, which costs less than copying its levels. The view is then built
 /// without the lock, while commands continue.
 const LOCKED_DEPTH_MAX: usize = 1_000;
@@ -125,8 +125,8 @@ impl Host {
         })))
     }
 
-    /// Locks the publisher. Callers first queue on `turn`, so the publisher thread usually competes with
-    /// only one or two of them.
+    /// Locks the feeds. Callers first queue on `turn`, so the publisher usually competes with only one or two
+    /// of them.
     fn feeds(&self) -> MutexGuard<'_, Feeds> {
         let _turn = locked(&self.0.turn);
         locked(&self.0.feeds)

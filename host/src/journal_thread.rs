@@ -77,7 +77,7 @@ impl JournalThread {
         // If another process has taken over, commands that are not yet published never happened.
         let lost = || self.policy == Policy::Epoch && !self.shared.is_running();
         let mut batches = self.incoming.iter().filter(|_| !lost());
-        Ok(batches.try_for_each(|batch| self.next.pass(batch, self.incoming.is_empty()))?)
+        Ok(batches.try_for_each(|batch| self.next.pass(batch, || self.incoming.is_empty()))?)
     }
 
     fn write_journal(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
@@ -120,9 +120,10 @@ impl JournalThread {
                 journal.sync()?;
                 (synced, unsynced) = (Instant::now(), false);
             }
-            let is_lone = group.len() == 1;
+            // While anything is not synced yet, this thread has to be free when the interval ends.
+            let is_lone = group.len() == 1 && !unsynced;
             for batch in group.drain(..) {
-                self.next.pass(batch, is_lone && self.incoming.is_empty())?;
+                self.next.pass(batch, || is_lone && self.incoming.is_empty())?;
             }
             // Also under constant load, because otherwise the journal would keep everything forever.
             self.drop_old(journal);

@@ -47,9 +47,10 @@ impl Drop for PanicAlarm {
 }
 
 impl Publisher {
-    /// Publishes a batch. `is_last` means that no other batch waits.
-    pub(crate) fn publish(&mut self, mut batch: Batch, is_last: bool) {
-        // If this panics, the host has stopped before the batch drops its tickets, so they have the reason.
+    /// Publishes a batch. `is_last` tells whether no other batch waits.
+    pub(crate) fn publish(&mut self, mut batch: Batch, is_last: impl Fn() -> bool) {
+        // If this panics, the host has stopped before the callers in `waiting` are dropped, so their tickets
+        // have the reason.
         let _alarm = PanicAlarm(Arc::clone(&self.shared));
         if !self.may_publish() {
             self.withheld
@@ -69,7 +70,7 @@ impl Publisher {
             batch.groups().for_each(|(header, events, outcome)| {
                 follower.group(header, events, outcome);
             });
-            if is_last {
+            if is_last() {
                 follower.pause();
             }
         }
@@ -101,6 +102,12 @@ impl Publisher {
             mailbox.fill_all(&mut feeds.image);
         }
         feeds.end_subscriptions();
+    }
+
+    /// Ends the subscriptions after a panic. Nothing else leaves, because the state may be that of half a
+    /// batch.
+    pub(crate) fn end_subscriptions(&self) {
+        locked(&self.feeds).end_subscriptions();
     }
 
     /// Waits until answers and events may leave the host. Returns `false` if the host ends without its

@@ -1,6 +1,6 @@
 //! Settlement: a thread that posts each epoch's batch to a ledger, exactly once and in order.
 //!
-//! The publisher's thread collects the trades of each epoch and hands the batches to the
+//! The publisher collects the trades of each epoch and hands the batches to the
 //! [`SettlementThread`], which drives a [`Settler`](pricetime_settlement::Settler) for each market. A
 //! ledger that hangs or is down delays no other thread: batches that were not posted are made again from
 //! the journal.
@@ -154,7 +154,7 @@ impl MarketSettlement {
     }
 }
 
-/// Collects the events for settlement, on the publisher's thread.
+/// Collects the events for settlement, as a follower of the publisher.
 #[derive(Debug)]
 pub(crate) struct SettlementFollower {
     collector: Collector,

@@ -163,10 +163,9 @@ fn spawn_journal_and_publisher(
     journal_thread: JournalThread,
     publisher_thread: PublisherThread,
 ) -> std::io::Result<[JoinHandle<()>; 2]> {
-    Ok([
-        named("journal").spawn(move || journal_thread.run())?,
-        named("publisher").spawn(move || publisher_thread.run())?,
-    ])
+    // If the second of them cannot be started, the first ends.
+    let publisher = named("publisher").spawn(move || publisher_thread.run())?;
+    Ok([named("journal").spawn(move || journal_thread.run())?, publisher])
 }
 
 /// Starts the threads for settlement and delivery.

@@ -10,7 +10,8 @@ use pricetime_engine::{Event, Group, Header, Outcome, Sequence};
 pub struct GroupBuffer(Arc<Mutex<Vec<Group>>>);
 
 impl GroupBuffer {
-    /// The groups so far. The publisher of a host waits as long as the caller holds them.
+    /// The groups so far. The publisher of a host, and sometimes its journal, waits as long as the
+    /// caller holds them.
     ///
     /// # Panics
     /// Never panics.

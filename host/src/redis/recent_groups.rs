@@ -1,5 +1,5 @@
 //! The groups that became durable recently, for the stream thread. The number of events is limited.
-//! If there are more, the oldest are dropped, so that the publisher's thread never waits.
+//! If there are more, the oldest are dropped, so that the publisher never waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

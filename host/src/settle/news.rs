@@ -1,4 +1,4 @@
-//! The queue to the settlement thread. The publisher's thread writes to it and never waits, even if a
+//! The queue to the settlement thread. The publisher writes to it and never waits, even if a
 //! ledger hangs. So the queue is bounded: some whole batches, and one entry for each market.
 
 use std::collections::{BTreeMap, VecDeque};

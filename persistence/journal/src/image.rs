@@ -160,6 +160,7 @@ impl Image {
     }
 }
 
+/// An image is complete between groups. Within a group, an order that it has accepted is not there yet.
 impl Sink for Image {
     fn begin(&mut self, header: &Header) {
         // The engine refuses a sequence that is not above the last one, and its state does not change.
