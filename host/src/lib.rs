@@ -14,8 +14,9 @@
 //!                      apply     sync                        └▶ snapshot thread: local snapshots
 //! ```
 //!
-//! Each arrow is a bounded queue, and a lone small batch is published without one. If the disk is slow, the ring fills up and commands are refused with
-//! `Busy`. A subscriber that is too slow is disconnected. The core waits only for the journal.
+//! Each arrow is a bounded queue; only a lone small batch is published by the journal thread itself. If the
+//! disk is slow, the ring fills up and commands are refused with `Busy`. A subscriber that is too slow is
+//! disconnected. The core waits only for the journal.
 
 mod access;
 mod answer;
