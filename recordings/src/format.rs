@@ -1,0 +1,101 @@
+//! The formats of recordings, and how a file that was taken for another one is recognised.
+
+use std::fmt;
+
+/// A format of recordings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// A LOBSTER message file.
+    Lobster,
+    /// A LOBSTER order-book file.
+    LobsterBook,
+    /// NASDAQ TotalView-ITCH 5.0.
+    Itch,
+    /// Databento Binary Encoding.
+    Databento,
+    /// CSV with a header.
+    Csv,
+    /// JSON lines.
+    JsonLines,
+    /// A segment of a Pricetime journal.
+    Journal,
+    /// Apache Parquet.
+    Parquet,
+    /// A ZIP archive, which has to be unpacked first.
+    Zip,
+}
+
+impl Format {
+    /// Returns the format that a stream with these first bytes probably has. A few hundred bytes are enough.
+    #[must_use]
+    pub fn guess(start: &[u8]) -> Option<Self> {
+        /// What a format begins with.
+        const MAGIC: [(&[u8], Format); 5] = [
+            (b"PRICETIM", Format::Journal),
+            (b"DBN", Format::Databento),
+            (b"PAR1", Format::Parquet),
+            (b"PK\x03\x04", Format::Zip),
+            // The length of an ITCH system event, 12, and its type.
+            (b"\x00\x0cS", Format::Itch),
+        ];
+        let magic = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
+        if let Some((_, format)) = magic {
+            return Some(*format);
+        }
+        let line = start.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
+        if line.first() == Some(&b'{') {
+            return Some(Self::JsonLines);
+        }
+        let columns = line.split(|b| *b == b',').count();
+        let is_text = line.iter().all(|b| (b' '..=b'~').contains(b));
+        let is_numeric = line.iter().all(|b| b.is_ascii_digit() || b",.-".contains(b));
+        match (is_text, is_numeric) {
+            (true, true) if columns == 6 => Some(Self::Lobster),
+            (true, true) if columns >= 4 && columns % 4 == 0 => Some(Self::LobsterBook),
+            (true, false) if columns >= 2 => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lobster => "a LOBSTER message file",
+            Self::LobsterBook => "a LOBSTER order-book file",
+            Self::Itch => "NASDAQ TotalView-ITCH 5.0",
+            Self::Databento => "Databento DBN",
+            Self::Csv => "CSV with a header",
+            Self::JsonLines => "JSON lines",
+            Self::Journal => "a Pricetime journal",
+            Self::Parquet => "Parquet",
+            Self::Zip => "a ZIP archive",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn format_is_guessed_from_the_first_bytes() {
+        for (start, expected) in [
+            (b"34200.004241176,1,16113575,18,5853300,1\n34".as_slice(), Some(Format::Lobster)),
+            (b"5859400,200,5853300,18\r\n", Some(Format::LobsterBook)),
+            (b"\x00\x0cS\x00\x00\x00\x00", Some(Format::Itch)),
+            (b"DBN\x03\x10", Some(Format::Databento)),
+            (b"PRICETIM\x01", Some(Format::Journal)),
+            (b"PAR1\x15", Some(Format::Parquet)),
+            (b"PK\x03\x04", Some(Format::Zip)),
+            (b" {\"place\": {}}\n", Some(Format::JsonLines)),
+            (b"time,symbol,side\n1,A,buy\n", Some(Format::Csv)),
+            (b"", None),
+            (b"\x7fELF\x02,\x01", None),
+            (b"hello\n", None),
+        ] {
+            assert_eq!(Format::guess(start), expected, "{:?}", start.escape_ascii().to_string());
+        }
+    }
+}
