@@ -1,5 +1,7 @@
 //! Recorded order streams of exchanges, as commands of the engine.
 
+mod agreement;
+mod commands;
 mod compression;
 mod error;
 mod format;
@@ -7,6 +9,8 @@ mod source;
 mod venue;
 mod venue_book;
 
+pub use agreement::{Agreement, Cause, ComparedEngine, Difference};
+pub use commands::{CommandSink, Commands, Counts, Execution, Mode, Unmatched};
 pub use compression::Compression;
 pub use error::{Details, Fault, MessageNumber, RecordingError};
 pub use format::Format;

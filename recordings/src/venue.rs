@@ -2,7 +2,7 @@
 //!
 //! A reader turns each line or record of its format into a [`VenueMessage`]. These messages describe what
 //! happened in the exchange's book. They are not commands: an execution, for example, names the order that
-//! rested and not the order that hit it. `Commands` turns them into commands.
+//! rested and not the order that hit it. [`Commands`](crate::Commands) turns them into commands.
 //!
 //! A message is `Copy` and small, because a day of a large exchange has hundreds of millions of them.
 

@@ -1,0 +1,85 @@
+//! Commands with their sequence numbers.
+
+use std::num::NonZeroU64;
+
+use pricetime_engine::{
+    AccountId, Action, Amend, Command, MarketId, OrderId, Place, Quantity, SelfTrade, Sequence,
+    Timestamp,
+};
+
+use super::sink::CommandSink;
+use crate::venue_book::{Change, VenueOrder};
+
+/// Where and when commands happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) time: Timestamp,
+    pub(super) market: MarketId,
+}
+
+/// Numbers commands.
+#[derive(Debug, Default)]
+pub(super) struct Issue {
+    last: u64,
+}
+
+impl Issue {
+    /// The next command, of an account.
+    pub(super) fn command(&mut self, at: Moment, account: AccountId, action: Action) -> Command {
+        self.last += 1;
+        Command::new(Sequence(self.last), at.time, at.market, account, action)
+    }
+
+    /// The next command, of an operator.
+    pub(super) fn operator(&mut self, at: Moment, action: Action) -> Command {
+        Command { operator: true, ..self.command(at, AccountId(0), action) }
+    }
+
+    /// Gives the number of the last command to the next one.
+    pub(super) fn take_back(&mut self) {
+        self.last -= 1;
+    }
+
+    /// Sends the commands that make the same change.
+    pub(super) fn follow(&mut self, at: Moment, change: Change, sink: &mut impl CommandSink) {
+        match change {
+            // A reduction by nothing would be refused.
+            Change::None | Change::Unknown | Change::Shrunk { by: Quantity::ZERO, .. } => {}
+            Change::Placed { order, now } => sink.command(&self.place(at, order, now)),
+            Change::Shrunk { order, before, by } => {
+                let open = before.open.minus(by);
+                sink.command(&self.command(at, account(before.account), shrink(order, open)));
+            }
+            Change::Moved { order, before, new_order, now, keeps_priority } => {
+                let owner = account(before.account);
+                if order == new_order && before.side == now.side {
+                    let amend = Amend::new(order).price(now.price).quantity(now.open);
+                    let amend = if keeps_priority { amend } else { amend.requeue() };
+                    sink.command(&self.command(at, owner, amend.into()));
+                } else {
+                    sink.command(&self.command(at, owner, Action::Cancel { order }));
+                    sink.command(&self.place(at, new_order, now));
+                }
+            }
+            Change::Cleared => {
+                let all = Action::CancelAll { account: None, side: None };
+                sink.command(&self.operator(at, all));
+            }
+        }
+    }
+
+    fn place(&mut self, at: Moment, order: OrderId, now: VenueOrder) -> Command {
+        let place = Place::limit(order, now.side, now.open, now.price).self_trade(SelfTrade::None);
+        self.command(at, account(now.account), place.into())
+    }
+}
+
+/// The account of an order. All orders of unknown owners have account 0.
+pub(super) fn account(account: Option<NonZeroU64>) -> AccountId {
+    AccountId(account.map_or(0, |it| u128::from(it.get())))
+}
+
+/// What leaves this much of an order, without a change of its place.
+fn shrink(order: OrderId, open: Quantity) -> Action {
+    if open.is_zero() { Action::Cancel { order } } else { Amend::new(order).quantity(open).into() }
+}
