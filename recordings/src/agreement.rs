@@ -308,3 +308,6 @@ impl fmt::Display for Difference {
         write!(f, ": {}", self.cause)
     }
 }
+
+#[cfg(test)]
+mod tests;

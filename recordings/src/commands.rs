@@ -56,6 +56,28 @@ pub enum Mode {
 
 /// Turns messages of an exchange into commands. Its memory is proportional to the number of live orders and
 /// instruments.
+///
+/// ```
+/// use pricetime_engine::{Command, Engine, MarketId, Price, Quantity, Side};
+/// use pricetime_recordings::{Commands, Mode, Source, VenueReader as _, lobster};
+///
+/// let text = b"34200.1,1,7,100,5853300,1\n34200.2,1,8,50,5853200,1\n34200.3,4,7,60,5853300,1\n";
+/// let source = Source::of("AAPL_message.csv", text.as_slice())?;
+/// let mut reader = lobster::Reader::new(source, lobster::Options::default());
+/// let (mut commands, mut list) = (Commands::new(Mode::Reconstruct), Vec::<Command>::new());
+/// while let Some(message) = reader.next()? {
+///     commands.apply(&message, &mut list);
+/// }
+/// commands.finish(&mut list);
+///
+/// let mut engine = Engine::new(1);
+/// for command in &list {
+///     engine.apply(command, &mut ());
+/// }
+/// let best = engine.market(MarketId(1)).and_then(|book| book.best(Side::Buy)).expect("a bid");
+/// assert_eq!((best.price, best.quantity), (Price(5_853_300), Quantity(40)));
+/// # Ok::<(), pricetime_recordings::RecordingError>(())
+/// ```
 #[derive(Debug)]
 pub struct Commands {
     mode: Mode,

@@ -11,6 +11,26 @@ use crate::format::Format;
 const VALUE_MAX: usize = 40;
 
 /// A recording that cannot be read, or cannot be written.
+///
+/// ```
+/// use pricetime_recordings::{Source, VenueReader as _, lobster};
+///
+/// let text = b"34200.5,1,7,100,5853300,1\n34201,1,8,1OO,5853300,1\n";
+/// let source = Source::of("AAPL_message.csv", text.as_slice())?;
+/// let mut reader = lobster::Reader::new(source, lobster::Options::default());
+/// let error = loop {
+///     match reader.next() {
+///         Ok(message) => assert!(message.is_some()),
+///         Err(error) => break error,
+///     }
+/// };
+/// assert_eq!(
+///     error.to_string(),
+///     "AAPL_message.csv: line 2, byte 26: size \"1OO\" is not a whole number",
+/// );
+/// assert!(error.is_in_one_message());
+/// # Ok::<(), pricetime_recordings::RecordingError>(())
+/// ```
 pub struct RecordingError(Box<Details>);
 
 /// What a [`RecordingError`] says.

@@ -1,10 +1,54 @@
 //! Recorded order streams of exchanges, as commands of the engine.
+//!
+//! An exchange publishes what happens in its book. To use a recording of that, three steps are needed:
+//!
+//! 1. A [`Source`] opens the file, compressed or not, as a stream of bytes.
+//! 2. A reader of the file's format, such as [`lobster::Reader`], turns the bytes into [`VenueMessage`]s. These
+//!    are the same for all formats of exchanges.
+//! 3. [`Commands`] turns the messages into commands: either so that the engine's book equals the
+//!    exchange's ([`Mode::Reconstruct`]), or so that the engine matches the orders itself ([`Mode::Rematch`]).
+//!
+//! ```
+//! use pricetime_engine::Engine;
+//! use pricetime_recordings::{
+//!     Agreement, Commands, ComparedEngine, Mode, Source, VenueReader as _, lobster,
+//! };
+//!
+//! // Two asks, and an order that takes the first one and a part of the second.
+//! let text = b"34200.1,1,7,100,5853300,-1
+//! 34200.2,1,8,100,5853400,-1
+//! 34200.3,4,7,100,5853300,-1
+//! 34200.3,4,8,50,5853400,-1
+//! ";
+//! let source = Source::of("AAPL_message.csv", text.as_slice())?;
+//! let mut reader = lobster::Reader::new(source, lobster::Options::default());
+//! let mut commands = Commands::new(Mode::Rematch);
+//! let mut compared = ComparedEngine::new(Engine::new(1), Agreement::default());
+//! while let Some(message) = reader.next()? {
+//!     commands.apply(&message, &mut compared);
+//! }
+//! commands.finish(&mut compared);
+//!
+//! let agreement = &compared.agreement;
+//! assert_eq!((agreement.executions, agreement.agreed), (2, 2));
+//! # Ok::<(), pricetime_recordings::RecordingError>(())
+//! ```
+//!
+//! Everything works in constant memory: proportional to the live orders, never to the length of the
+//! recording. Readers never panic, whatever the bytes are: a [`RecordingError`] says which file, where in
+//! it, and what is wrong.
+//!
+//! | format | read | write |
+//! |---|---|---|
+//! | [LOBSTER](lobster) message files, with the order-book file as the expected result | yes | yes |
 
 mod agreement;
 mod commands;
 mod compression;
 mod error;
 mod format;
+pub mod lobster;
+mod number;
 mod source;
 mod venue;
 mod venue_book;
@@ -16,7 +60,7 @@ pub use error::{Details, Fault, MessageNumber, RecordingError};
 pub use format::Format;
 pub use source::{Line, Source};
 pub use venue::{
-    Cross, DayPart, Instrument, InstrumentId, InstrumentName, TradingState, VenueEvent, VenueMessage,
-    VenueReader,
+    Cross, DayPart, Instrument, InstrumentId, InstrumentName, TradingState, VenueEvent,
+    VenueMessage, VenueReader,
 };
 pub use venue_book::{Change, VenueBook, VenueOrder};
