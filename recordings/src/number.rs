@@ -1,4 +1,4 @@
-//! Numbers in text, without floats.
+//! Numbers in text and prices, without floats.
 
 use crate::error::Fault;
 
@@ -59,6 +59,15 @@ pub(crate) fn decimal(text: &[u8], places: u8) -> Result<u64, Fault> {
         return Err(Fault::TooPrecise(places));
     }
     Ok(number)
+}
+
+/// A price with other decimal places, or `None` if it has more than these, or does not fit.
+pub(crate) fn rescaled(price: i64, from: u8, to: u8) -> Option<i64> {
+    let factor = 10_i64.checked_pow(from.abs_diff(to).into())?;
+    if from <= to {
+        return price.checked_mul(factor);
+    }
+    (price % factor == 0).then_some(price / factor)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use pricetime_engine::{Price, Quantity, Side, Timestamp};
 
 use super::row::{DAY, PRICE_PLACES};
 use crate::error::{Fault, MessageNumber, RecordingError};
+use crate::number::rescaled;
 use crate::venue::{InstrumentId, TradingState, VenueEvent, VenueMessage};
 use crate::venue_book::{Change, VenueBook, VenueOrder};
 
@@ -154,7 +155,7 @@ impl<W: Write> Writer<W> {
 
     /// Writes a line whose price has the decimal places of the instrument.
     fn line(&mut self, message: &VenueMessage, columns: Columns) -> Result<(), RecordingError> {
-        let price = rescaled(columns.price, self.price_places).ok_or_else(|| {
+        let price = rescaled(columns.price, self.price_places, PRICE_PLACES).ok_or_else(|| {
             let fault = Fault::TooPrecise(PRICE_PLACES);
             self.failed(message, fault, ("price", &columns.price.to_string()))
         })?;
@@ -207,17 +208,5 @@ const fn direction(side: Side) -> i8 {
     match side {
         Side::Buy => 1,
         Side::Sell => -1,
-    }
-}
-
-/// A price with four decimal places, if it has no more.
-fn rescaled(price: i64, places: u8) -> Option<i64> {
-    let factor = |places: u8| 10_i64.checked_pow(places.into());
-    match places.checked_sub(PRICE_PLACES) {
-        None => price.checked_mul(factor(PRICE_PLACES - places)?),
-        Some(more) => {
-            let factor = factor(more)?;
-            (price % factor == 0).then_some(price / factor)
-        }
     }
 }
