@@ -98,6 +98,14 @@ impl VenueBook {
         orders
     }
 
+    /// Returns the orders that stand for what rested before the recording, sorted by number.
+    #[must_use]
+    pub fn earlier(&self) -> Vec<(OrderId, VenueOrder)> {
+        let mut orders: Vec<_> = self.earlier.values().copied().collect();
+        orders.sort_unstable_by_key(|(order, _)| *order);
+        orders
+    }
+
     /// The number of live orders. The quantity at a price from before the recording counts as one.
     #[must_use]
     pub fn live(&self) -> usize {
