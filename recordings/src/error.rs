@@ -102,6 +102,14 @@ pub enum Fault {
         /// The number of columns of the line.
         found: usize,
     },
+    /// A record does not have the length of its type.
+    #[error("has {found} bytes instead of {expected}")]
+    Length {
+        /// The number of bytes that the type has.
+        expected: usize,
+        /// The number of bytes of the record.
+        found: usize,
+    },
     /// The value is not a number.
     #[error("is not {0}")]
     NotNumber(&'static str),
@@ -150,6 +158,7 @@ impl Fault {
             | Self::TooLong(_)
             | Self::NotFormat { likely: None, .. }
             | Self::Columns { .. }
+            | Self::Length { .. }
             | Self::NotNumber(_)
             | Self::OutOfRange(_)
             | Self::TooPrecise(_)
@@ -161,6 +170,7 @@ impl Fault {
     const fn is_in_one_message(&self) -> bool {
         match self {
             Self::Columns { .. }
+            | Self::Length { .. }
             | Self::NotNumber(_)
             | Self::OutOfRange(_)
             | Self::TooPrecise(_)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::itch::layout::Framing;
+
 /// A format of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -31,17 +33,18 @@ impl Format {
     #[must_use]
     pub fn guess(start: &[u8]) -> Option<Self> {
         /// What a format begins with.
-        const MAGIC: [(&[u8], Format); 5] = [
+        const MAGIC: [(&[u8], Format); 4] = [
             (b"PRICETIM", Format::Journal),
             (b"DBN", Format::Databento),
             (b"PAR1", Format::Parquet),
             (b"PK\x03\x04", Format::Zip),
-            // The length of an ITCH system event, 12, and its type.
-            (b"\x00\x0cS", Format::Itch),
         ];
         let magic = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
         if let Some((_, format)) = magic {
             return Some(*format);
+        }
+        if Framing::of(start).is_some() {
+            return Some(Self::Itch);
         }
         let line = start.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
         if line.first() == Some(&b'{') {
@@ -85,6 +88,11 @@ mod tests {
             (b"34200.004241176,1,16113575,18,5853300,1\n34".as_slice(), Some(Format::Lobster)),
             (b"5859400,200,5853300,18\r\n", Some(Format::LobsterBook)),
             (b"\x00\x0cS\x00\x00\x00\x00", Some(Format::Itch)),
+            (b"\x00\x24A\x1f\x40", Some(Format::Itch)),
+            (b"\x00\x24D\x1f\x40", None),
+            (b"S\0\0\0\0\x0a\x11\xea\x0e\x8c\x43OR", Some(Format::Itch)),
+            (b"S\0\0\0\0\x0a\x11\xea\x0e\x8c\x43OZ", None),
+            (b"SIZE,ABOVE,OR\n", Some(Format::Csv)),
             (b"DBN\x03\x10", Some(Format::Databento)),
             (b"PRICETIM\x01", Some(Format::Journal)),
             (b"PAR1\x15", Some(Format::Parquet)),

@@ -40,6 +40,7 @@
 //!
 //! | format | read | write |
 //! |---|---|---|
+//! | [NASDAQ TotalView-ITCH 5.0](itch), the whole message set | yes | messages that change a book, trades and halts |
 //! | [LOBSTER](lobster) message files, with the order-book file as the expected result | yes | yes |
 
 mod agreement;
@@ -47,6 +48,7 @@ mod commands;
 mod compression;
 mod error;
 mod format;
+pub mod itch;
 pub mod lobster;
 mod number;
 mod source;

@@ -17,7 +17,8 @@ use crate::error::RecordingError;
 pub trait VenueReader {
     /// Returns the next message, or `None` after the last one.
     ///
-    /// An instrument is [listed](VenueEvent::Listed) before any other message about it.
+    /// An instrument is [listed](VenueEvent::Listed) before any other message about it. If the recording begins
+    /// later, messages before the first one that names the instrument are about unknown orders.
     ///
     /// # Errors
     /// Returns an error if a message is faulty. If it

@@ -1,0 +1,196 @@
+use pricetime_engine::{Engine, Price, Quantity, Side, Timestamp};
+
+use super::stream::{Naive, Stream};
+use super::{NINE, read};
+use crate::agreement::{Agreement, ComparedEngine};
+use crate::commands::{Commands, Mode};
+use crate::itch::layout::DAY;
+use crate::itch::{Message, Writer};
+use crate::venue::{DayPart, Instrument, InstrumentId, InstrumentName, VenueEvent, VenueMessage};
+
+#[test]
+fn reconstructed_book_of_a_written_file_equals_a_naive_book() {
+    let (mut stream, mut naive) = (Stream::new(1), Naive::default());
+    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
+    let (mut commands, mut compared) = (
+        Commands::new(Mode::Reconstruct),
+        ComparedEngine::new(Engine::new(9), Agreement::default()),
+    );
+    for _ in 0..20_000 {
+        let message = stream.next();
+        naive.apply(&message);
+        writer.write(&message).unwrap();
+    }
+    let (messages, faults) = read(writer.finish().unwrap());
+    assert_eq!(faults, Vec::<String>::new());
+    for message in &messages {
+        commands.apply(message, &mut compared);
+    }
+    assert_eq!((compared.refused, commands.counts().unlisted), (0, 0));
+    let mut live = Vec::new();
+    for book in compared.engine.markets() {
+        live.extend(book.snapshot().resting.iter().map(|it| {
+            let price = it.kind.price().unwrap_or_default();
+            (u64::try_from(it.party.order.0).unwrap(), it.side, price, it.open)
+        }));
+    }
+    live.sort_unstable();
+    assert!(live.len() > 100, "{}", live.len());
+    assert_eq!(live, naive.orders());
+}
+
+#[test]
+fn written_messages_are_read_again() {
+    let mut stream = Stream::new(2);
+    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
+    let mut expected = Vec::new();
+    for _ in 0..5_000 {
+        let message = stream.next();
+        writer.write(&message).unwrap();
+        expected.push((message.time, message.instrument, message.event));
+    }
+    let (messages, _) = read(writer.finish().unwrap());
+    let (last, messages) = messages.split_last().unwrap();
+    assert_eq!(last.event, VenueEvent::DayPart(DayPart::MessagesEnd));
+    let found: Vec<_> = messages.iter().map(|it| (it.time, it.instrument, it.event)).collect();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+}
+
+/// What a writer makes of events of one stock with these decimal places.
+fn written(places: u8, events: &[VenueEvent]) -> Result<Vec<String>, String> {
+    let name = InstrumentName::new(b"BRK.A");
+    let listed = VenueEvent::Listed(Instrument { name, price_places: places, round_lot: 1 });
+    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
+    for (number, event) in (1..).zip([&listed].into_iter().chain(events)) {
+        let (time, instrument) = (Timestamp(NINE), InstrumentId(70_000));
+        let message = VenueMessage { time, number, instrument, event: *event };
+        writer.write(&message).map_err(|error| error.to_string())?;
+    }
+    let bytes = writer.finish().unwrap();
+    let mut rest = bytes.as_slice();
+    let mut bodies = Vec::new();
+    while let [0, length, after @ ..] = rest {
+        let (message, after) = after.split_at(usize::from(*length));
+        let message = Message::decode(message).unwrap();
+        assert!(message.locate < 2);
+        bodies.push(format!("{:?}", message.body));
+        rest = after;
+    }
+    assert!(bodies[0].contains("MessagesBegin") && bodies[1].contains("\"BRK.A   \""));
+    assert!(bodies.pop().unwrap().contains("MessagesEnd"));
+    Ok(bodies.split_off(2))
+}
+
+const fn place(order: u64, price: i64, quantity: u64) -> VenueEvent {
+    let (price, quantity) = (Price(price), Quantity(quantity));
+    VenueEvent::Added { order, side: Side::Buy, price, quantity, account: None }
+}
+
+const fn replaced(order: u64, new_order: u64, quantity: u64, keeps_priority: bool) -> VenueEvent {
+    let (price, quantity) = (Price(10), Quantity(quantity));
+    VenueEvent::Replaced { order, new_order, price, quantity, side: None, keeps_priority }
+}
+
+#[test]
+fn writer_expresses_what_the_format_has_no_type_for() {
+    let add = |order, shares, price| {
+        format!(
+            "AddOrder(AddOrder {{ order: {order}, side: Buy, shares: {shares}, stock: \"BRK.A   \", price: {price} }})"
+        )
+    };
+    let delete = |order| format!("OrderDelete(OrderDelete {{ order: {order} }})");
+    let cancel =
+        |order, shares| format!("OrderCancel(OrderCancel {{ order: {order}, shares: {shares} }})");
+    let (side, price) = (Side::Buy, Price(10));
+    let rested = VenueEvent::Rested { side, price, quantity: Quantity(70) };
+    let (side, price) = (Some(side), Some(price));
+    let executed = VenueEvent::Executed {
+        order: 3,
+        quantity: Quantity(20),
+        side,
+        price,
+        trade: None,
+        aggressor: None,
+        cross: false,
+    };
+    let earlier = VenueEvent::Deleted { order: 4, quantity: Some(Quantity(10)), side, price };
+    let all = VenueEvent::Reduced { order: 1, quantity: Quantity(9), side: None, price: None };
+    let most = u64::MAX;
+    let cases: [(&[VenueEvent], Vec<String>); 6] = [
+        // A shrunk order keeps its place, a grown one with the same number does not.
+        (&[place(1, 10, 9), replaced(1, 1, 7, true)], vec![add(1, 9, 10), cancel(1, 2)]),
+        (
+            &[place(1, 10, 9), replaced(1, 1, 9, false)],
+            vec![add(1, 9, 10), delete(1), add(1, 9, 10)],
+        ),
+        (&[place(1, 10, 9), place(1, 11, 9)], vec![add(1, 9, 10), delete(1), add(1, 9, 11)]),
+        (&[place(1, 10, 9), all], vec![add(1, 9, 10), delete(1)]),
+        (&[place(1, 10, 9), VenueEvent::Cleared], vec![add(1, 9, 10), delete(1)]),
+        // What rested before the recording is one order for each price.
+        (
+            &[rested, executed, earlier, VenueEvent::Cleared],
+            vec![
+                add(most, 70, 10),
+                format!(
+                    "OrderExecuted(OrderExecuted {{ order: {most}, shares: 20, match_number: 0 }})"
+                ),
+                cancel(most, 10),
+                delete(most),
+            ],
+        ),
+    ];
+    for (events, expected) in cases {
+        assert_eq!(written(4, events).unwrap(), expected);
+    }
+    assert_eq!(written(2, &[place(1, 10, 9)]).unwrap(), [add(1, 9, 1_000)]);
+}
+
+#[test]
+fn writer_refuses_what_the_format_cannot_hold() {
+    let cross = VenueEvent::Executed {
+        order: 4,
+        quantity: Quantity(1),
+        side: None,
+        price: None,
+        trade: None,
+        aggressor: None,
+        cross: true,
+    };
+    let name = InstrumentName::new(b"SPY240315C");
+    let long = VenueEvent::Listed(Instrument { name, price_places: 4, round_lot: 1 });
+    for (places, event, expected) in [
+        (9, place(1, 1, 1), "price \"1\" has more than 4 decimal places"),
+        (4, place(1, -1, 1), "price \"-1\" is not from 0 to 429496.7295"),
+        (4, place(1, 1 << 32, 1), "price \"4294967296\" is not from 0 to 429496.7295"),
+        (4, place(1, 1, 1 << 32), "shares \"4294967296\" is not from 1 to 4294967295"),
+        (4, place(1, 1, 0), "shares \"0\" is not from 1 to 4294967295"),
+        (4, long, "stock \"SPY240315C\" is not a name of at most 8 characters"),
+        (
+            4,
+            cross,
+            "order \"4\" no message before it added this order; a recording can be written only from its first \
+             message on",
+        ),
+    ] {
+        let expected = format!("out.itch: record 2: {expected}");
+        assert_eq!(written(places, &[event]).unwrap_err(), expected);
+    }
+    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(1_000));
+    let event = VenueEvent::DayPart(DayPart::SystemOpens);
+    let at = |time| VenueMessage {
+        time: Timestamp(time),
+        number: 1,
+        instrument: InstrumentId(0),
+        event,
+    };
+    for time in [999, DAY + 1_000] {
+        let error = writer.write(&at(time)).unwrap_err().to_string();
+        let expected =
+            format!("out.itch: record 1: time \"{time}\" is not within a day of midnight");
+        assert_eq!(error, expected);
+    }
+    assert!(writer.write(&at(1_000)).is_ok());
+}
