@@ -53,7 +53,7 @@ pub struct Difference {
 /// Why the engine probably did not repeat an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// The order that rested was there before the recording began.
+    /// No message added the order that rested.
     Unknown,
     /// The order that rested is hidden.
     Hidden,
@@ -276,7 +276,7 @@ impl CommandSink for ComparedEngine {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unknown => "the order was there before the recording began",
+            Self::Unknown => "no message before it added the order",
             Self::Hidden => "the order is hidden",
             Self::Cross => "the execution is part of a cross",
             Self::OtherPrice => "the exchange executed it at a price other than the order's own",

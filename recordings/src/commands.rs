@@ -5,7 +5,7 @@
 //! | `Listed` | adds a market, phase Call | adds a market, phase Continuous |
 //! | `StateChanged` | – | phase Continuous if it trades, otherwise Call |
 //! | `Rested`, `Added` | places a limit order | the same |
-//! | `Reduced` | reduces the order, or cancels it | the same, if its open quantity is what the exchange says |
+//! | `Reduced`, `Vanished` | reduces the order, or cancels it | the same, if its open quantity is what the exchange says |
 //! | `Deleted` | cancels the order | the same |
 //! | `Replaced`, same number and side | amends the order | the same |
 //! | `Replaced` otherwise | cancels the order, places the new one | the same |
@@ -25,12 +25,14 @@
 //! order than the exchange did, the cancel of that order is refused later, and the order that the exchange
 //! filled is left over: it is offered to [`CommandSink::leftover`].
 //!
-//! **Orders from before the recording.** If the format says what rested at the beginning (`Rested`),
-//! each price is one order, and what happens to unknown orders there is taken from it. Otherwise messages
-//! about an unknown order become no command. They are counted. In Rematch an execution of an unknown order
-//! is not part of the aggressor's order, because that would fill another order instead.
+//! **Orders without a message.** If the format says what rested at the beginning, or what came into view
+//! later (`Rested`), each price is one order, and what happens to unknown orders there is taken from it.
+//! Otherwise messages about an unknown order become no command. They are counted. In Rematch an execution of
+//! an unknown order is not part of the aggressor's order, because that would fill another order instead.
+//! `Rested` and `Vanished` say what was so before, so they do not end an aggressor's order, unless it has already
+//! reached their price.
 
-use pricetime_engine::{Action, Amend, Phase, Quantity};
+use pricetime_engine::{Action, Phase, Quantity};
 
 use crate::venue::{TradingState, VenueEvent, VenueMessage};
 use crate::venue_book::{Change, VenueOrder};
@@ -106,7 +108,7 @@ impl Commands {
     /// Starts with command number 1 and market 1.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
-        let (markets, issue) = (Markets::default(), Issue::default());
+        let (markets, issue) = (Markets::default(), Issue::new(mode == Mode::Rematch));
         Self { mode, markets, issue, pending: Pending::default(), counts: Counts::default() }
     }
 
@@ -175,13 +177,11 @@ impl Commands {
                 let rest = Rest { order: id, price, quantity, account };
                 self.pending.send(&mut self.issue, Some(rest), sink);
             }
-            (VenueEvent::Reduced { .. }, Change::Shrunk { order, before, by })
-                if by < before.open =>
-            {
-                self.finish(sink);
-                // Does nothing if the engine has filled the order differently.
-                let amend = Amend::new(order).quantity(before.open.minus(by)).if_open(before.open);
-                sink.command(&self.issue.command(at, account(before.account), amend.into()));
+            (
+                VenueEvent::Rested { side, price, .. } | VenueEvent::Vanished { side, price, .. },
+                _,
+            ) if !self.pending.has_reached(side, price) => {
+                self.issue.follow(at, change, sink);
             }
             (VenueEvent::StateChanged(state), _) => {
                 self.finish(sink);

@@ -48,7 +48,8 @@ pub struct InstrumentId(pub u32);
 ///
 /// Prices are whole numbers of the instrument's [price unit](Instrument::price_places). Orders have the
 /// numbers that the exchange gave them, unique among the live orders of the instrument. `side` and `price` of
-/// an order that is already in the book are `None` if the format does not repeat them.
+/// an order that is already in the book are `None` if the format does not repeat them. An order that is added with
+/// quantity 0 does not enter the book, and one that is replaced by quantity 0 leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VenueEvent {
     /// An instrument exists. It comes again if its definition changes.
@@ -57,14 +58,27 @@ pub enum VenueEvent {
     DayPart(DayPart),
     /// The instrument begins or stops to trade. It trades from its listing on unless this says otherwise.
     StateChanged(TradingState),
-    /// This quantity rested at a price when the recording began. Its orders are not known: they appear for
-    /// the first time when they are executed or cancelled.
+    /// This quantity rests at a price, in orders that no message has added: they were there when the recording
+    /// began, or entered while it did not show this price. It rested before the messages of this time. Its orders
+    /// appear for the first time when they are executed or cancelled.
     Rested {
         /// Buy or sell.
         side: Side,
         /// The price.
         price: Price,
         /// The quantity of all orders at this price.
+        quantity: Quantity,
+    },
+    /// Less rests at a price than the messages say, because the recording did not show this price for a while.
+    /// This was so before the messages of this time.
+    Vanished {
+        /// The order; `None` if it is what [`Rested`](Self::Rested) at this price.
+        order: Option<u64>,
+        /// Buy or sell.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The quantity that is gone.
         quantity: Quantity,
     },
     /// An order entered the book.

@@ -1,5 +1,6 @@
 //! The book of one instrument as its exchange reports it.
 
+use std::collections::hash_map::Entry;
 use std::num::NonZeroU64;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -62,19 +63,23 @@ pub enum Change {
 
 /// The live orders of one instrument. Its memory is proportional to their number.
 ///
-/// If the recording says which quantities rested before it began, each price of them is one order. What later
-/// happens there to an order that is not known is taken from it.
+/// Each quantity that [rested](VenueEvent::Rested) at a price without a message is one order. What later happens
+/// there to an order that is not known is taken from the oldest of them that is large enough.
 #[derive(Debug, Default)]
 pub struct VenueBook {
     orders: HashMap<u64, VenueOrder>,
-    /// The quantity at each price that rested before the recording began.
-    earlier: HashMap<(Side, Price), (OrderId, VenueOrder)>,
-    /// The number of orders that `earlier` ever had.
-    earlier_orders: u64,
+    /// What rested at each price without a message, the oldest first.
+    unreported: HashMap<(Side, Price), Vec<(OrderId, VenueOrder)>>,
+    unreported_live: usize,
+    /// The number of orders that `unreported` ever had.
+    unreported_ever: u64,
 }
 
-/// The id of the first order that stands for the quantity at a price. Exchanges have ids of 64 bits.
-const EARLIER: u128 = 1 << 64;
+/// The number of orders that can stand for what rested at a price without a message. More of it is added to the last
+/// one, because each message about an unknown order looks at all of them.
+const UNREPORTED_MAX: usize = 64;
+/// The id of the first order that stands for what rested without a message. Exchanges have ids of 64 bits.
+const UNREPORTED: u128 = 1 << 64;
 
 impl VenueBook {
     /// Creates a book without orders.
@@ -98,38 +103,49 @@ impl VenueBook {
         orders
     }
 
-    /// Returns the orders that stand for what rested before the recording, sorted by number.
+    /// Returns the orders that stand for what rested without a message, sorted by id.
     #[must_use]
-    pub fn earlier(&self) -> Vec<(OrderId, VenueOrder)> {
-        let mut orders: Vec<_> = self.earlier.values().copied().collect();
+    pub fn all_unreported(&self) -> Vec<(OrderId, VenueOrder)> {
+        let mut orders: Vec<_> = self.unreported.values().flatten().copied().collect();
         orders.sort_unstable_by_key(|(order, _)| *order);
         orders
     }
 
-    /// The number of live orders. The quantity at a price from before the recording counts as one.
+    /// What rested at a price without a message, the oldest first.
+    pub(crate) fn unreported(&self, side: Side, price: Price) -> &[(OrderId, VenueOrder)] {
+        self.unreported.get(&(side, price)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of live orders. Each quantity that rested without a message counts as one.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.orders.len() + self.earlier.len()
+        self.orders.len() + self.unreported_live
     }
 
     /// Updates the book with a message, and returns what changed.
     #[inline]
     pub fn apply(&mut self, event: &VenueEvent) -> Change {
         match *event {
+            VenueEvent::Added { quantity: Quantity::ZERO, .. } => Change::None,
             VenueEvent::Added { order, side, price, quantity, account } => {
                 self.place(order, VenueOrder { side, price, open: quantity, account })
             }
             VenueEvent::Reduced { order, quantity, side, price }
             | VenueEvent::Executed { order, quantity, side, price, .. } => {
-                self.shrink(order, Some(quantity), side.zip(price))
+                self.shrink(order, quantity, side.zip(price), quantity)
             }
             VenueEvent::Deleted { order, quantity, side, price } => {
-                if self.orders.contains_key(&order) {
-                    self.shrink(order, None, None)
-                } else {
-                    quantity
-                        .map_or(Change::Unknown, |it| self.shrink(order, Some(it), side.zip(price)))
-                }
+                let at = side.zip(price).filter(|_| quantity.is_some());
+                self.shrink(order, Quantity(u64::MAX), at, quantity.unwrap_or_default())
+            }
+            VenueEvent::Vanished { order: Some(order), quantity, .. } => {
+                self.shrink(order, quantity, None, quantity)
+            }
+            VenueEvent::Vanished { order: None, side, price, quantity } => {
+                self.shrink_unreported(Some((side, price)), quantity, |orders| orders.len() - 1)
+            }
+            VenueEvent::Replaced { order, quantity: Quantity::ZERO, .. } => {
+                self.shrink(order, Quantity(u64::MAX), None, Quantity::ZERO)
             }
             VenueEvent::Replaced { order, new_order, price, quantity, side, keeps_priority } => {
                 self.replace(order, new_order, (side, price, quantity), keeps_priority)
@@ -138,7 +154,8 @@ impl VenueBook {
             VenueEvent::Cleared => {
                 // Drops the memory too: the next book may be much smaller.
                 self.orders = HashMap::new();
-                self.earlier = HashMap::new();
+                self.unreported = HashMap::new();
+                self.unreported_live = 0;
                 Change::Cleared
             }
             VenueEvent::Listed(_)
@@ -161,25 +178,52 @@ impl VenueBook {
         }
     }
 
-    /// Takes a quantity from an order, or all of it. If the order is not known, takes it from what rested
-    /// at its price before the recording began.
-    fn shrink(&mut self, order: u64, by: Option<Quantity>, at: Option<(Side, Price)>) -> Change {
-        if let Some(live) = self.orders.get_mut(&order) {
-            let before = *live;
-            let by = by.unwrap_or(before.open).min(before.open);
-            live.open = before.open.minus(by);
-            if live.open.is_zero() {
-                self.orders.remove(&order);
-            }
-            return Change::Shrunk { order: OrderId(u128::from(order)), before, by };
+    /// Takes a quantity from an order. If the order is not known, takes `unknown` from what rested at its price
+    /// without a message.
+    #[inline]
+    fn shrink(
+        &mut self,
+        order: u64,
+        by: Quantity,
+        at: Option<(Side, Price)>,
+        unknown: Quantity,
+    ) -> Change {
+        let Entry::Occupied(mut live) = self.orders.entry(order) else {
+            return self.shrink_unreported(at, unknown, |orders| {
+                orders.iter().position(|(_, order)| order.open >= unknown).unwrap_or_default()
+            });
+        };
+        let before = *live.get();
+        let by = by.min(before.open);
+        let open = before.open.minus(by);
+        if open.is_zero() {
+            live.remove();
+        } else {
+            live.get_mut().open = open;
         }
-        let Some(at) = at else { return Change::Unknown };
-        let Some((id, level)) = self.earlier.get_mut(&at) else { return Change::Unknown };
-        let (order, before) = (*id, *level);
-        let by = by.unwrap_or(before.open).min(before.open);
-        level.open = before.open.minus(by);
-        if level.open.is_zero() {
-            self.earlier.remove(&at);
+        Change::Shrunk { order: OrderId(u128::from(order)), before, by }
+    }
+
+    /// Takes a quantity from one of the orders that rested at a price without a message.
+    fn shrink_unreported(
+        &mut self,
+        at: Option<(Side, Price)>,
+        by: Quantity,
+        which: impl FnOnce(&[(OrderId, VenueOrder)]) -> usize,
+    ) -> Change {
+        let entry = at.map(|at| self.unreported.entry(at));
+        let Some(Entry::Occupied(mut level)) = entry else { return Change::Unknown };
+        let orders = level.get_mut();
+        let which = which(orders);
+        let (order, before) = orders[which];
+        let by = by.min(before.open);
+        orders[which].1.open = before.open.minus(by);
+        if by == before.open {
+            orders.remove(which);
+            self.unreported_live -= 1;
+            if orders.is_empty() {
+                level.remove();
+            }
         }
         Change::Shrunk { order, before, by }
     }
@@ -209,22 +253,23 @@ impl VenueBook {
     }
 
     fn rest(&mut self, side: Side, price: Price, open: Quantity) -> Change {
-        let now = VenueOrder { side, price, open, account: None };
-        if let Some((order, level)) = self.earlier.get_mut(&(side, price)) {
-            let before = *level;
-            level.open = Quantity(before.open.0.saturating_add(open.0));
-            let now = *level;
-            return Change::Moved {
-                order: *order,
-                before,
-                new_order: *order,
-                now,
-                keeps_priority: false,
-            };
+        if open.is_zero() {
+            return Change::None;
         }
-        let order = OrderId(EARLIER | u128::from(self.earlier_orders));
-        self.earlier_orders += 1;
-        self.earlier.insert((side, price), (order, now));
+        let level = self.unreported.entry((side, price)).or_default();
+        if level.len() == UNREPORTED_MAX
+            && let Some((order, last)) = level.last_mut()
+        {
+            let before = *last;
+            last.open = Quantity(before.open.0.saturating_add(open.0));
+            let (order, now) = (*order, *last);
+            return Change::Moved { order, before, new_order: order, now, keeps_priority: false };
+        }
+        let now = VenueOrder { side, price, open, account: None };
+        let order = OrderId(UNREPORTED | u128::from(self.unreported_ever));
+        self.unreported_ever += 1;
+        self.unreported_live += 1;
+        level.push((order, now));
         Change::Placed { order, now }
     }
 }
@@ -292,20 +337,44 @@ mod tests {
     }
 
     #[test]
+    fn what_rests_without_a_message_is_a_bounded_number_of_orders() {
+        let mut book = VenueBook::new();
+        let (side, price, quantity) = (Side::Buy, Price(10), Quantity(2));
+        for number in 1..=2 * UNREPORTED_MAX {
+            book.apply(&VenueEvent::Rested { side, price, quantity });
+            assert_eq!(book.live(), number.min(UNREPORTED_MAX));
+        }
+        let all: u64 = book.unreported(side, price).iter().map(|(_, order)| order.open.0).sum();
+        assert_eq!(all, 4 * UNREPORTED_MAX as u64);
+    }
+
+    #[test]
     fn unknown_order_is_taken_from_what_rested_before_at_its_price() {
         let mut book = VenueBook::new();
         let (side, price, quantity) = (Side::Buy, Price(10), Quantity(50));
-        let id = OrderId(EARLIER);
+        let id = OrderId(UNREPORTED);
         let placed = Change::Placed { order: id, now: order(10, 50) };
         assert_eq!(book.apply(&VenueEvent::Rested { side, price, quantity }), placed);
         let taken = Change::Shrunk { order: id, before: order(10, 50), by: Quantity(20) };
         assert_eq!(book.apply(&reduced(7, 20, Some(10))), taken);
         assert_eq!(book.apply(&reduced(8, 20, Some(9))), Change::Unknown);
         assert_eq!(book.apply(&reduced(8, 20, None)), Change::Unknown);
+        // The second quantity is an order of its own, and has to serve what is too large for the first.
+        let quantity = Quantity(40);
+        let second = OrderId(UNREPORTED + 1);
+        let placed = Change::Placed { order: second, now: order(10, 40) };
+        assert_eq!(book.apply(&VenueEvent::Rested { side, price, quantity }), placed);
+        let taken = Change::Shrunk { order: second, before: order(10, 40), by: Quantity(35) };
+        assert_eq!(book.apply(&reduced(7, 35, Some(10))), taken);
+        let vanished = VenueEvent::Vanished { order: None, side, price, quantity };
+        let gone = Change::Shrunk { order: second, before: order(10, 5), by: Quantity(5) };
+        assert_eq!(book.apply(&vanished), gone);
+        assert_eq!(book.live(), 1);
         let (quantity, at) = (Some(Quantity(30)), Some(price));
         let deleted = VenueEvent::Deleted { order: 9, quantity, side: Some(side), price: at };
         let rest = Change::Shrunk { order: id, before: order(10, 30), by: Quantity(30) };
         assert_eq!(book.apply(&deleted), rest);
+        assert_eq!(book.apply(&vanished), Change::Unknown);
         assert_eq!(book.live(), 0);
     }
 }

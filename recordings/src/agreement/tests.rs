@@ -61,8 +61,8 @@ fn every_execution_agrees_or_has_a_cause() {
             "2,4,8,60,100,-1\n",
             0,
             Some(Cause::Unknown),
-            "message 4: the exchange executed 60 at 100, the engine nothing: the order was there before the \
-             recording began",
+            "message 4: the exchange executed 60 at 100, the engine nothing: no message before it added \
+             the order",
         ),
         (
             "2,5,0,60,100,-1\n",

@@ -58,6 +58,14 @@ impl Pending {
         self.aggressor.is_some_and(|it| it.at == at)
     }
 
+    /// Returns `true` if the aggressor may have executed orders at a price.
+    pub(super) fn has_reached(&self, side: Side, price: Price) -> bool {
+        self.aggressor.is_some_and(|it| match it.side {
+            Side::Buy => side == Side::Sell && price <= it.worst,
+            Side::Sell => side == Side::Buy && price >= it.worst,
+        })
+    }
+
     /// Returns `true` if the next execution can be of the same aggressor.
     pub(super) fn continues(&self, next: &Aggressor) -> bool {
         self.executions.len() < EXECUTIONS_MAX

@@ -18,12 +18,19 @@ pub(super) struct Moment {
 }
 
 /// Numbers commands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Issue {
     last: u64,
+    /// `true` if the engine may have filled orders differently. A reduction must not enlarge such an order.
+    may_differ: bool,
 }
 
 impl Issue {
+    /// Starts with command number 1.
+    pub(super) const fn new(may_differ: bool) -> Self {
+        Self { last: 0, may_differ }
+    }
+
     /// The next command, of an account.
     pub(super) fn command(&mut self, at: Moment, account: AccountId, action: Action) -> Command {
         self.last += 1;
@@ -47,8 +54,8 @@ impl Issue {
             Change::None | Change::Unknown | Change::Shrunk { by: Quantity::ZERO, .. } => {}
             Change::Placed { order, now } => sink.command(&self.place(at, order, now)),
             Change::Shrunk { order, before, by } => {
-                let open = before.open.minus(by);
-                sink.command(&self.command(at, account(before.account), shrink(order, open)));
+                let action = self.shrink(order, before.open, by);
+                sink.command(&self.command(at, account(before.account), action));
             }
             Change::Moved { order, before, new_order, now, keeps_priority } => {
                 let owner = account(before.account);
@@ -68,6 +75,15 @@ impl Issue {
         }
     }
 
+    /// What takes a quantity from an order without a change of its place.
+    fn shrink(&self, order: OrderId, open: Quantity, by: Quantity) -> Action {
+        if by == open {
+            return Action::Cancel { order };
+        }
+        let amend = Amend::new(order).quantity(open.minus(by));
+        if self.may_differ { amend.if_open(open).into() } else { amend.into() }
+    }
+
     fn place(&mut self, at: Moment, order: OrderId, now: VenueOrder) -> Command {
         let place = Place::limit(order, now.side, now.open, now.price).self_trade(SelfTrade::None);
         self.command(at, account(now.account), place.into())
@@ -77,9 +93,4 @@ impl Issue {
 /// The account of an order. All orders of unknown owners have account 0.
 pub(super) fn account(account: Option<NonZeroU64>) -> AccountId {
     AccountId(account.map_or(0, |it| u128::from(it.get())))
-}
-
-/// What leaves this much of an order, without a change of its place.
-fn shrink(order: OrderId, open: Quantity) -> Action {
-    if open.is_zero() { Action::Cancel { order } } else { Amend::new(order).quantity(open).into() }
 }

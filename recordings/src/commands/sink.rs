@@ -20,7 +20,7 @@ pub struct Execution {
 /// Why an execution does not become part of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
-    /// The order that rested was there before the recording began.
+    /// No message added the order that rested.
     Unknown,
     /// The order that rested is hidden.
     Hidden,

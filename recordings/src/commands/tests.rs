@@ -123,7 +123,7 @@ fn run(mode: Mode, events: &[(u64, VenueEvent)]) -> (Vec<String>, Counts) {
 #[test]
 fn messages_about_orders_become_the_same_commands_in_both_modes() {
     let rested = |quantity| VenueEvent::Rested { side: Side::Sell, price: Price(12), quantity };
-    let cases: [(&[VenueEvent], &[&str]); 8] = [
+    let cases: [(&[VenueEvent], &[&str]); 10] = [
         (&[added(1, Side::Buy, 10, 5)], &["Buy 1 5@10"]),
         (&[added(1, Side::Buy, 10, 5), deleted(1)], &["Buy 1 5@10", "cancel 1"]),
         (
@@ -144,6 +144,9 @@ fn messages_about_orders_become_the_same_commands_in_both_modes() {
             &[rested(Quantity(7)), deleted(3), replaced(3, 4, 1, false)],
             &["Sell 18446744073709551616 7@12"],
         ),
+        // Nothing enters with quantity 0, and what shrinks to it leaves.
+        (&[added(1, Side::Buy, 10, 0), rested(Quantity(0)), deleted(1)], &[]),
+        (&[added(1, Side::Buy, 10, 5), replaced(1, 2, 0, false)], &["Buy 1 5@10", "cancel 1"]),
     ];
     for (events, expected) in cases {
         let events: Vec<_> = events.iter().map(|event| (1, *event)).collect();
@@ -170,6 +173,15 @@ fn reconstruct_turns_executions_into_reductions() {
     assert_eq!(commands, ["Sell 1 5@10", "amend 1 3", "amend 1 2", "cancel 1"]);
     let expected = Counts { messages: 8, unknown_orders: 1, excessive: 1, ..Counts::default() };
     assert_eq!(counts, expected);
+}
+
+const fn rested(price: i64, quantity: u64) -> VenueEvent {
+    VenueEvent::Rested { side: Side::Sell, price: Price(price), quantity: Quantity(quantity) }
+}
+
+const fn vanished(order: u64, price: i64, quantity: u64) -> VenueEvent {
+    let (price, quantity) = (Price(price), Quantity(quantity));
+    VenueEvent::Vanished { order: Some(order), side: Side::Sell, price, quantity }
 }
 
 const FIRST: u128 = 2 << 64;
@@ -236,10 +248,50 @@ fn rematch_turns_executions_into_the_order_of_the_aggressor() {
                 (3, VenueEvent::StateChanged(TradingState::Halted)),
                 plain(2, 1),
             ],
-            ["cancel 1", "Cross 5", "Call", "amend 2 4", "Cross 1"].map(String::from).to_vec(),
+            ["cancel 1", "Cross 5", "Call", "amend 2 4 if 5", "Cross 1"].map(String::from).to_vec(),
         ),
         // A reduction does not enlarge what the engine has filled differently.
         (&[(2, reduced(1, 2))], vec![String::from("amend 1 3 if 5")]),
+    ];
+    for (events, expected) in cases {
+        let (commands, _) = run(Mode::Rematch, &[&ASKS, events].concat());
+        assert_eq!(commands[3..], expected);
+    }
+}
+
+#[test]
+fn what_was_so_before_does_not_end_the_order_of_an_aggressor() {
+    let ioc = |number: u128, rest: &str| format!("Buy {} {rest}", FIRST + number);
+    let plain = |order, quantity| (2, executed(order, quantity, None, false));
+    let cases: [Case<'_>; 3] = [
+        // The aggressor has not reached the price.
+        (
+            &[plain(1, 5), (2, rested(11, 8)), (2, vanished(3, 11, 5)), plain(2, 5)],
+            vec![
+                String::from("Sell 18446744073709551616 8@11"),
+                String::from("cancel 3"),
+                ioc(0, "10@10 ioc for 2 executions"),
+                String::from("leftover cancel 1"),
+                String::from("leftover cancel 2"),
+            ],
+        ),
+        // It may have executed orders at this price.
+        (
+            &[plain(1, 5), (2, vanished(2, 10, 2)), (2, rested(10, 2)), plain(2, 3)],
+            vec![
+                ioc(0, "5@10 ioc for 1 executions"),
+                String::from("leftover cancel 1"),
+                String::from("amend 2 3 if 5"),
+                String::from("Sell 18446744073709551616 2@10"),
+                ioc(1, "3@10 ioc for 1 executions"),
+                String::from("leftover cancel 2"),
+            ],
+        ),
+        // A part of a cross does not enlarge what the engine has filled differently.
+        (
+            &[(2, executed(1, 2, None, true))],
+            ["amend 1 3 if 5", "Cross 2"].map(String::from).to_vec(),
+        ),
     ];
     for (events, expected) in cases {
         let (commands, _) = run(Mode::Rematch, &[&ASKS, events].concat());

@@ -99,7 +99,7 @@ impl<W: Write> Writer<W> {
         let mut bodies = Vec::new();
         if message.event == VenueEvent::Cleared {
             let known = book.orders().into_iter().map(|(order, _)| order);
-            let earlier = book.earlier().into_iter().map(|(order, _)| number(order));
+            let earlier = book.all_unreported().into_iter().map(|(order, _)| number(order));
             let orders = known.chain(earlier);
             bodies.extend(orders.map(|order| Body::OrderDelete(OrderDelete { order })));
         }

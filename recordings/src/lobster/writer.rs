@@ -122,6 +122,7 @@ impl<W: Write> Writer<W> {
             | VenueEvent::DayPart(_)
             | VenueEvent::StateChanged(_)
             | VenueEvent::Rested { .. }
+            | VenueEvent::Vanished { .. }
             | VenueEvent::HiddenExecuted { .. }
             | VenueEvent::Crossed { .. }
             | VenueEvent::TradeBroken { .. }
