@@ -27,7 +27,12 @@ pub(super) struct Market {
 /// The markets by their instruments.
 #[derive(Debug, Default)]
 pub(super) struct Markets {
-    markets: HashMap<InstrumentId, Market>,
+    markets: Vec<Market>,
+    /// The indices of the markets.
+    index: HashMap<InstrumentId, usize>,
+    /// The instrument that was asked for last, and its index. Most messages are about the same one as the message
+    /// before.
+    last: Option<(InstrumentId, usize)>,
     symbols: BTreeSet<Symbol>,
 }
 
@@ -35,7 +40,15 @@ impl Markets {
     /// Returns the market of an instrument.
     #[inline]
     pub(super) fn get(&mut self, instrument: InstrumentId) -> Option<&mut Market> {
-        self.markets.get_mut(&instrument)
+        let at = match self.last {
+            Some((last, at)) if last == instrument => at,
+            _ => {
+                let at = *self.index.get(&instrument)?;
+                self.last = Some((instrument, at));
+                at
+            }
+        };
+        self.markets.get_mut(at)
     }
 
     /// Adds a market for an instrument. Returns its id and its spec, or `None` if it exists.
@@ -44,13 +57,14 @@ impl Markets {
         id: InstrumentId,
         instrument: &Instrument,
     ) -> Option<(MarketId, MarketSpec)> {
-        if self.markets.contains_key(&id) {
+        if self.index.contains_key(&id) {
             return None;
         }
         // The engine wants ascending ids, and instruments come in any order.
         let market = MarketId(u32::try_from(self.markets.len()).ok()?.checked_add(1)?);
         let symbol = self.symbol(instrument.name.as_bytes(), market)?;
-        self.markets.insert(id, Market { id: market, book: VenueBook::new(), trades: true });
+        self.index.insert(id, self.markets.len());
+        self.markets.push(Market { id: market, book: VenueBook::new(), trades: true });
         Some((market, spec(symbol, instrument.price_places)))
     }
 
@@ -59,7 +73,8 @@ impl Markets {
         let text = escaped(name);
         let whole = Symbol::new(&text).ok().filter(|symbol| !self.symbols.contains(symbol));
         let symbol = whole.or_else(|| {
-            let end = format!("_{market}");
+            // No escaped name has `_m`, and no other market this number.
+            let end = format!("_m{market}");
             let room = Symbol::LENGTH_MAX.checked_sub(end.len())?;
             Symbol::new(&format!("{}{end}", text.get(..room).unwrap_or(&text))).ok()
         })?;
@@ -108,12 +123,13 @@ mod tests {
         let mut markets = Markets::default();
         for (number, name, expected) in [
             (7, "AAPL", "AAPL"),
-            (3, "AAPL", "AAPL_2"),
+            (3, "AAPL", "AAPL_m2"),
             (4, "BRK.A", "BRK.A"),
             (5, "BRK+", "BRK_2B"),
             (6, "BRK_2B", "BRK_5F2B"),
-            (8, "", "_6"),
-            (9, "SPY   240315C00510000", "SPY_20_20_20240315C005_7"),
+            (8, "", "_m6"),
+            (9, "SPY   240315C00510000", "SPY_20_20_20240315C00_m7"),
+            (2, "AAPL\u{22}", "AAPL_22"),
         ] {
             let instrument = Instrument {
                 name: InstrumentName::new(name.as_bytes()),
