@@ -95,7 +95,7 @@ pub enum Fault {
         fault: Box<Fault>,
     },
     /// A line has another number of columns.
-    #[error("has {found} columns instead of {expected}")]
+    #[error("has {found} column{s} instead of {expected}", s = if *found == 1 { "" } else { "s" })]
     Columns {
         /// The number of columns of the format.
         expected: usize,

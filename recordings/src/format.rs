@@ -52,11 +52,13 @@ impl Format {
         }
         let columns = line.split(|b| *b == b',').count();
         let is_text = line.iter().all(|b| (b' '..=b'~').contains(b));
-        let is_numeric = line.iter().all(|b| b.is_ascii_digit() || b",.-".contains(b));
-        match (is_text, is_numeric) {
-            (true, true) if columns == 6 => Some(Self::Lobster),
-            (true, true) if columns >= 4 && columns % 4 == 0 => Some(Self::LobsterBook),
-            (true, false) if columns >= 2 => Some(Self::Csv),
+        let is_number = |text: &[u8]| text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
+        let numbers = line.split(|b| *b == b',').take_while(|text| is_number(text)).count();
+        match (is_text, numbers) {
+            // The seventh column of a newer file is a name.
+            (true, 6..) if columns == 6 || columns == 7 => Some(Self::Lobster),
+            (true, 4..) if columns == numbers && columns % 4 == 0 => Some(Self::LobsterBook),
+            (true, _) if columns >= 2 && numbers < columns => Some(Self::Csv),
             _ => None,
         }
     }
@@ -86,6 +88,7 @@ mod tests {
     fn format_is_guessed_from_the_first_bytes() {
         for (start, expected) in [
             (b"34200.004241176,1,16113575,18,5853300,1\n34".as_slice(), Some(Format::Lobster)),
+            (b"34200.000376608,5,0,10,33578400,1,null\n", Some(Format::Lobster)),
             (b"5859400,200,5853300,18\r\n", Some(Format::LobsterBook)),
             (b"\x00\x0cS\x00\x00\x00\x00", Some(Format::Itch)),
             (b"\x00\x24A\x1f\x40", Some(Format::Itch)),

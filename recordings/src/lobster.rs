@@ -27,11 +27,13 @@ mod book_check;
 mod book_row;
 mod reader;
 mod row;
+mod window;
 mod writer;
 
 pub use book_check::{BookAgreement, BookCause, BookDifference, check_book};
 pub use book_row::{BookLevel, BookReader, BookRow};
-pub use reader::{Options, Reader};
+pub use reader::{Learn, Options, Reader};
+pub use window::Revealed;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -5,21 +5,37 @@ use crate::error::Fault;
 const WHOLE: Fault = Fault::NotNumber("a whole number");
 const RANGE: Fault = Fault::OutOfRange("a number that fits in 64 bits");
 
+/// The number of digits that always fit in 64 bits.
+const DIGITS: usize = 19;
+
 /// Parses a whole number without a sign.
 #[inline]
 pub(crate) fn unsigned(text: &[u8]) -> Result<u64, Fault> {
-    if text.is_empty() {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return Err(WHOLE);
     }
-    let mut number = 0_u64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return Err(WHOLE);
-        }
-        number = number.checked_mul(10).and_then(|it| it.checked_add(digit.into())).ok_or(RANGE)?;
-    }
-    Ok(number)
+    let (short, rest) = text.split_at(text.len().min(DIGITS));
+    let number = short.iter().fold(0, |number, byte| number * 10 + u64::from(byte - b'0'));
+    rest.iter().try_fold(number, |number: u64, byte| {
+        number.checked_mul(10).and_then(|it| it.checked_add((byte - b'0').into())).ok_or(RANGE)
+    })
+}
+
+/// Parses the one to eight digits that the bytes begin with. Returns their number and how many there are, or
+/// `None` if there is no digit, or if fewer than eight bytes are left.
+#[inline]
+pub(crate) fn leading_digits(bytes: &[u8]) -> Option<(u64, usize)> {
+    // Eight digits at once. The first one is the lowest byte.
+    let values = u64::from_le_bytes(*bytes.first_chunk()?) ^ 0x3030_3030_3030_3030;
+    let above_9 = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    let unused = 64_u32.checked_sub(above_9.trailing_zeros() & !7).filter(|it| *it < 64)?;
+    let digits = values << unused;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let (low, high) = (pairs & 0xff_0000_00ff, (pairs >> 16) & 0xff_0000_00ff);
+    let number = low
+        .wrapping_mul(0x000f_4240_0000_0064)
+        .wrapping_add(high.wrapping_mul(0x0000_2710_0000_0001));
+    Some((number >> 32, (64 - unused as usize) / 8))
 }
 
 /// Parses a whole number that may be negative.
@@ -31,34 +47,22 @@ pub(crate) fn signed(text: &[u8]) -> Result<i64, Fault> {
     }
 }
 
-/// Parses a decimal without a sign as a multiple of 10 to the power of minus `places`. More places are allowed if
-/// they are zeros.
-#[inline]
+/// Parses a decimal without a sign as a multiple of 10 to the power of minus `places`. If it has more places, it is
+/// rounded to the nearest multiple.
 pub(crate) fn decimal(text: &[u8], places: u8) -> Result<u64, Fault> {
     const DECIMAL: Fault = Fault::NotNumber("a decimal number");
     let dot = text.iter().position(|b| *b == b'.');
-    let (whole, part) = dot.map_or((text, [].as_slice()), |at| (&text[..at], &text[at + 1..]));
-    if dot.is_some() && part.is_empty() {
+    let (whole, part) = dot.map_or((text, b"0".as_slice()), |at| (&text[..at], &text[at + 1..]));
+    if part.is_empty() || !part.iter().all(u8::is_ascii_digit) {
         return Err(DECIMAL);
     }
-    let places_usize = usize::from(places);
-    let (used, zeros) = part.split_at(part.len().min(places_usize));
     let not_decimal = |fault| if matches!(fault, Fault::NotNumber(_)) { DECIMAL } else { fault };
     let mut number = unsigned(whole).map_err(not_decimal)?;
-    for at in 0..places_usize {
-        let digit = used.get(at).map_or(0, |byte| byte.wrapping_sub(b'0'));
-        if digit > 9 {
-            return Err(DECIMAL);
-        }
-        number = number.checked_mul(10).and_then(|it| it.checked_add(digit.into())).ok_or(RANGE)?;
+    let digit = |at: usize| part.get(at).map_or(0, |byte| u64::from(byte - b'0'));
+    for at in 0..places.into() {
+        number = number.checked_mul(10).and_then(|it| it.checked_add(digit(at))).ok_or(RANGE)?;
     }
-    if !zeros.iter().all(u8::is_ascii_digit) {
-        return Err(DECIMAL);
-    }
-    if zeros.iter().any(|b| *b != b'0') {
-        return Err(Fault::TooPrecise(places));
-    }
-    Ok(number)
+    number.checked_add(u64::from(digit(places.into()) >= 5)).ok_or(RANGE)
 }
 
 /// A price with other decimal places, or `None` if it has more than these, or does not fit.
@@ -112,13 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_parsed_exactly_or_refused() {
+    fn decimals_are_rounded_or_refused() {
         for (input, expected) in [
             ("34200", "34200000000000"),
             ("34200.5", "34200500000000"),
             ("34200.017459617", "34200017459617"),
             ("34200.0174596170", "34200017459617"),
-            ("34200.0174596171", "has more than 9 decimal places"),
+            // A file that went through floats.
+            ("43002.632812672004", "43002632812672"),
+            ("0.9999999995", "1000000000"),
             ("34200.", "is not a decimal number"),
             (".5", "is not a decimal number"),
             ("1.2.3", "is not a decimal number"),
@@ -130,5 +136,28 @@ mod tests {
         ] {
             assert_eq!(text(decimal(input.as_bytes(), 9)), expected, "{input}");
         }
+    }
+
+    #[test]
+    fn leading_digits_are_those_of_the_slow_way() {
+        let digits = b"0123456789";
+        for length in 0..=10 {
+            for start in 0..10 {
+                let number: Vec<u8> =
+                    digits.iter().cycle().skip(start).take(length).copied().collect();
+                for after in 0..=u8::MAX {
+                    let text = [&number[..], &[after], &[b'7'; 8]].concat();
+                    let found = text.iter().take(8).take_while(|b| b.is_ascii_digit()).count();
+                    let expected = unsigned(&text[..found]).ok().map(|it| (it, found));
+                    assert_eq!(
+                        leading_digits(&text),
+                        expected,
+                        "{:?}",
+                        text.escape_ascii().to_string()
+                    );
+                }
+            }
+        }
+        assert_eq!(leading_digits(b"1234567"), None);
     }
 }

@@ -110,7 +110,7 @@ impl Source {
         if self.end - self.start < wanted {
             self.read_until(|unread| unread.len() >= wanted)?;
         }
-        Ok(&self.buffer[self.start..self.end])
+        Ok(self.buffered())
     }
 
     /// Consumes bytes that [`fill`](Self::fill) has returned.
@@ -124,6 +124,12 @@ impl Source {
         self.offset += bytes as u64;
     }
 
+    /// The unread bytes that are in memory. This never reads, so there may be none before the end.
+    #[inline]
+    pub(crate) fn buffered(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
     /// Returns the next line, or `None` at the end of the stream.
     ///
     /// # Errors
@@ -131,10 +137,12 @@ impl Source {
     /// [`MESSAGE_MAX`](Self::MESSAGE_MAX). The stream ends there.
     #[inline]
     pub fn line(&mut self) -> Result<Option<Line<'_>>, RecordingError> {
-        let mut length = line_length(&self.buffer[self.start..self.end]);
+        let mut length = line_length(self.buffered());
         if length.is_none() {
+            let mut searched = self.end - self.start;
             self.read_until(|unread| {
-                length = line_length(unread);
+                length = line_length(&unread[searched..]).map(|more| searched + more);
+                searched = unread.len();
                 length.is_some()
             })?;
         }
@@ -157,7 +165,7 @@ impl Source {
         self.start = 0;
         while !enough(&self.buffer[..self.end]) && !self.ended {
             if self.end == self.buffer.len() {
-                self.finish();
+                self.end();
                 let fault = Fault::TooLong(Self::MESSAGE_MAX);
                 return Err(RecordingError::new(&self.name, fault).at_offset(self.offset));
             }
@@ -176,20 +184,20 @@ impl Source {
     #[must_use]
     pub fn failed(&mut self, error: RecordingError) -> RecordingError {
         if !error.is_in_one_message() {
-            self.finish();
+            self.end();
         }
         error.in_file(&self.name)
     }
 
     /// Ends the stream, so that no later call returns anything.
-    fn finish(&mut self) {
+    pub(crate) const fn end(&mut self) {
         self.ended = true;
         self.start = self.end;
     }
 
     fn unreadable(&mut self, error: io::Error) -> RecordingError {
         let offset = self.offset + (self.end - self.start) as u64;
-        self.finish();
+        self.end();
         let fault = match self.compression {
             Some(compression) if error.raw_os_error().is_none() => {
                 if error.kind() == io::ErrorKind::UnexpectedEof {

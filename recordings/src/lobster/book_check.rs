@@ -4,12 +4,13 @@ use std::fmt;
 
 use pricetime_engine::{Command, Engine, MarketId, Price, Side};
 
-use super::book_row::{BookLevel, BookReader, BookRow};
-use super::reader::{Options, Reader};
+use super::book_row::{BookLevel, BookReader, BookRow, is_better};
+use super::reader::{Learn, Options, Reader};
+use super::window::Revealed;
 use crate::commands::{CommandSink, Commands, Mode};
-use crate::error::{Fault, RecordingError};
+use crate::error::RecordingError;
 use crate::source::Source;
-use crate::venue::{VenueMessage, VenueReader as _};
+use crate::venue::VenueReader as _;
 
 /// How far the engine's book agrees with the order-book file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,11 +21,15 @@ pub struct BookAgreement {
     pub agreed: u64,
     /// For each level, the best first: the number of rows of which this level agrees on both sides.
     pub agreed_by_level: Vec<u64>,
+    /// What the order-book file revealed, and was not compared: a level that came into view.
+    pub revealed: Revealed,
+    /// The number of rows with a difference, by the cause of the first one.
+    causes: [u64; BookCause::ALL.len()],
     /// The first differences, at most one for each row.
-    pub differences: Vec<BookDifference>,
+    differences: Vec<BookDifference>,
     differences_max: usize,
-    /// The worst prices of the first row, bid and ask, of sides that may go on behind it.
-    deepest: [Option<Price>; 2],
+    /// For each side, bid and ask, the best price that some row did not show.
+    hidden: [Option<Price>; 2],
 }
 
 /// The first level of a row that does not agree, asks first.
@@ -47,29 +52,43 @@ pub struct BookDifference {
 /// Why a level probably does not agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BookCause {
-    /// Its orders were there before the recording began, deeper in the book than the first row shows.
-    Earlier,
+    /// Some earlier row did not show this price, so orders came or went there without a message.
+    OutOfView,
     /// The engine's book lacks orders.
     Missing,
     /// The engine's book has orders that the exchange's did not have.
     Surplus,
 }
 
+impl BookCause {
+    /// All causes.
+    pub const ALL: [Self; 3] = [Self::OutOfView, Self::Missing, Self::Surplus];
+}
+
 impl BookAgreement {
-    /// Starts a comparison with a file that begins with this row, which is not compared yet.
+    /// Starts a comparison that keeps this many differences.
     #[must_use]
-    pub fn new(first: &BookRow, differences_max: usize) -> Self {
-        let deepest = [Side::Buy, Side::Sell].map(|side| {
-            // A side with fewer levels than the file shows has no deeper ones.
-            first.side(side).get(first.levels.saturating_sub(1)).map(|level| level.price)
-        });
-        let agreed_by_level = vec![0; first.levels];
-        Self { agreed_by_level, differences_max, deepest, ..Self::default() }
+    pub fn new(differences_max: usize) -> Self {
+        Self { differences_max, ..Self::default() }
+    }
+
+    /// The number of rows whose first difference has this cause.
+    #[must_use]
+    pub fn count(&self, cause: BookCause) -> u64 {
+        let mut all = BookCause::ALL.iter().zip(self.causes);
+        all.find(|(it, _)| **it == cause).map_or(0, |(_, count)| count)
+    }
+
+    /// The first differences, at most one for each row.
+    #[must_use]
+    pub fn differences(&self) -> &[BookDifference] {
+        &self.differences
     }
 
     /// Compares a row with the best levels of the engine's book.
     pub fn compare(&mut self, row: u64, expected: &BookRow, found: &BookRow) {
         self.rows += 1;
+        self.agreed_by_level.resize(expected.levels, 0);
         let mut first = None;
         for (at, agreed) in self.agreed_by_level.iter_mut().enumerate() {
             let differs = |side: &Side| expected.side(*side).get(at) != found.side(*side).get(at);
@@ -78,13 +97,27 @@ impl BookAgreement {
                 Some(side) => first = first.or(Some((at, side))),
             }
         }
-        let Some((at, side)) = first else {
-            self.agreed += 1;
-            return;
-        };
+        match first {
+            None => self.agreed += 1,
+            Some((at, side)) => self.differ(row, (at, side), expected, found),
+        }
+        for (side, hidden) in [Side::Buy, Side::Sell].into_iter().zip(&mut self.hidden) {
+            // A side with fewer levels than the file has room for is shown whole.
+            let worst = expected.levels.checked_sub(1).and_then(|at| expected.side(side).get(at));
+            let worst = worst.map(|level| level.price);
+            *hidden = match (*hidden, worst) {
+                (Some(hidden), Some(worst)) if is_better(side, hidden, worst) => Some(hidden),
+                (hidden, worst) => worst.or(hidden),
+            };
+        }
+    }
+
+    fn differ(&mut self, row: u64, (at, side): (usize, Side), expected: &BookRow, found: &BookRow) {
+        let [expected, found] = [expected, found].map(|it| it.side(side).get(at).copied());
+        let cause = self.cause(side, expected, found);
+        let all = BookCause::ALL.iter().zip(&mut self.causes);
+        all.filter(|(it, _)| **it == cause).for_each(|(_, count)| *count += 1);
         if self.differences.len() < self.differences_max {
-            let [expected, found] = [expected, found].map(|it| it.side(side).get(at).copied());
-            let cause = self.cause(side, expected, found);
             let level = at + 1;
             self.differences.push(BookDifference { row, side, level, expected, found, cause });
         }
@@ -96,23 +129,21 @@ impl BookAgreement {
         expected: Option<BookLevel>,
         found: Option<BookLevel>,
     ) -> BookCause {
-        let better = |one: Price, two: Price| match side {
-            Side::Buy => one > two,
-            Side::Sell => one < two,
+        let is_surplus = match (expected, found) {
+            (Some(expected), Some(found)) if expected.price == found.price => {
+                found.quantity > expected.quantity
+            }
+            (Some(expected), Some(found)) => is_better(side, found.price, expected.price),
+            (expected, _) => expected.is_none(),
         };
-        let Some(expected) = expected else { return BookCause::Surplus };
-        let surplus = found.is_some_and(|found| {
-            better(found.price, expected.price)
-                || (found.price == expected.price && found.quantity > expected.quantity)
-        });
-        let [bid, ask] = self.deepest;
-        let deepest = if side == Side::Buy { bid } else { ask };
-        if surplus {
-            BookCause::Surplus
-        } else if deepest.is_some_and(|deepest| better(deepest, expected.price)) {
-            BookCause::Earlier
-        } else {
-            BookCause::Missing
+        // The level that the other book lacks.
+        let price = if is_surplus { found } else { expected }.map(|it| it.price);
+        let [bid, ask] = self.hidden;
+        let hidden = if side == Side::Buy { bid } else { ask };
+        match (price, hidden) {
+            (Some(price), Some(hidden)) if is_better(side, hidden, price) => BookCause::OutOfView,
+            _ if is_surplus => BookCause::Surplus,
+            _ => BookCause::Missing,
         }
     }
 }
@@ -124,44 +155,23 @@ impl BookAgreement {
 pub fn check_book(
     messages: Source,
     book: Source,
-    options: Options,
+    (options, learn): (Options, Learn),
     differences_max: usize,
     engine: &mut Engine,
 ) -> Result<BookAgreement, RecordingError> {
-    let (name, book_name) = (messages.name().to_owned(), book.name().to_owned());
-    let (mut reader, mut rows) = (Reader::new(messages, options), BookReader::new(book));
-    let mut expected = rows.next()?;
-    let mut agreement = BookAgreement::new(&BookRow::default(), 0);
-    let mut found = BookRow::default();
-    if let Some(first) = expected {
-        reader = reader.starting_with(first);
-        agreement = BookAgreement::new(first, differences_max);
-        found.levels = first.levels;
-    }
+    let mut reader = Reader::new(messages, options).with_book(BookReader::new(book), learn);
     let (mut commands, mut applied) = (Commands::new(Mode::Reconstruct), Applied(engine));
-    let mut last: Option<VenueMessage> = None;
-    loop {
-        let next = reader.next()?;
-        // Several messages come with the first line. Its row is the state after all of them.
-        if let Some(number) =
-            last.map(|it| it.number).filter(|it| next.is_none_or(|next| next.number != *it))
-        {
-            let Some(row) = expected else {
-                return Err(RecordingError::new(&book_name, Fault::Shorter(name)));
-            };
-            if let Some(book) = applied.0.market(MarketId(1)) {
-                found.take_from(book);
-            }
-            agreement.compare(number, row, &found);
-            expected = rows.next()?;
-        }
-        let Some(message) = next else { break };
+    let (mut agreement, mut found) = (BookAgreement::new(differences_max), BookRow::default());
+    while let Some(message) = reader.next()? {
         commands.apply(&message, &mut applied);
-        last = next;
+        let Some(row) = reader.row() else { continue };
+        found.levels = row.levels;
+        if let Some(book) = applied.0.market(MarketId(1)) {
+            found.take_from(book);
+        }
+        agreement.compare(message.number, row, &found);
     }
-    if expected.is_some() {
-        return Err(RecordingError::new(&name, Fault::Shorter(book_name)));
-    }
+    agreement.revealed = reader.revealed();
     Ok(agreement)
 }
 
@@ -177,8 +187,8 @@ impl CommandSink for Applied<'_> {
 impl fmt::Display for BookCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Earlier => {
-                "its orders were there before the recording began, deeper than the first row shows"
+            Self::OutOfView => {
+                "an earlier row does not show this price, so orders came or went there without a message"
             }
             Self::Missing => "the engine's book lacks orders",
             Self::Surplus => "the engine's book has orders that the exchange's did not have",

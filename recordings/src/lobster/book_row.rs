@@ -4,15 +4,14 @@ use std::io::{self, Write};
 
 use pricetime_engine::{Book, Price, Quantity, Side};
 
-use super::row::{BadLine, column};
+use super::row::{BadLine, NO_PRICE, column, price};
 use crate::error::{Fault, RecordingError};
 use crate::format::Format;
-use crate::number::{signed, unsigned};
+use crate::number::unsigned;
 use crate::source::Source;
-use crate::venue::VenueEvent;
 
-/// The price of a level that does not exist; of a bid it is negative. Its size is 0.
-const NO_PRICE: i64 = 9_999_999_999;
+/// The largest size of a level: what an order of the engine can have.
+const LEVEL_MAX: u64 = 1 << 33;
 
 /// The quantity at a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,54 +77,6 @@ impl BookRow {
         }
         out.write_all(b"\n")
     }
-
-    /// What rested before the message that this row shows the effect of, the best prices first.
-    pub(super) fn before(mut self, event: &VenueEvent) -> Vec<VenueEvent> {
-        self.undo(event);
-        let mut rested = Vec::new();
-        for side in [Side::Buy, Side::Sell] {
-            let levels = self.side(side).iter();
-            rested.extend(levels.map(|it| VenueEvent::Rested {
-                side,
-                price: it.price,
-                quantity: it.quantity,
-            }));
-        }
-        rested
-    }
-
-    fn undo(&mut self, event: &VenueEvent) {
-        if let VenueEvent::Added { side, price, quantity, .. } = *event {
-            let levels = self.side_mut(side);
-            for level in levels.iter_mut().filter(|it| it.price == price) {
-                level.quantity = Quantity(level.quantity.0.saturating_sub(quantity.0));
-            }
-            levels.retain(|it| !it.quantity.is_zero());
-            return;
-        }
-        let (VenueEvent::Reduced { quantity, side: Some(side), price: Some(price), .. }
-        | VenueEvent::Executed { quantity, side: Some(side), price: Some(price), .. }
-        | VenueEvent::Deleted {
-            quantity: Some(quantity),
-            side: Some(side),
-            price: Some(price),
-            ..
-        }) = *event
-        else {
-            return;
-        };
-        let levels = self.side_mut(side);
-        if let Some(level) = levels.iter_mut().find(|it| it.price == price) {
-            level.quantity = Quantity(level.quantity.0.saturating_add(quantity.0));
-            return;
-        }
-        let is_better = |it: &BookLevel| match side {
-            Side::Buy => it.price > price,
-            Side::Sell => it.price < price,
-        };
-        let at = levels.iter().take_while(|it| is_better(it)).count();
-        levels.insert(at, BookLevel { price, quantity });
-    }
 }
 
 /// Reads an order-book file.
@@ -149,6 +100,11 @@ impl BookReader {
         self.source.name()
     }
 
+    /// The last row.
+    pub(super) const fn row(&self) -> &BookRow {
+        &self.row
+    }
+
     /// Returns the next row, or `None` after the last one. Its memory is used again.
     ///
     /// # Errors
@@ -167,27 +123,51 @@ impl BookReader {
 
 /// Parses a line. The first one decides how many levels the file has.
 fn parse<'a>(line: &'a [u8], first: bool, row: &mut BookRow) -> Result<(), BadLine<'a>> {
-    let found = line.split(|b| *b == b',').count();
-    let expected = if first { found.div_ceil(4) * 4 } else { row.levels * 4 };
-    if found != expected {
-        return Err(BadLine { fault: Fault::Columns { expected, found }, field: None });
+    let count = || line.split(|b| *b == b',').count();
+    if first {
+        row.levels = count().div_ceil(4);
     }
-    row.levels = expected / 4;
     row.asks.clear();
     row.bids.clear();
     let mut columns = line.split(|b| *b == b',');
-    let mut next = || columns.next().unwrap_or_default();
     for _ in 0..row.levels {
-        for (side, price, size) in
+        for (side, price_name, size_name) in
             [(Side::Sell, "ask price", "ask size"), (Side::Buy, "bid price", "bid size")]
         {
-            let price = column(price, next(), signed)?;
-            let quantity = column(size, next(), unsigned)?;
-            if quantity > 0 {
-                let level = BookLevel { price: Price(price), quantity: Quantity(quantity) };
-                row.side_mut(side).push(level);
+            let (Some(at), Some(size)) = (columns.next(), columns.next()) else {
+                return Err(bad_columns(row.levels, count()));
+            };
+            let quantity = column(size_name, size, |text| match unsigned(text)? {
+                size if size <= LEVEL_MAX => Ok(Quantity(size)),
+                _ => Err(Fault::OutOfRange("at most 8589934592")),
+            })?;
+            if quantity.is_zero() {
+                continue;
             }
+            let levels = row.side_mut(side);
+            let price = column(price_name, at, |text| match (price(text)?, levels.last()) {
+                (price, Some(before)) if !is_better(side, before.price, price) => {
+                    Err(Fault::OutOfRange("worse than the price of the level before"))
+                }
+                (price, _) => Ok(price),
+            })?;
+            levels.push(BookLevel { price, quantity });
         }
     }
+    if columns.next().is_some() {
+        return Err(bad_columns(row.levels, count()));
+    }
     Ok(())
+}
+
+const fn bad_columns<'a>(levels: usize, found: usize) -> BadLine<'a> {
+    BadLine { fault: Fault::Columns { expected: levels * 4, found }, field: None }
+}
+
+/// Returns `true` if a price is better than another one.
+pub(super) const fn is_better(side: Side, Price(price): Price, Price(other): Price) -> bool {
+    match side {
+        Side::Buy => price > other,
+        Side::Sell => price < other,
+    }
 }

@@ -1,6 +1,13 @@
-use pricetime_engine::{Engine, Price, Quantity, Side, Timestamp};
+use std::num::NonZeroU64;
 
-use super::{BookCause, BookReader, Options, Reader, Writer, check_book};
+use pricetime_engine::{Engine, MarketId, Price, Quantity, Side, Timestamp};
+
+use super::row::{parse, parse_plain};
+use super::{
+    BookAgreement, BookCause, BookReader, BookRow, Learn, Options, Reader, Revealed, Writer,
+    check_book,
+};
+use crate::commands::{Commands, Mode};
 use crate::error::RecordingError;
 use crate::source::Source;
 use crate::venue::{
@@ -62,15 +69,71 @@ fn message_file_survives_a_round_trip() {
 }
 
 #[test]
+fn real_variants_of_lines_are_read() {
+    let text =
+        "1.5,1,1,2,3,1,null\r\n2.000000000001,1,2,2,3,1,UBSS\r\n3,1,3,2,3,1,\n4,3,2,2,3,1,UBSS\n";
+    let (messages, faults) = read(reader(text));
+    assert_eq!(faults, Vec::<String>::new());
+    let account = |it: &VenueMessage| {
+        if let VenueEvent::Added { account, .. } = it.event { account } else { None }
+    };
+    let found: Vec<_> = messages.iter().skip(1).map(|it| (it.time.0, account(it))).collect();
+    let ubss = NonZeroU64::new(0x5542_5353);
+    let [first, second, third, fourth] = [1.5, 2.0, 3.0, 4.0].map(|at| (at * 1e9) as u64 + 1_000);
+    assert_eq!(found, [(first, None), (second, ubss), (third, None), (fourth, None)]);
+}
+
+#[test]
+fn fast_parser_agrees_with_the_slow_one() {
+    let mut random = 1_u64;
+    let mut below = |bound: u64| {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % bound
+    };
+    let mut fast = 0;
+    for _ in 0..20_000 {
+        let digits = |below: &mut dyn FnMut(u64) -> u64, most: u64| {
+            let count = 1 + below(most);
+            (0..count).map(|_| char::from(b'0' + below(10) as u8)).collect::<String>()
+        };
+        let numbers = [5, 10, 1, 18, 10, 11].map(|most| digits(&mut below, most));
+        let [seconds, fraction, kind, order, size, price] = numbers;
+        let side = ["1", "-1", "0"][below(3) as usize];
+        let end = ["\n", "\r\n", ",null\n", ",null\r\n", ",UBSS\n", ",\n"][below(6) as usize];
+        let mut line =
+            format!("{seconds}.{fraction},{kind},{order},{size},{price},{side}{end}").into_bytes();
+        if below(4) == 0 {
+            let at = below(line.len() as u64) as usize;
+            line[at] = b"0123456789-.,\n\r\0x"[below(17) as usize];
+        }
+        let whole = [&line[..], b"34200,1,1,1,1,1\n"].concat();
+        let Some(plain) = parse_plain(&whole) else { continue };
+        fast += 1;
+        let text = whole[..plain.length].strip_suffix(b"\n").unwrap();
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let shown = text.escape_ascii().to_string();
+        assert!(!text.contains(&b'\n'), "{shown}");
+        assert_eq!(
+            parse(text).map_err(|_| shown.clone()),
+            Ok((plain.time, plain.event)),
+            "{shown}"
+        );
+    }
+    assert!(fast > 1_000, "{fast}");
+    assert!(parse_plain(b"34200.004241176,1,16113575,18,5853300,1\n34200.1,").is_some());
+}
+
+#[test]
 fn faulty_line_is_reported_and_the_next_one_read() {
     for (line, expected) in [
         ("34200.5,1,7,100,5853300", "has 5 columns instead of 6"),
-        ("34200.5,1,7,100,5853300,1,", "has 7 columns instead of 6"),
-        ("", "has 1 columns instead of 6"),
+        ("34200.5,1,7,100,5853300,1,null,", "has 8 columns instead of 6"),
+        ("", "has 1 column instead of 6"),
         ("x,1,7,100,5853300,1", "time \"x\" is not a decimal number"),
         ("-1,1,7,100,5853300,1", "time \"-1\" is not a decimal number"),
         ("86400,1,7,100,5853300,1", "time \"86400\" is not below 86400 seconds"),
-        ("1.0000000001,1,7,100,5853300,1", "time \"1.0000000001\" has more than 9 decimal places"),
+        ("86399.9999999996,1,7,1,1,1", "time \"86399.9999999996\" is not below 86400 seconds"),
         ("1,0,7,100,5853300,1", "type \"0\" is not one of 1 to 7"),
         ("1,8,7,100,5853300,1", "type \"8\" is not one of 1 to 7"),
         ("1,12,7,100,5853300,1", "type \"12\" is not one of 1 to 7"),
@@ -79,6 +142,12 @@ fn faulty_line_is_reported_and_the_next_one_read() {
         ("1,2,7,1e2,5853300,1", "size \"1e2\" is not a whole number"),
         ("1,3,7,100,585.33,1", "price \"585.33\" is not a whole number"),
         ("1,4,7,100,5853300,0", "direction \"0\" is not one of 1 and -1"),
+        ("1,1,7,4294967296,1,1", "size \"4294967296\" is not below 4294967296"),
+        ("1,1,7,1,9999999999,1", "price \"9999999999\" is not between -9999999998 and 9999999998"),
+        (
+            "1,1,7,1,1,1,UB SS",
+            "attribution \"UB SS\" is not one of null and ids of up to eight letters and digits",
+        ),
         ("1,7,0,0,2,-1", "price \"2\" is not one of -1, 0 and 1, which a message of type 7 has"),
         ("1,1,\x1b[31m\",100,5853300,1", "order id \"\\x1b[31m\\\"\" is not a whole number"),
         (
@@ -120,7 +189,7 @@ fn first_line_of_another_format_ends_the_file_with_a_hint() {
         ),
         (
             "{\"place\":{}}\n{}\n",
-            "has 1 columns instead of 6, so this is not a LOBSTER message file; it looks like JSON lines",
+            "has 1 column instead of 6, so this is not a LOBSTER message file; it looks like JSON lines",
         ),
         (
             "5859400,200,5853300,18\n5859400,200,5853300,18\n",
@@ -128,9 +197,9 @@ fn first_line_of_another_format_ends_the_file_with_a_hint() {
         ),
         (
             "\0\u{c}S\0\0\0\n",
-            "has 1 columns instead of 6, so this is not a LOBSTER message file; it looks like NASDAQ TotalView-ITCH 5.0",
+            "has 1 column instead of 6, so this is not a LOBSTER message file; it looks like NASDAQ TotalView-ITCH 5.0",
         ),
-        ("a\nb\n", "has 1 columns instead of 6, so this is not a LOBSTER message file"),
+        ("a\nb\n", "has 1 column instead of 6, so this is not a LOBSTER message file"),
     ] {
         let (messages, faults) = read(reader(text));
         let place = "day/AAPL_2012-06-21_message_10.csv: line 1, byte 0:";
@@ -226,20 +295,139 @@ const ROWS: &str = "\
 5859500,300,5853200,10,9999999999,0,5853000,70
 ";
 
+/// The agreement of the reconstructed book with the order-book file.
+fn checked(messages: &str, rows: &str, learn: Learn) -> Result<BookAgreement, RecordingError> {
+    let (messages, rows) = (source("m.csv", messages), source("b.csv", rows));
+    check_book(messages, rows, (Options::default(), learn), 2, &mut Engine::new(1))
+}
+
 #[test]
-fn reconstructed_book_equals_the_order_book_file() {
+fn reconstructed_book_equals_the_order_book_file_if_it_learns_from_every_row() {
     assert!(ROWS.contains(BEFORE));
-    let mut engine = Engine::new(1);
-    let (messages, rows) = (source("m.csv", MESSAGES), source("b.csv", ROWS));
-    let agreement = check_book(messages, rows, Options::default(), 1, &mut engine).unwrap();
+    let agreement = checked(MESSAGES, ROWS, Learn::FirstRow).unwrap();
     assert_eq!((agreement.rows, agreement.agreed), (6, 4));
     assert_eq!(agreement.agreed_by_level, [6, 4]);
-    assert_eq!(agreement.differences[0].cause, BookCause::Earlier);
+    assert_eq!(agreement.count(BookCause::OutOfView), 2);
     assert_eq!(
-        agreement.differences[0].to_string(),
-        "row 5: bid 2 is 70 at 5853000 in the file and nothing in the engine: its orders were there before the \
-         recording began, deeper than the first row shows"
+        agreement.differences()[0].to_string(),
+        "row 5: bid 2 is 70 at 5853000 in the file and nothing in the engine: an earlier row does not show this \
+         price, so orders came or went there without a message"
     );
+    let agreement = checked(MESSAGES, ROWS, Learn::EveryRow).unwrap();
+    assert_eq!((agreement.rows, agreement.agreed), (6, 6));
+    // Three at the beginning, and the bid of 70.
+    assert_eq!(agreement.revealed, Revealed { levels: 4, more: 4, less: 0 });
+}
+
+#[test]
+fn row_that_contradicts_the_messages_in_view_is_a_difference() {
+    for (from, to, cause) in [
+        ("5859400,50,5853300,10,", "5859400,60,5853300,10,", BookCause::Missing),
+        ("5859400,50,5853300,10,", "5859400,40,5853300,10,", BookCause::Surplus),
+    ] {
+        let agreement = checked(MESSAGES, &ROWS.replacen(from, to, 1), Learn::EveryRow).unwrap();
+        assert_eq!((agreement.rows, agreement.agreed), (6, 5));
+        assert_eq!(agreement.count(cause), 1);
+        assert_eq!(agreement.differences().len(), 1);
+    }
+}
+
+/// What a reader reports between the messages of its lines.
+fn revealed(messages: &str, rows: &str) -> Vec<String> {
+    let rows = BookReader::new(source("b.csv", rows));
+    let mut reader = Reader::new(source("m.csv", messages), Options::default());
+    reader = reader.with_book(rows, Learn::EveryRow);
+    let mut found = Vec::new();
+    while let Some(message) = reader.next().unwrap() {
+        let number = message.number;
+        if let VenueEvent::Rested { side, price, quantity } = message.event {
+            found.push(format!("{number}: {side:?} {quantity}@{price}"));
+        } else if let VenueEvent::Vanished { order, side, price, quantity } = message.event {
+            let order = order.map_or(String::from("rest"), |it| it.to_string());
+            found.push(format!("{number}: {side:?} -{quantity}@{price} of {order}"));
+        }
+    }
+    found
+}
+
+/// Asks at 10 of orders 1, 2 and 3, which a better one hides, and which come into view again.
+const HIDDEN: &str = "1,1,1,5,10,-1\n2,1,2,7,10,-1\n2,1,3,8,10,-1\n3,1,4,1,9,-1\n4,3,4,1,9,-1\n";
+
+#[test]
+fn level_that_comes_into_view_reveals_what_happened_behind() {
+    for (quantity, expected) in [
+        (20, vec![]),
+        (25, vec!["5: Sell 5@10"]),
+        // One order has the quantity that is gone. Otherwise it is the newest.
+        (13, vec!["5: Sell -7@10 of 2"]),
+        (11, vec!["5: Sell -8@10 of 3", "5: Sell -1@10 of 2"]),
+    ] {
+        let row = format!("10,{quantity},-9999999999,0\n");
+        let rows = ["10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n", &row].concat();
+        assert_eq!(revealed(HIDDEN, &rows), expected, "{quantity}");
+    }
+    // The level itself is no longer there.
+    let rows = "10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n11,4,0,0\n";
+    let gone = ["5: Sell -8@10 of 3", "5: Sell -7@10 of 2", "5: Sell -5@10 of 1", "5: Sell 4@11"];
+    assert_eq!(revealed(HIDDEN, rows), gone);
+}
+
+#[test]
+fn message_that_proves_a_guess_wrong_corrects_it() {
+    for (message, quantity, expected) in [
+        // Order 2 is there after all.
+        ("6,3,2,7,10,-1", 6, vec!["6: Sell -7@10 of 3", "6: Sell 7@10"]),
+        // Order 3 had less: a part of it vanished instead of order 2.
+        ("6,3,3,6,10,-1", 7, vec!["6: Sell -2@10 of 3", "6: Sell 2@10"]),
+        // An order that no message has added had priority over those that it is older than only.
+        ("6,4,9,2,10,-1", 11, vec!["6: Sell -5@10 of 1", "6: Sell -8@10 of 3", "6: Sell 13@10"]),
+    ] {
+        let rows = [
+            "10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n10,13,0,0\n",
+            &format!("10,{quantity},0,0\n"),
+        ];
+        let (messages, rows) = ([HIDDEN, message, "\n"].concat(), rows.concat());
+        assert_eq!(revealed(&messages, &rows)[1..], expected, "{message}");
+        let agreement = checked(&messages, &rows, Learn::EveryRow).unwrap();
+        assert_eq!((agreement.rows, agreement.agreed), (6, 6), "{message}");
+    }
+}
+
+#[test]
+fn faulty_line_of_either_file_is_reported_and_the_rest_learned_again() {
+    let damaged = MESSAGES.replacen(",2,901", ",x,901", 1);
+    let damaged_rows = ROWS.replacen("5859400,50,5853300,10,", "5859400,50,x,10,", 1);
+    for (messages, rows, expected) in [
+        (damaged.as_str(), ROWS, "m.csv: line 4, byte 72: type \"x\" is not one of 1 to 7"),
+        (
+            MESSAGES,
+            damaged_rows.as_str(),
+            "b.csv: line 3, byte 91: bid price \"x\" is not a whole number",
+        ),
+    ] {
+        let rows = BookReader::new(source("b.csv", rows));
+        let mut reader = Reader::new(source("m.csv", messages), Options::default());
+        reader = reader.with_book(rows, Learn::EveryRow);
+        let (mut commands, mut list) = (Commands::new(Mode::Reconstruct), Vec::new());
+        let mut faults = Vec::new();
+        let mut last = None;
+        loop {
+            match reader.next() {
+                Ok(Some(message)) => commands.apply(&message, &mut list),
+                Ok(None) => break,
+                Err(error) => faults.push(error.to_string()),
+            }
+            last = reader.row().cloned().or(last);
+        }
+        assert_eq!(faults, [expected]);
+        let mut engine = Engine::new(1);
+        for command in &list {
+            engine.apply(command, &mut ());
+        }
+        let mut found = BookRow { levels: 2, ..BookRow::default() };
+        found.take_from(engine.market(MarketId(1)).unwrap());
+        assert_eq!(Some(found), last);
+    }
 }
 
 #[test]
@@ -267,13 +455,18 @@ fn wrong_order_book_file_is_an_error() {
         ),
         (
             MESSAGES,
-            "1,2,3,x\n",
+            "4,2,3,x\n",
             "b.csv: line 1, byte 0: bid size \"x\" is not a whole number, so this is not a LOBSTER order-book file; it looks like CSV with a header",
         ),
+        (
+            MESSAGES,
+            "4,2,3,1,4,1,2,1\n",
+            "b.csv: line 1, byte 0: ask price \"4\" is not worse than the price of the level before, so this is not a \
+             LOBSTER order-book file",
+        ),
     ] {
-        let (messages, rows) = (source("m.csv", messages), source("b.csv", rows));
-        let result = check_book(messages, rows, Options::default(), 1, &mut Engine::new(1));
-        assert_eq!(result.unwrap_err().to_string(), expected);
+        let error = checked(messages, rows, Learn::EveryRow).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     }
 }
 
