@@ -256,6 +256,11 @@ fn writer_expresses_what_the_format_has_no_type_for() {
         "2,1,1,50,12200,1\n3,3,1,50,12200,1\n3,1,2,20,12300,1\n4,4,2,5,12300,1\n5,1,3,50,0,1\n6,3,2,15,12300,1\n6,3,3,50,0,1\n"
     );
     assert_eq!(written(2, &[added(1, 122)]).unwrap(), "2,1,1,50,12200,1\n");
+    // A part of the order left without a message.
+    let (quantity, side, price) = (Some(Quantity(20)), Some(Side::Buy), Some(Price(122)));
+    let deleted = VenueEvent::Deleted { order: 1, quantity, side, price };
+    let text = written(2, &[added(1, 122), deleted]);
+    assert_eq!(text.unwrap(), "2,1,1,50,12200,1\n3,3,1,20,12200,1\n");
 }
 
 #[test]

@@ -133,6 +133,8 @@ impl<W: Write> Writer<W> {
                 self.line(message, Columns::of(kind, number, now, now.open))
             }
             Change::Shrunk { before, by, .. } => {
+                // The recording may know more than the messages before: a part can have left without one.
+                let by = named.map_or(by, |(_, quantity)| quantity);
                 self.line(message, Columns::of(kind, number, before, by))
             }
             Change::Moved { order, before, now, .. } => {
