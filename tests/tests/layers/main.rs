@@ -276,6 +276,7 @@ fn names_avoid_empty_words() {
         "engine",
         "host",
         "gateway",
+        "recordings",
         "terminal",
         "cli",
         "benches",

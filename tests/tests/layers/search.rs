@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that others build on, each with the crates of the workspace that it may depend on.
-pub(crate) const LIBRARIES: [(&str, &[&str]); 7] = [
+pub(crate) const LIBRARIES: [(&str, &[&str]); 8] = [
     ("engine", &[]),
     ("persistence/journal", &["pricetime-engine"]),
     ("persistence/redis", &["pricetime-engine", "pricetime-journal"]),
     ("persistence/settlement", &["pricetime-engine", "pricetime-journal", "pricetime-redis"]),
     ("host", &["pricetime-engine", "pricetime-journal", "pricetime-redis", "pricetime-settlement"]),
     ("gateway", &["pricetime", "pricetime-engine"]),
+    ("recordings", &["pricetime-engine"]),
     ("terminal", &[]),
 ];
 
