@@ -63,6 +63,7 @@ impl Form {
             VenueEvent::Listed(_)
             | VenueEvent::DayPart(_)
             | VenueEvent::Rested { .. }
+            | VenueEvent::Vanished { .. }
             | VenueEvent::Added { .. }
             | VenueEvent::Reduced { .. }
             | VenueEvent::Deleted { .. }

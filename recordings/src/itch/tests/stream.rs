@@ -42,6 +42,7 @@ impl Naive {
             | VenueEvent::DayPart(_)
             | VenueEvent::StateChanged(_)
             | VenueEvent::Rested { .. }
+            | VenueEvent::Vanished { .. }
             | VenueEvent::HiddenExecuted { .. }
             | VenueEvent::Crossed { .. }
             | VenueEvent::TradeBroken { .. }
