@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use crate::compression::Compression;
+use crate::csv::CsvFault;
 use crate::format::Format;
 
 /// The longest part of a value that an error shows, in bytes.
@@ -128,6 +129,9 @@ pub enum Fault {
     /// Two files that belong together do not have the same number of lines.
     #[error("has fewer lines than {0}")]
     Shorter(String),
+    /// A CSV file of commands is faulty.
+    #[error(transparent)]
+    Csv(#[from] CsvFault),
 }
 
 impl Fault {
@@ -154,9 +158,10 @@ impl Fault {
                 String::from("a recording can be written only from its first message on")
             }
             Self::Shorter(_) => String::from("give two files of one download"),
+            Self::NotFormat { likely: None, fault, .. } => return fault.hint(),
+            Self::Csv(fault) => return fault.hint(),
             Self::Io(_)
             | Self::TooLong(_)
-            | Self::NotFormat { likely: None, .. }
             | Self::Columns { .. }
             | Self::Length { .. }
             | Self::NotNumber(_)
@@ -169,6 +174,7 @@ impl Fault {
     /// Returns `true` if only one message is faulty.
     const fn is_in_one_message(&self) -> bool {
         match self {
+            Self::Csv(fault) => fault.is_in_one_row(),
             Self::Columns { .. }
             | Self::Length { .. }
             | Self::NotNumber(_)

@@ -34,6 +34,9 @@
 //! # Ok::<(), pricetime_recordings::RecordingError>(())
 //! ```
 //!
+//! A recording of commands, such as a [CSV](csv) file, needs only the first step and its reader, which returns
+//! commands.
+//!
 //! Everything works in constant memory: proportional to the live orders, never to the length of the
 //! recording. Readers never panic, whatever the bytes are: a [`RecordingError`] says which file, where in
 //! it, and what is wrong.
@@ -41,11 +44,13 @@
 //! | format | read | write |
 //! |---|---|---|
 //! | [NASDAQ TotalView-ITCH 5.0](itch), the whole message set | yes | messages that change a book, trades and halts |
+//! | [CSV](csv) of commands | yes | yes |
 //! | [LOBSTER](lobster) message files, with the order-book file as the expected result | yes | yes |
 
 mod agreement;
 mod commands;
 mod compression;
+pub mod csv;
 mod error;
 mod format;
 pub mod itch;
