@@ -49,7 +49,7 @@ pub(crate) fn signed(text: &[u8]) -> Result<i64, Fault> {
 
 /// Parses a decimal without a sign as a multiple of 10 to the power of minus `places`. If it has more places, it is
 /// rounded to the nearest multiple.
-pub(crate) fn decimal(text: &[u8], places: u8) -> Result<u64, Fault> {
+pub(crate) fn rounded_decimal(text: &[u8], places: u8) -> Result<u64, Fault> {
     const DECIMAL: Fault = Fault::NotNumber("a decimal number");
     let dot = text.iter().position(|b| *b == b'.');
     let (whole, part) = dot.map_or((text, b"0".as_slice()), |at| (&text[..at], &text[at + 1..]));
@@ -134,7 +134,7 @@ mod tests {
             ("3.42e4", "is not a decimal number"),
             ("18446744074", "is not a number that fits in 64 bits"),
         ] {
-            assert_eq!(text(decimal(input.as_bytes(), 9)), expected, "{input}");
+            assert_eq!(text(rounded_decimal(input.as_bytes(), 9)), expected, "{input}");
         }
     }
 

@@ -4,7 +4,7 @@ use pricetime_engine::{MarketSpec, Price, Quantity, Step};
 
 use super::fault::{BetweenSteps, CsvFault};
 use crate::error::Fault;
-use crate::number::decimal;
+use crate::number::rounded_decimal;
 
 const DECIMAL: Fault = Fault::NotNumber("a decimal number");
 
@@ -88,7 +88,8 @@ impl Units {
 fn steps(text: &[u8], step: Step) -> Result<Steps, Fault> {
     if step.mantissa == 1
         && let Ok(places @ 0..=18) = u8::try_from(-i16::from(step.exponent))
-        && let Ok(steps) = decimal(text, places)
+        && text.iter().rev().position(|b| *b == b'.').unwrap_or(0) <= usize::from(places)
+        && let Ok(steps) = rounded_decimal(text, places)
     {
         return Ok(Steps::Exactly(steps));
     }

@@ -6,7 +6,7 @@ use pricetime_engine::{Price, Quantity, Side};
 
 use crate::error::{Fault, MessageNumber, RecordingError};
 use crate::format::Format;
-use crate::number::{decimal, leading_digits, signed, unsigned};
+use crate::number::{leading_digits, rounded_decimal, signed, unsigned};
 use crate::source::Line;
 use crate::venue::{Cross, TradingState, VenueEvent};
 
@@ -128,7 +128,7 @@ pub(super) fn parse(line: &[u8]) -> Result<(u64, VenueEvent), BadLine<'_>> {
     if found < COLUMNS || eighth.is_some() {
         return Err(BadLine { fault: Fault::Columns { expected: COLUMNS, found }, field: None });
     }
-    let time = column("time", time, |text| match decimal(text, 9)? {
+    let time = column("time", time, |text| match rounded_decimal(text, 9)? {
         time if time < DAY => Ok(time),
         _ => Err(Fault::OutOfRange("below 86400 seconds")),
     })?;
