@@ -3,8 +3,8 @@
 use std::num::NonZeroU64;
 
 use pricetime_engine::{
-    AccountId, Action, Amend, Command, MarketId, OrderId, Place, Quantity, SelfTrade, Sequence,
-    Timestamp,
+    AccountId, Action, Amend, Command, MarketId, OrderId, OrderKind, Place, Quantity, SelfTrade,
+    Sequence, TimeInForce, Timestamp,
 };
 
 use super::sink::CommandSink;
@@ -32,9 +32,25 @@ impl Issue {
     }
 
     /// The next command, of an account.
-    pub(super) fn command(&mut self, at: Moment, account: AccountId, action: Action) -> Command {
+    #[inline]
+    pub(super) const fn command(
+        &mut self,
+        at: Moment,
+        account: AccountId,
+        action: Action,
+    ) -> Command {
         self.last += 1;
-        Command::new(Sequence(self.last), at.time, at.market, account, action)
+        // The constructors of the engine would copy the action several times.
+        Command {
+            sequence: Sequence(self.last),
+            timestamp: at.time,
+            market: at.market,
+            account,
+            operator: false,
+            request: None,
+            session: None,
+            action,
+        }
     }
 
     /// The next command, of an operator.
@@ -48,6 +64,7 @@ impl Issue {
     }
 
     /// Sends the commands that make the same change.
+    #[inline]
     pub(super) fn follow(&mut self, at: Moment, change: Change, sink: &mut impl CommandSink) {
         match change {
             // A reduction by nothing would be refused.
@@ -80,13 +97,31 @@ impl Issue {
         if by == open {
             return Action::Cancel { order };
         }
-        let amend = Amend::new(order).quantity(open.minus(by));
-        if self.may_differ { amend.if_open(open).into() } else { amend.into() }
+        Action::Amend(Amend {
+            order,
+            price: None,
+            quantity: Some(open.minus(by)),
+            stop_price: None,
+            if_open: self.may_differ.then_some(open),
+            requeue: false,
+        })
     }
 
+    #[inline]
     fn place(&mut self, at: Moment, order: OrderId, now: VenueOrder) -> Command {
-        let place = Place::limit(order, now.side, now.open, now.price).self_trade(SelfTrade::None);
-        self.command(at, account(now.account), place.into())
+        let place = Place {
+            order,
+            reference: 0,
+            side: now.side,
+            kind: OrderKind::Limit { price: now.price },
+            quantity: now.open,
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::None,
+        };
+        self.command(at, account(now.account), Action::Place(place))
     }
 }
 
