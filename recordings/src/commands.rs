@@ -280,7 +280,7 @@ impl Counts {
                     self.excessive += 1;
                 }
             }
-            Change::None if matches!(event, VenueEvent::Replaced { .. }) => {
+            Change::None if matches!(event, VenueEvent::Replaced { order, new_order, .. } if order != new_order) => {
                 self.duplicate_orders += 1
             }
             Change::None | Change::Moved { .. } | Change::Placed { .. } | Change::Cleared => {}

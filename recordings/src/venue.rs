@@ -129,7 +129,7 @@ pub enum VenueEvent {
         quantity: Quantity,
         /// Its side.
         side: Option<Side>,
-        /// `true` if it keeps its place in the queue. This is possible only if the number and the price stay
+        /// `true` if the exchange leaves it in its place in the queue as long as the number and the price stay
         /// and the quantity does not grow.
         keeps_priority: bool,
     },

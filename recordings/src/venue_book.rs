@@ -24,7 +24,7 @@ pub struct VenueOrder {
 /// What a message does to a [`VenueBook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The message is not about orders in the book, or gives an order the number of another one.
+    /// The message is not about orders in the book, changes nothing, or gives an order the number of another one.
     None,
     /// The message names an order that is not in the book.
     Unknown,
@@ -248,6 +248,11 @@ impl VenueBook {
         };
         let now = VenueOrder { side: side.unwrap_or(before.side), price, open, ..before };
         self.orders.insert(new_order, now);
+        let stays = VenueOrder { open: before.open.min(open), ..before };
+        let keeps_priority = keeps_priority && order == new_order && now == stays;
+        if keeps_priority && now == before {
+            return Change::None;
+        }
         let (order, new_order) = (OrderId(u128::from(order)), OrderId(u128::from(new_order)));
         Change::Moved { order, before, new_order, now, keeps_priority }
     }
@@ -346,6 +351,37 @@ mod tests {
         }
         let all: u64 = book.unreported(side, price).iter().map(|(_, order)| order.open.0).sum();
         assert_eq!(all, 4 * UNREPORTED_MAX as u64);
+    }
+
+    #[test]
+    fn changed_order_keeps_its_place_only_if_it_shrinks() {
+        let replaced = |price, quantity| {
+            let (price, quantity) = (Price(price), Quantity(quantity));
+            let side = Some(Side::Buy);
+            VenueEvent::Replaced {
+                order: 1,
+                new_order: 1,
+                price,
+                quantity,
+                side,
+                keeps_priority: true,
+            }
+        };
+        for (price, quantity, expected) in
+            [(10, 5, None), (10, 4, Some(true)), (10, 6, Some(false)), (11, 4, Some(false))]
+        {
+            let mut book = VenueBook::new();
+            book.apply(&added(1, 10, 5));
+            let expected = expected.map_or(Change::None, |keeps_priority| Change::Moved {
+                order: OrderId(1),
+                before: order(10, 5),
+                new_order: OrderId(1),
+                now: order(price, quantity),
+                keeps_priority,
+            });
+            assert_eq!(book.apply(&replaced(price, quantity)), expected);
+            assert_eq!(book.order(1), Some(&order(price, quantity)));
+        }
     }
 
     #[test]

@@ -142,7 +142,8 @@ impl<W: Write> Writer<W> {
                 self.line(message, Columns::of(b'3', old, before, before.open))?;
                 self.line(message, Columns::of(kind, number, now, now.open))
             }
-            Change::Unknown | Change::None | Change::Cleared => {
+            Change::None => Ok(()),
+            Change::Unknown | Change::Cleared => {
                 let Some(((side, price), open)) = named else {
                     return Err(self.failed(
                         message,
