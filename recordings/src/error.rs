@@ -95,6 +95,9 @@ pub enum Fault {
         /// What is wrong with the first message.
         fault: Box<Fault>,
     },
+    /// The file has this format, but a version or a content that cannot be read.
+    #[error("is not supported; {0} can be read")]
+    Unsupported(&'static str),
     /// A line has another number of columns.
     #[error("has {found} column{s} instead of {expected}", s = if *found == 1 { "" } else { "s" })]
     Columns {
@@ -162,6 +165,7 @@ impl Fault {
             Self::Csv(fault) => return fault.hint(),
             Self::Io(_)
             | Self::TooLong(_)
+            | Self::Unsupported(_)
             | Self::Columns { .. }
             | Self::Length { .. }
             | Self::NotNumber(_)
@@ -190,6 +194,7 @@ impl Fault {
             | Self::Incomplete
             | Self::TooLong(_)
             | Self::NotFormat { .. }
+            | Self::Unsupported(_)
             | Self::Shorter(_) => false,
         }
     }

@@ -45,12 +45,14 @@
 //! |---|---|---|
 //! | [NASDAQ TotalView-ITCH 5.0](itch), the whole message set | yes | messages that change a book, trades and halts |
 //! | [CSV](csv) of commands | yes | yes |
+//! | [Databento](databento) market-by-order files, DBN versions 1 to 3 | yes | – |
 //! | [LOBSTER](lobster) message files, with the order-book file as the expected result | yes | yes |
 
 mod agreement;
 mod commands;
 mod compression;
 pub mod csv;
+pub mod databento;
 mod error;
 mod format;
 pub mod itch;
