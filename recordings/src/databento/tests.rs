@@ -153,6 +153,7 @@ fn text(event: &VenueEvent) -> String {
         | VenueEvent::StateChanged(TradingState::Halted | TradingState::Paused)
         | VenueEvent::Rested { .. }
         | VenueEvent::Added { .. }
+        | VenueEvent::Vanished { .. }
         | VenueEvent::TradeBroken { .. } => panic!("{event:?}"),
     }
 }
