@@ -1,11 +1,13 @@
 //! All markets, and the dispatch of each command to its market.
 
+use std::collections::BTreeSet;
+
 use crate::book::Book;
 use crate::command::{Action, Command};
 use crate::digest::engine_digest;
 use crate::event::{Event, Header, Outcome, RequestMark, Sink};
 use crate::index::IndexKey;
-use crate::market::MarketSpec;
+use crate::market::{MarketSpec, Symbol};
 use crate::quantity::{MarketId, OrderId, Sequence, Timestamp};
 use crate::reason::Reason;
 use crate::rules;
@@ -40,6 +42,8 @@ pub struct Engine {
     pub(crate) books: Vec<Book>,
     /// The ids of the books, contiguous for a fast search.
     pub(crate) ids: Vec<MarketId>,
+    /// The symbols of the books.
+    pub(crate) symbols: BTreeSet<Symbol>,
 }
 
 impl Engine {
@@ -62,6 +66,7 @@ impl Engine {
             last_market: MarketId(0),
             books: Vec::new(),
             ids: Vec::new(),
+            symbols: BTreeSet::new(),
         }
     }
 
@@ -158,6 +163,7 @@ impl Engine {
             (Some(book), _) => {
                 let outcome = book.apply(command, header, sink);
                 if outcome == Outcome::Accepted && matches!(command.action, Action::RemoveMarket) {
+                    self.symbols.remove(&book.head.spec.symbol);
                     self.books.retain(|book| book.head.market != command.market);
                     self.ids.retain(|id| *id != command.market);
                     sink.event(&Event::MarketRemoved);
@@ -183,6 +189,7 @@ impl Engine {
         self.last_market = command.market;
         self.books.push(book);
         self.ids.push(command.market);
+        self.symbols.insert(spec.symbol);
         Outcome::Accepted
     }
 
@@ -196,7 +203,7 @@ impl Engine {
         if command.market <= self.last_market {
             return Err(Reason::UsedMarketId);
         }
-        if self.books.iter().any(|book| book.head.spec.symbol == spec.symbol) {
+        if self.symbols.contains(&spec.symbol) {
             return Err(Reason::MarketExists);
         }
         if !spec.is_valid() {

@@ -30,6 +30,7 @@ impl Engine {
             .collect();
         self.books = books?;
         self.ids = self.books.iter().map(|book| book.head.market).collect();
+        self.symbols = self.books.iter().map(|book| book.head.spec.symbol).collect();
         self.last_sequence = snapshot.last_sequence;
         self.last_timestamp = snapshot.last_timestamp;
         self.last_market = snapshot.last_market;
