@@ -26,6 +26,7 @@ mod builder;
 mod call_error;
 mod core_thread;
 mod draft;
+mod empty_batches;
 mod epoch_schedule;
 mod feeds;
 mod folder_store;

@@ -7,15 +7,13 @@ use pricetime_engine::{Event, Outcome};
 use pricetime_journal::image::FrozenImage;
 
 use crate::batch::{Batch, Waiting};
+use crate::empty_batches::EmptyBatches;
 use crate::feeds::Feeds;
 use crate::follower::Follower;
 use crate::question::PendingQuestion;
 use crate::redis::{Mailbox, Recorder};
 use crate::status::{Shared, locked};
 use crate::stopped::Stopped;
-
-/// A batch with room for more commands than this is not reused.
-const REUSED_CAPACITY_MAX: usize = 4_096;
 
 /// Publishes durable batches, and passes the state to the snapshot thread when an epoch has closed.
 pub(crate) struct Publisher {
@@ -24,7 +22,7 @@ pub(crate) struct Publisher {
     /// settlement's.
     pub(crate) followers: Vec<Box<dyn Follower>>,
     /// Back to the core, to be filled again.
-    pub(crate) recycle: Sender<Batch>,
+    pub(crate) empty_batches: EmptyBatches,
     pub(crate) to_snapshots: Option<Sender<FrozenImage>>,
     pub(crate) to_redis: Option<Mailbox>,
     /// To the thread that publishes events to streams.
@@ -75,11 +73,7 @@ impl Publisher {
             }
         }
         batch.answer();
-        batch.clear();
-        // Dropped if enough empty batches wait already, or if it grew large while the disk stalled.
-        if batch.capacity() <= REUSED_CAPACITY_MAX {
-            let _ = self.recycle.try_send(batch);
-        }
+        self.empty_batches.give(batch);
         // Skipped if a state still waits for the snapshot thread.
         if closed
             && self.to_snapshots.as_ref().is_some_and(|snapshot_thread| snapshot_thread.is_empty())

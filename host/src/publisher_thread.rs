@@ -95,6 +95,7 @@ mod tests {
     use pricetime_journal::image::Image;
 
     use super::*;
+    use crate::empty_batches::EmptyBatches;
     use crate::feeds::Feeds;
     use crate::follower::Follower;
     use crate::status::{Shared, locked};
@@ -118,7 +119,7 @@ mod tests {
         let publisher = Publisher {
             feeds: Arc::new(Mutex::new(Feeds::new(Image::default()))),
             followers: vec![Box::new(received.clone())],
-            recycle: bounded(1).0,
+            empty_batches: EmptyBatches::new(1),
             to_snapshots: None,
             to_redis: None,
             recorder: None,

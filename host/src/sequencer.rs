@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, SendError, SendTimeoutError, Sender};
+use crossbeam_channel::{SendError, SendTimeoutError, Sender};
 use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, Timestamp};
 use tokio::sync::oneshot;
 
@@ -17,6 +17,7 @@ use crate::answers::Answers;
 use crate::batch::{Batch, Waiting};
 use crate::core_thread::Work;
 use crate::draft::{Draft, Item};
+use crate::empty_batches::EmptyBatches;
 use crate::epoch_schedule::Schedule;
 use crate::question::PendingQuestion;
 use crate::session::{EndedSession, Sessions};
@@ -79,8 +80,8 @@ pub(crate) struct Sequencer {
     pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
     /// Shows whether the other threads are still running.
     pub(crate) shared: Arc<Shared>,
-    /// Published batches come back here to be filled again.
-    pub(crate) recycled: Receiver<Batch>,
+    /// Published batches, to be filled again.
+    pub(crate) empty_batches: EmptyBatches,
     pub(crate) ended_sessions: EndedSessions,
 }
 
@@ -317,7 +318,7 @@ impl Sequencer {
             self.next.send(full).map_err(|SendError(full)| SendTimeoutError::Disconnected(full))
         };
         match sent {
-            Ok(()) => self.batch = self.recycled.try_recv().unwrap_or_default(),
+            Ok(()) => self.batch = self.empty_batches.take(),
             Err(SendTimeoutError::Timeout(full)) => self.batch = full,
             Err(SendTimeoutError::Disconnected(_)) => {
                 return Err(String::from("the journal thread has ended"));

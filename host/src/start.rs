@@ -10,6 +10,7 @@ use pricetime_journal::{Folder, FolderError, History};
 use crate::batch::Batch;
 use crate::core_thread::{self, Submitter};
 use crate::draft::Item;
+use crate::empty_batches::EmptyBatches;
 use crate::epoch_schedule::Schedule;
 use crate::feeds::Feeds;
 use crate::journal_replay::JournalReplay;
@@ -83,7 +84,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let feeds = Arc::new(Mutex::new(Feeds::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
-    let (recycle, recycled) = bounded(options.batches.max(1));
+    let empty_batches = EmptyBatches::new(options.batches.max(1));
     let (to_snapshots, states) = bounded(1);
     let (floor_sender, floors) = bounded(16);
 
@@ -94,7 +95,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         batch: Batch::default(),
         next: to_journal,
         ahead_max: options.core.capacity as u64,
-        recycled,
+        empty_batches: empty_batches.clone(),
         on_start: options.on_start,
         shared: Arc::clone(&shared),
         ended_sessions: EndedSessions::default(),
@@ -111,7 +112,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let publisher = Publisher {
         feeds: Arc::clone(&feeds),
         followers: options.follower.into_iter().chain(parts.settlement_follower).collect(),
-        recycle,
+        empty_batches,
         to_snapshots: snapshot_thread.is_some().then_some(to_snapshots),
         to_redis: mailbox,
         recorder,
