@@ -6,6 +6,7 @@ mod moment_replay;
 mod origin;
 mod read_ahead;
 mod recorded;
+pub(super) mod recording;
 mod stop;
 mod text;
 mod verifier;

@@ -1,13 +1,14 @@
 //! `pricetime replay`: runs recorded commands through a bare engine.
 //!
-//! Commands come from a journal or from JSON lines. They alone determine the result, so a replay ends with
-//! the digest of the original process, on every machine.
+//! Commands come from a journal or from JSON lines, or are made from the messages of an exchange. They alone
+//! determine the result, so a replay ends with the digest of the original process, on every machine.
 
 mod files;
 mod pace;
 mod report;
 mod run;
 mod sink;
+mod venue;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,14 +20,16 @@ use pricetime_journal::keyed_engine;
 use pricetime_terminal::{Paint, disable_progress};
 
 use super::failure::{Code, Failure};
+use super::reader::recording::RecordingOptions;
 use super::reader::{
     self, MarketLimit, Moment, OpenFolder, Origin, PreparedReplay, ReplayVerifier, Stop,
 };
+use files::Found;
 pub(super) use pace::Pace;
 use report::{ReplayTiming, Report};
 use run::Run;
 
-/// Replays a recording: the journal of a data folder, or JSON lines of commands.
+/// Replays a recording: the journal of a data folder, JSON lines of commands, or a day of an exchange.
 ///
 /// The core runs alone and as fast as it can; no file is changed. At the end the outcomes of the commands
 /// are printed, and the digest of the state: one number that two runs share only if everything in them is
@@ -48,7 +51,8 @@ line and column, and the others are replayed; the exit code is then 4. It is 3 i
 difference or the journal is damaged. Beside a running process, the replay ends with the last
 command that is marked as durable; without one, with the last command that was written.")]
 pub(super) struct Replay {
-    /// A data folder, or files of JSON lines; - is standard input
+    /// A data folder, files of JSON lines, or a LOBSTER message file, also compressed with gzip or zstd; - is
+    /// standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
     /// A data folder; overrides FOLDER|FILE
@@ -73,6 +77,8 @@ pub(super) struct Replay {
     /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    recording: RecordingOptions,
     #[command(flatten)]
     markets: MarketLimit,
 }
@@ -130,7 +136,7 @@ impl Replay {
             }
         }
         let timing = ReplayTiming { after, wall: started.elapsed() };
-        self.end(run, &timing, 0, is_stdout_used)?;
+        self.end(run, &timing, &Found::default(), is_stdout_used)?;
         match damaged {
             None if self.until.is_some() => Ok(()),
             None => Ok(data.check_undamaged()?),
@@ -155,7 +161,7 @@ impl Replay {
         }
     }
 
-    /// Replays files of JSON lines, in order.
+    /// Replays files in order.
     fn files(&self, files: &[PathBuf], is_stdout_used: bool) -> Result<(), Stop> {
         if self.verify {
             let text = "--verify compares a data folder with its journal: name a folder";
@@ -164,9 +170,13 @@ impl Replay {
         let mut run = Run::new(keyed_engine(self.markets.markets_max), self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
         let started = Instant::now();
-        let refused = files::replay(files, &mut run, &mut self.speed.begin())?;
+        let found = files::replay(files, &self.recording, &mut run, &mut self.speed.begin())?;
         let timing = ReplayTiming { after: Sequence(0), wall: started.elapsed() };
-        self.end(run, &timing, refused, is_stdout_used)?;
+        self.end(run, &timing, &found, is_stdout_used)?;
+        if let Some(failed) = found.failed {
+            return Err(failed.into());
+        }
+        let refused = found.refused;
         if refused > 0 {
             let text = format!("{refused} lines were refused, the others were carried out");
             return Err(Failure::new(Code::Refused, text).into());
@@ -179,17 +189,20 @@ impl Replay {
         &self,
         run: Run,
         timing: &ReplayTiming,
-        refused: u64,
+        found: &Found,
         is_stdout_used: bool,
     ) -> Result<(), Stop> {
-        let until = self.until.filter(|_| !run.is_reached());
-        let (report, verifier) = Report::of(run, timing, refused)?;
+        let until = self.until.filter(|_| !run.is_reached() && found.failed.is_none());
+        let (report, verifier) = Report::of(run, timing, found)?;
         let mut text = Vec::new();
         if self.json {
             reader::json_line(&mut text, &report)?;
         } else {
             let paint = if is_stdout_used { Paint::err() } else { Paint::out() };
             report.write(&mut text, paint)?;
+            if let Some(venue) = &found.venue {
+                venue.write(&mut text, paint)?;
+            }
         }
         if is_stdout_used {
             io::stderr().write_all(&text)?;

@@ -212,6 +212,17 @@ impl Source {
     }
 }
 
+/// Reads the uncompressed bytes, for readers that need no more than that.
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let unread = self.fill(1).map_err(io::Error::other)?;
+        let count = unread.len().min(into.len());
+        into[..count].copy_from_slice(&unread[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, compression, offset, ended, .. } = self;

@@ -9,7 +9,9 @@ use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::reader::{ReplayVerifier, Stop, grouped};
+use super::files::Found;
 use super::run::Run;
+use super::venue::VenueLine;
 use pricetime_gateway::Outcomes;
 
 /// The command after which the replay began, and how long it took.
@@ -43,6 +45,8 @@ pub(super) struct Replayed {
     digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Vec<Check>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<VenueLine>,
     /// For the text report only: it holds the same as `accepted`, `rejected` and `duplicates`.
     #[serde(skip)]
     outcomes: Outcomes,
@@ -60,7 +64,7 @@ impl Report {
     pub(super) fn of(
         mut run: Run,
         timing: &ReplayTiming,
-        refused: u64,
+        found: &Found,
     ) -> Result<(Self, Option<ReplayVerifier>), Stop> {
         run.flush()?;
         let mut verifier = run.verifier.take();
@@ -87,11 +91,12 @@ impl Report {
             accepted: tally.outcomes.accepted,
             rejected: tally.outcomes.reasons(),
             duplicates: tally.outcomes.duplicates,
-            refused_lines: refused,
+            refused_lines: found.refused,
             trades: tally.trades,
             epochs: tally.epochs,
             digest: format!("{:032x}", run.engine.digest()),
             checks,
+            recording: found.venue.as_ref().map(VenueLine::from),
             outcomes: tally.outcomes,
         };
         Ok((Self::Replayed(replayed), verifier))

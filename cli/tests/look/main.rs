@@ -9,3 +9,4 @@ mod killed;
 mod newer;
 mod program;
 mod replay;
+mod venue;

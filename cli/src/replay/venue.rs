@@ -1,0 +1,226 @@
+//! The messages of an exchange: their commands are executed, and the trades compared with its executions.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use pricetime_engine::{Action, Command, Group};
+use pricetime_recordings::{
+    Agreement, Cause, CommandSink, Commands, Counts, Execution, Format, Unmatched, VenueReader,
+};
+use pricetime_terminal::{Paint, Tone};
+use serde::Serialize;
+
+use super::super::failure::Failure;
+use super::super::reader::recording::{Mode, RecordingOptions, failure};
+use super::super::reader::{Stop, grouped, note};
+use super::pace::Pacer;
+use super::run::Run;
+
+/// The number of faulty messages that are reported one by one.
+const NOTES_MAX: u64 = 10;
+
+/// What was read of an exchange's messages, and how far the engine agrees with the exchange.
+#[derive(Debug)]
+pub(super) struct VenueReport {
+    format: Format,
+    mode: Mode,
+    /// The number of messages that could not be read.
+    faulty: u64,
+    counts: Counts,
+    agreement: Agreement,
+}
+
+impl VenueReport {
+    pub(super) fn new(format: Format, options: &RecordingOptions) -> Self {
+        let (counts, agreement) = (Counts::default(), Agreement::default());
+        Self { format, mode: options.mode, faulty: 0, counts, agreement }
+    }
+
+    /// Replays messages. Returns why it could not read all of them.
+    pub(super) fn replay(
+        &mut self,
+        mut messages: Box<dyn VenueReader>,
+        options: &RecordingOptions,
+        run: &mut Run,
+        pace: &mut Pacer,
+    ) -> Result<Option<Failure>, Stop> {
+        run.sink.group = Some(Group::default());
+        let mut commands = Commands::new(options.mode.into());
+        let agreement = &mut self.agreement;
+        let mut compared = Compared { run, pace, agreement, ended: Ok(false) };
+        let mut failed = None;
+        while matches!(compared.ended, Ok(false)) {
+            match messages.next() {
+                Ok(Some(message)) => commands.apply(&message, &mut compared),
+                Ok(None) => break,
+                Err(error) if options.lenient && error.is_in_one_message() => {
+                    self.faulty += 1;
+                    if self.faulty <= NOTES_MAX {
+                        note(&error);
+                    }
+                }
+                Err(error) => {
+                    failed = Some(failure(&error));
+                    break;
+                }
+            }
+        }
+        commands.finish(&mut compared);
+        let ended = compared.ended;
+        self.counts = commands.counts();
+        ended.map(|_| failed)
+    }
+
+    /// Writes the report as text.
+    pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
+        let Self { format, mode, faulty, counts, agreement } = self;
+        let messages = grouped(counts.messages);
+        writeln!(out, "recording  {messages} messages of {format}, mode {}", mode.name())?;
+        let oddities = [
+            (*faulty, "messages could not be read"),
+            (counts.unknown_orders, "messages are about orders from before the recording"),
+            (counts.duplicate_orders, "messages add an order with the number of a live one"),
+            (counts.excessive, "messages take more from an order than it has"),
+            (counts.unlisted, "messages are about an instrument that is not listed"),
+        ];
+        for (count, what) in oddities.into_iter().filter(|(count, _)| *count > 0) {
+            writeln!(out, "           {} {what}", grouped(count))?;
+        }
+        if *mode == Mode::Reconstruct {
+            return Ok(());
+        }
+        let Agreement { executions, agreed, trades, unexpected, .. } = agreement;
+        let share = share(*agreed, *executions);
+        let tone = if agreed == executions { Tone::Good } else { Tone::Warning };
+        writeln!(
+            out,
+            "agreement  {} of {} executions ({}): the same order, price and quantity",
+            grouped(*agreed),
+            grouped(*executions),
+            paint.text(tone, &format!("{share:.2} %")),
+        )?;
+        for cause in Cause::ALL.into_iter().filter(|cause| agreement.count(*cause) > 0) {
+            writeln!(out, "           {} not: {cause}", grouped(agreement.count(cause)))?;
+        }
+        writeln!(
+            out,
+            "           {} trades of the engine, {} of them without an execution",
+            grouped(*trades),
+            grouped(*unexpected)
+        )?;
+        for difference in agreement.differences() {
+            writeln!(out, "difference {difference}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The share in percent. All of nothing is all.
+#[expect(clippy::cast_precision_loss, reason = "a share needs few digits")]
+fn share(part: u64, all: u64) -> f64 {
+    if all == 0 { 100.0 } else { 100.0 * part as f64 / all as f64 }
+}
+
+/// The report as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct VenueLine {
+    format: String,
+    mode: &'static str,
+    messages: u64,
+    faulty: u64,
+    unknown_orders: u64,
+    duplicate_orders: u64,
+    excessive: u64,
+    unlisted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement: Option<AgreementLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct AgreementLine {
+    executions: u64,
+    agreed: u64,
+    quantity: String,
+    agreed_quantity: String,
+    trades: u64,
+    unexpected: u64,
+    causes: BTreeMap<String, u64>,
+    differences: Vec<String>,
+}
+
+impl From<&VenueReport> for VenueLine {
+    fn from(report: &VenueReport) -> Self {
+        let VenueReport { format, mode, faulty, counts, agreement } = report;
+        let causes = Cause::ALL.into_iter().map(|it| (it.to_string(), agreement.count(it)));
+        let compared = AgreementLine {
+            executions: agreement.executions,
+            agreed: agreement.agreed,
+            quantity: agreement.quantity.to_string(),
+            agreed_quantity: agreement.agreed_quantity.to_string(),
+            trades: agreement.trades,
+            unexpected: agreement.unexpected,
+            causes: causes.filter(|(_, count)| *count > 0).collect(),
+            differences: agreement.differences().iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            format: format.to_string(),
+            mode: mode.name(),
+            messages: counts.messages,
+            faulty: *faulty,
+            unknown_orders: counts.unknown_orders,
+            duplicate_orders: counts.duplicate_orders,
+            excessive: counts.excessive,
+            unlisted: counts.unlisted,
+            agreement: (*mode == Mode::Rematch).then_some(compared),
+        }
+    }
+}
+
+/// A replay whose trades are compared with the executions of the exchange.
+struct Compared<'a> {
+    run: &'a mut Run,
+    pace: &'a mut Pacer,
+    agreement: &'a mut Agreement,
+    /// `true` once the replay has reached its end.
+    ended: Result<bool, Stop>,
+}
+
+impl Compared<'_> {
+    /// Executes a command, unless the replay has ended. Returns `true` if it was executed.
+    fn execute(&mut self, command: &Command) -> bool {
+        if !matches!(self.ended, Ok(false)) {
+            return false;
+        }
+        self.ended = self.run.execute(command, self.pace).map(|goes_on| !goes_on);
+        self.run.engine.last_sequence() == command.sequence
+    }
+}
+
+impl CommandSink for Compared<'_> {
+    fn command(&mut self, command: &Command) {
+        if self.execute(command)
+            && let Some(group) = &self.run.sink.group
+        {
+            self.agreement.unexpected(group);
+        }
+    }
+
+    fn aggressor(&mut self, command: &Command, executions: &[Execution]) {
+        if self.execute(command)
+            && let Some(group) = &self.run.sink.group
+        {
+            let book = self.run.engine.market(command.market);
+            self.agreement.compare(executions, group, book);
+        }
+    }
+
+    fn leftover(&mut self, command: &Command) -> bool {
+        let Action::Cancel { order } = command.action else { return false };
+        let book = self.run.engine.market(command.market);
+        book.is_some_and(|book| book.order(order).is_some()) && self.execute(command)
+    }
+
+    fn unmatched(&mut self, execution: &Execution, why: Unmatched) {
+        self.agreement.unmatched(execution, why);
+    }
+}
