@@ -44,6 +44,9 @@ Examples:
   pricetime replay day.jsonl                           ... and get the same digest from them
   pricetime replay ./data --events events.jsonl        write all events again
   pricetime replay - --events - --speed 10x <day.jsonl replay at ten times the original speed
+  pricetime replay AAPL_message.csv --with AAPL_orderbook.csv
+                                                       a day of an exchange: does the engine agree?
+  pricetime replay day.dbn.zst --commands day.jsonl    ... and its commands as JSON lines
 
 `pricetime schema` and docs/json.md describe the lines of commands. A line without \"time\" has
 the time of the line before. A line that is not a command is reported on standard error with file,
@@ -51,8 +54,8 @@ line and column, and the others are replayed; the exit code is then 4. It is 3 i
 difference or the journal is damaged. Beside a running process, the replay ends with the last
 command that is marked as durable; without one, with the last command that was written.")]
 pub(super) struct Replay {
-    /// A data folder, files of JSON lines, or a LOBSTER message file, also compressed with gzip or zstd; - is
-    /// standard input
+    /// A data folder; files of commands (JSON lines or CSV); or a day of an exchange (LOBSTER, ITCH 5.0 or
+    /// Databento). Files may be compressed with gzip or zstd; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
     /// A data folder; overrides FOLDER|FILE

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use pricetime_engine::Timestamp;
 use pricetime_gateway::json::Time;
-use pricetime_recordings::{Fault, Format, RecordingError, Source, VenueReader, lobster};
+use pricetime_recordings::{
+    Fault, Format, InstrumentName, RecordingError, Source, VenueReader, csv, databento, itch,
+    lobster,
+};
 use pricetime_terminal::{Progress, disable_progress};
 
 use super::super::failure::{Code, Failure};
@@ -22,11 +25,17 @@ pub(in super::super) struct RecordingOptions {
     /// How the messages of an exchange become commands
     #[arg(long, default_value = "rematch", value_name = "MODE")]
     pub(in super::super) mode: Mode,
-    /// The midnight from which the times of LOBSTER count, like 2012-06-21T04:00Z; without it, the
+    /// A second file of the recording: LOBSTER's order-book file, or Databento's definitions
+    #[arg(long, value_name = "FILE")]
+    with: Option<PathBuf>,
+    /// A stock of an ITCH file, instead of all of them; can be given several times
+    #[arg(long, value_name = "NAME")]
+    stock: Vec<String>,
+    /// The midnight from which the times of LOBSTER and ITCH count, like 2012-06-21T04:00Z; without it, the
     /// times are those of 1970-01-01
     #[arg(long, value_name = "TIME")]
     midnight: Option<Time>,
-    /// Count faulty messages of an exchange and go on, where the format allows it
+    /// Count faulty messages and rows and go on, where the format allows it
     #[arg(long)]
     pub(in super::super) lenient: bool,
 }
@@ -36,8 +45,26 @@ pub(in super::super) struct RecordingOptions {
 enum NamedFormat {
     /// JSON lines of commands
     Json,
+    /// CSV of commands
+    Csv,
     /// A LOBSTER message file
     Lobster,
+    /// NASDAQ TotalView-ITCH 5.0
+    Itch,
+    /// Databento market by order
+    Databento,
+}
+
+impl From<NamedFormat> for Format {
+    fn from(named: NamedFormat) -> Self {
+        match named {
+            NamedFormat::Json => Self::JsonLines,
+            NamedFormat::Csv => Self::Csv,
+            NamedFormat::Lobster => Self::Lobster,
+            NamedFormat::Itch => Self::Itch,
+            NamedFormat::Databento => Self::Databento,
+        }
+    }
 }
 
 /// How the messages of an exchange become commands.
@@ -74,6 +101,8 @@ pub(in super::super) enum Recording {
     Empty,
     /// JSON lines of commands.
     Lines(Source),
+    /// Rows of commands.
+    Rows(Box<csv::Reader>),
     /// The messages of an exchange.
     Venue(Format, Box<dyn VenueReader>),
 }
@@ -90,31 +119,70 @@ impl RecordingOptions {
             Err(error) if matches!(error.details().fault, Fault::Empty) => {
                 return Ok(Recording::Empty);
             }
-            Err(error) => return Err(failure(&error)),
+            Err(error) => return Err(failed(error)),
         };
-        let start = source.fill(1).map_err(|error| failure(&error))?;
-        let format = match self.format {
-            Some(NamedFormat::Json) => Some(Format::JsonLines),
-            Some(NamedFormat::Lobster) => Some(Format::Lobster),
-            None => Format::guess(start),
-        };
-        match format {
-            Some(format @ Format::Lobster) => {
-                let midnight = self.midnight.map_or(Timestamp(0), |time| time.0);
-                let options = lobster::Options { midnight, ..lobster::Options::default() };
-                Ok(Recording::Venue(format, Box::new(lobster::Reader::new(source, options))))
-            }
-            Some(
-                format @ (Format::LobsterBook
-                | Format::Itch
-                | Format::Databento
-                | Format::Csv
-                | Format::Journal
-                | Format::Parquet
-                | Format::Zip),
-            ) => Err(Failure::new(Code::Usage, unreadable_format(&source, format))),
-            _ => Ok(Recording::Lines(source)),
+        let guessed = Format::guess(source.fill(1).map_err(failed)?);
+        let format = self.format.map(Format::from).or(guessed).unwrap_or(Format::JsonLines);
+        self.check(format)?;
+        if format == Format::JsonLines {
+            return Ok(Recording::Lines(source));
         }
+        if format == Format::Csv {
+            let rows = csv::Reader::new(source, csv::Options::default());
+            return Ok(Recording::Rows(Box::new(rows.map_err(failed)?)));
+        }
+        Ok(Recording::Venue(format, self.messages(format, source)?))
+    }
+
+    /// Refuses options that this format does not have.
+    fn check(&self, format: Format) -> Result<(), Failure> {
+        let refused = |option: &str, what: &str| {
+            Err(Failure::new(
+                Code::Usage,
+                format!("{option} is only for {what}, and this is {format}"),
+            ))
+        };
+        if self.with.is_some() && !matches!(format, Format::Lobster | Format::Databento) {
+            return refused("--with", "LOBSTER and Databento");
+        }
+        if !self.stock.is_empty() && format != Format::Itch {
+            return refused("--stock", "ITCH");
+        }
+        if self.midnight.is_some() && !matches!(format, Format::Lobster | Format::Itch) {
+            return refused("--midnight", "LOBSTER and ITCH");
+        }
+        Ok(())
+    }
+
+    /// The messages of an exchange.
+    fn messages(&self, format: Format, source: Source) -> Result<Box<dyn VenueReader>, Failure> {
+        let midnight = self.midnight.map_or(Timestamp(0), |time| time.0);
+        let with = self.with.as_ref().map(Source::open).transpose().map_err(failed)?;
+        if format == Format::Lobster {
+            let options = lobster::Options { midnight, ..lobster::Options::default() };
+            let reader = lobster::Reader::new(source, options);
+            return Ok(Box::new(match with {
+                Some(book) => {
+                    reader.with_book(lobster::BookReader::new(book), lobster::Learn::EveryRow)
+                }
+                None => reader,
+            }));
+        }
+        if format == Format::Itch {
+            let stocks =
+                self.stock.iter().map(|name| InstrumentName::new(name.as_bytes())).collect();
+            let options = itch::Options { midnight, stocks, ..itch::Options::default() };
+            return Ok(Box::new(itch::Reader::new(source, options)));
+        }
+        if format == Format::Databento {
+            let reader = databento::Reader::new(source).map_err(failed)?;
+            return Ok(Box::new(match with {
+                Some(definitions) => reader
+                    .with_definitions(databento::Definitions::read(definitions).map_err(failed)?),
+                None => reader,
+            }));
+        }
+        Err(Failure::new(Code::Usage, unreadable_format(&source, format)))
     }
 }
 
@@ -129,7 +197,11 @@ fn unreadable_format(source: &Source, format: Format) -> String {
     } else {
         "this format is not read here"
     };
-    format!("{name} looks like {format}: {hint}")
+    format!("{name} is {format}: {hint}")
+}
+
+fn failed(error: RecordingError) -> Failure {
+    failure(&error)
 }
 
 /// The failure for a recording that cannot be read: exit code 3 if its bytes are at fault.

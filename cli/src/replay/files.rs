@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use pricetime_gateway::why_not_json_lines;
 use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::Source;
+use pricetime_recordings::{Source, csv};
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::recording::{Recording, RecordingOptions, progress_over};
+use super::super::reader::recording::{Recording, RecordingOptions, failure, progress_over};
 use super::super::reader::{self, BadLine, Stop};
 use super::pace::Pacer;
 use super::run::Run;
@@ -39,6 +39,11 @@ pub(super) fn replay(
             Recording::Empty => {}
             Recording::Lines(source) => {
                 if !lines(source, &mut found.refused, run, pace)? {
+                    break;
+                }
+            }
+            Recording::Rows(commands) => {
+                if !rows(*commands, options.lenient, &mut found, run, pace)? {
                     break;
                 }
             }
@@ -88,4 +93,29 @@ fn lines(source: Source, refused: &mut u64, run: &mut Run, pace: &mut Pacer) -> 
             }
         }
     }
+}
+
+/// Replays rows. Returns `false` if the replay ends with them.
+fn rows(
+    commands: csv::Reader,
+    lenient: bool,
+    found: &mut Found,
+    run: &mut Run,
+    pace: &mut Pacer,
+) -> Result<bool, Stop> {
+    for command in commands {
+        match command {
+            Ok(command) if run.execute(&command, pace)? => {}
+            Ok(_) => return Ok(false),
+            Err(error) if lenient && error.is_in_one_message() => {
+                found.refused += 1;
+                reader::note(error);
+            }
+            Err(error) => {
+                found.failed = Some(failure(&error));
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
