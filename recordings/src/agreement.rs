@@ -3,7 +3,8 @@
 use std::fmt;
 
 use pricetime_engine::{
-    ActionKind, Book, Command, Engine, Group, MarketId, OrderId, Outcome, Price, Quantity, Trade,
+    ActionKind, Book, Command, Engine, Group, MarketId, MarketSpec, OrderId, Outcome, Price,
+    Quantity, Trade,
 };
 
 use crate::commands::{CommandSink, Execution, Unmatched};
@@ -36,11 +37,11 @@ pub struct Agreement {
     differences_max: usize,
 }
 
-/// An execution that the engine did not repeat.
+/// An execution of a known, visible order in continuous trading that the engine did not repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The market, if the execution became part of a command.
-    pub market: Option<MarketId>,
+    /// The market.
+    pub market: MarketId,
     /// What the exchange reported.
     pub execution: Execution,
     /// A trade of the engine that took its place, if there is one: of the same order, or else the first one
@@ -122,7 +123,15 @@ impl Agreement {
             .map_or(0, |(_, count)| count)
     }
 
-    /// The first differences.
+    /// The number of executions that the engine could have repeated: those of known, visible orders in continuous
+    /// trading.
+    #[must_use]
+    pub fn comparable(&self) -> u64 {
+        let others = [Cause::Unknown, Cause::Hidden, Cause::Cross];
+        others.into_iter().fold(self.executions, |sum, cause| sum - self.count(cause))
+    }
+
+    /// The first differences among the [comparable](Self::comparable) executions.
     #[must_use]
     pub fn differences(&self) -> &[Difference] {
         &self.differences
@@ -151,8 +160,11 @@ impl Agreement {
                 Some(_) => None,
                 None => Some(cause_of_absence(&execution, group, book)),
             };
-            let market = Some(group.header.market);
-            self.add(market, execution, trade.or(other), cause);
+            self.add(&execution, cause);
+            if let Some(cause) = cause.filter(|_| self.differences.len() < self.differences_max) {
+                let (market, trade) = (group.header.market, trade.or(other));
+                self.differences.push(Difference { market, execution, trade, cause });
+            }
         }
     }
 
@@ -163,7 +175,7 @@ impl Agreement {
             Unmatched::Hidden => Cause::Hidden,
             Unmatched::Cross => Cause::Cross,
         };
-        self.add(None, *execution, None, Some(cause));
+        self.add(execution, Some(cause));
     }
 
     /// Counts the trades of a command for which the exchange reported no execution.
@@ -178,25 +190,17 @@ impl Agreement {
         }
     }
 
-    fn add(
-        &mut self,
-        market: Option<MarketId>,
-        execution: Execution,
-        trade: Option<Trade>,
-        cause: Option<Cause>,
-    ) {
+    fn add(&mut self, execution: &Execution, cause: Option<Cause>) {
+        let quantity = u128::from(execution.quantity.0);
         self.executions += 1;
-        self.quantity = self.quantity.saturating_add(execution.quantity.0.into());
+        self.quantity = self.quantity.saturating_add(quantity);
         let Some(cause) = cause else {
             self.agreed += 1;
-            self.agreed_quantity = self.agreed_quantity.saturating_add(execution.quantity.0.into());
+            self.agreed_quantity = self.agreed_quantity.saturating_add(quantity);
             return;
         };
         let all = Cause::ALL.iter().zip(&mut self.causes);
         all.filter(|(it, _)| **it == cause).for_each(|(_, count)| *count += 1);
-        if self.differences.len() < self.differences_max {
-            self.differences.push(Difference { market, execution, trade, cause });
-        }
     }
 }
 
@@ -289,23 +293,34 @@ impl fmt::Display for Cause {
     }
 }
 
+impl Difference {
+    /// Describes the difference in the units of its market, or in ticks and lots if there is no spec.
+    #[must_use]
+    pub fn text(&self, spec: Option<&MarketSpec>) -> String {
+        let of = |quantity: Quantity| {
+            spec.map_or_else(|| quantity.to_string(), |spec| spec.show_quantity(quantity))
+        };
+        let at =
+            |price: Price| spec.map_or_else(|| price.to_string(), |spec| spec.show_price(price));
+        let Execution { number, order, price, quantity, .. } = &self.execution;
+        let order = order.map(|order| format!(" of order {order}")).unwrap_or_default();
+        let price = price.map(|price| format!(" at {}", at(price))).unwrap_or_default();
+        let engine = self.trade.map_or_else(
+            || String::from("nothing"),
+            |Trade { maker, price, quantity, .. }| {
+                format!("{} of order {} at {}", of(quantity), maker.order, at(price))
+            },
+        );
+        let (quantity, cause) = (of(*quantity), self.cause);
+        format!(
+            "message {number}: the exchange executed {quantity}{order}{price}, the engine {engine}: {cause}"
+        )
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Execution { number, order, price, quantity, .. } = &self.execution;
-        write!(f, "message {number}: the exchange executed {quantity}")?;
-        if let Some(order) = order {
-            write!(f, " of order {order}")?;
-        }
-        if let Some(price) = price {
-            write!(f, " at {price}")?;
-        }
-        match &self.trade {
-            Some(Trade { maker, price, quantity, .. }) => {
-                write!(f, ", the engine {quantity} of order {} at {price}", maker.order)?;
-            }
-            None => f.write_str(", the engine nothing")?,
-        }
-        write!(f, ": {}", self.cause)
+        f.write_str(&self.text(None))
     }
 }
 

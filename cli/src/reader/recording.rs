@@ -121,7 +121,7 @@ impl RecordingOptions {
             }
             Err(error) => return Err(failed(error)),
         };
-        let guessed = Format::guess(source.fill(1).map_err(failed)?);
+        let guessed = Format::guess(beginning(&mut source).map_err(failed)?);
         let format = self.format.map(Format::from).or(guessed).unwrap_or(Format::JsonLines);
         self.check(format)?;
         if format == Format::JsonLines {
@@ -183,6 +183,21 @@ impl RecordingOptions {
             }));
         }
         Err(Failure::new(Code::Usage, unreadable_format(&source, format)))
+    }
+}
+
+/// Returns the first bytes: as many as tell the format, but no more than a slow pipe has to have.
+fn beginning(source: &mut Source) -> Result<&[u8], RecordingError> {
+    const ENOUGH: usize = 512;
+    let mut wanted = 1;
+    loop {
+        let start = source.fill(wanted)?;
+        let length = start.len();
+        let is_enough = start.starts_with(b"{") || start.contains(&b'\n');
+        if is_enough || length < wanted || length >= ENOUGH {
+            return source.fill(0);
+        }
+        wanted = length + 1;
     }
 }
 

@@ -28,12 +28,15 @@ pub(super) struct VenueReport {
     faulty: u64,
     counts: Counts,
     agreement: Agreement,
+    /// The first differences, in the units of their markets.
+    differences: Vec<String>,
 }
 
 impl VenueReport {
     pub(super) fn new(format: Format, options: &RecordingOptions) -> Self {
         let (counts, agreement) = (Counts::default(), Agreement::default());
-        Self { format, mode: options.mode, faulty: 0, counts, agreement }
+        let (mode, differences) = (options.mode, Vec::new());
+        Self { format, mode, faulty: 0, counts, agreement, differences }
     }
 
     /// Replays messages. Returns why it could not read all of them.
@@ -68,14 +71,16 @@ impl VenueReport {
         commands.finish(&mut compared);
         let ended = compared.ended;
         self.counts = commands.counts();
+        let differences = self.agreement.differences().iter();
+        self.differences = differences.map(|it| it.text(run.spec(it.market))).collect();
         ended.map(|_| failed)
     }
 
     /// Writes the report as text.
     pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
-        let Self { format, mode, faulty, counts, agreement } = self;
+        let Self { format, mode, faulty, counts, agreement, differences } = self;
         let messages = grouped(counts.messages);
-        writeln!(out, "recording  {messages} messages of {format}, mode {}", mode.name())?;
+        writeln!(out, "recording  {messages} messages in {format}, mode {}", mode.name())?;
         let oddities = [
             (*faulty, "messages could not be read"),
             (counts.unknown_orders, "messages are about orders from before the recording"),
@@ -89,29 +94,27 @@ impl VenueReport {
         if *mode == Mode::Reconstruct {
             return Ok(());
         }
-        let Agreement { executions, agreed, trades, unexpected, .. } = agreement;
-        let share = share(*agreed, *executions);
-        let tone = if agreed == executions { Tone::Good } else { Tone::Warning };
+        let (agreed, comparable) = (agreement.agreed, agreement.comparable());
+        let tone = if agreed == comparable { Tone::Good } else { Tone::Warning };
         writeln!(
             out,
             "agreement  {} of {} executions ({}): the same order, price and quantity",
-            grouped(*agreed),
-            grouped(*executions),
-            paint.text(tone, &format!("{share:.2} %")),
+            grouped(agreed),
+            grouped(comparable),
+            paint.text(tone, &format!("{:.2} %", share(agreed, comparable))),
         )?;
         for cause in Cause::ALL.into_iter().filter(|cause| agreement.count(*cause) > 0) {
-            writeln!(out, "           {} not: {cause}", grouped(agreement.count(cause)))?;
+            let others = [Cause::Unknown, Cause::Hidden, Cause::Cross];
+            let what = if others.contains(&cause) { "more were not compared" } else { "differ" };
+            writeln!(out, "           {} {what}: {cause}", grouped(agreement.count(cause)))?;
         }
         writeln!(
             out,
             "           {} trades of the engine, {} of them without an execution",
-            grouped(*trades),
-            grouped(*unexpected)
+            grouped(agreement.trades),
+            grouped(agreement.unexpected)
         )?;
-        for difference in agreement.differences() {
-            writeln!(out, "difference {difference}")?;
-        }
-        Ok(())
+        differences.iter().try_for_each(|text| writeln!(out, "difference {text}"))
     }
 }
 
@@ -139,6 +142,7 @@ pub(super) struct VenueLine {
 #[derive(Debug, Serialize)]
 struct AgreementLine {
     executions: u64,
+    comparable: u64,
     agreed: u64,
     quantity: String,
     agreed_quantity: String,
@@ -150,17 +154,18 @@ struct AgreementLine {
 
 impl From<&VenueReport> for VenueLine {
     fn from(report: &VenueReport) -> Self {
-        let VenueReport { format, mode, faulty, counts, agreement } = report;
+        let VenueReport { format, mode, faulty, counts, agreement, differences } = report;
         let causes = Cause::ALL.into_iter().map(|it| (it.to_string(), agreement.count(it)));
         let compared = AgreementLine {
             executions: agreement.executions,
+            comparable: agreement.comparable(),
             agreed: agreement.agreed,
             quantity: agreement.quantity.to_string(),
             agreed_quantity: agreement.agreed_quantity.to_string(),
             trades: agreement.trades,
             unexpected: agreement.unexpected,
             causes: causes.filter(|(_, count)| *count > 0).collect(),
-            differences: agreement.differences().iter().map(ToString::to_string).collect(),
+            differences: differences.clone(),
         };
         Self {
             format: format.to_string(),
