@@ -48,10 +48,12 @@ Examples:
                                                        a day of an exchange: does the engine agree?
   pricetime replay day.dbn.zst --commands day.jsonl    ... and its commands as JSON lines
 
-`pricetime schema` and docs/json.md describe the lines of commands. A line without \"time\" has
-the time of the line before. A line that is not a command is reported on standard error with file,
-line and column, and the others are replayed; the exit code is then 4. It is 3 if --verify finds a
-difference or the journal is damaged. Beside a running process, the replay ends with the last
+`pricetime schema` and docs/json.md describe the lines of commands, and docs/recordings.md the other
+formats. A line without \"time\" has the time of the line before. A line that is not a command is
+reported on standard error with file, line and column, and the others are replayed; the exit code
+is then 4. A faulty row of CSV or message of an exchange ends the replay with exit code 3; with
+--lenient it is reported and skipped. The exit code is also 3 if --verify finds a difference, or if
+the journal or the recording is damaged. Beside a running process, the replay ends with the last
 command that is marked as durable; without one, with the last command that was written.")]
 pub(super) struct Replay {
     /// A data folder; files of commands (JSON lines or CSV); or a day of an exchange (LOBSTER, ITCH 5.0 or
@@ -114,6 +116,7 @@ impl Replay {
 
     /// Replays the journal of a folder.
     fn journal(&self, folder: &Path, is_stdout_used: bool) -> Result<(), Stop> {
+        self.recording.check_folder()?;
         let data = OpenFolder::open(folder)?;
         let PreparedReplay { engine, base, commands } =
             data.begin(Origin::Oldest, self.markets.markets_max)?;
@@ -175,11 +178,13 @@ impl Replay {
         let started = Instant::now();
         let found = files::replay(files, &self.recording, &mut run, &mut self.speed.begin())?;
         let timing = ReplayTiming { after: Sequence(0), wall: started.elapsed() };
-        self.end(run, &timing, &found, is_stdout_used)?;
+        if run.engine.last_sequence() > Sequence(0) || found.failed.is_none() {
+            self.end(run, &timing, &found, is_stdout_used)?;
+        }
+        let refused = found.refused();
         if let Some(failed) = found.failed {
             return Err(failed.into());
         }
-        let refused = found.refused;
         if refused > 0 {
             let text = format!("{refused} lines were refused, the others were carried out");
             return Err(Failure::new(Code::Refused, text).into());

@@ -18,7 +18,7 @@ const DIFFERENCES_MAX: usize = 10;
 /// quantity, for the same aggressor. Every other execution has a [`Cause`].
 #[derive(Clone, Debug)]
 pub struct Agreement {
-    /// The number of executions that were compared. Executions of one order by one aggressor at one price
+    /// The number of executions that the exchange reported. Executions of one order by one aggressor at one price
     /// count as one, because the engine makes one trade of them.
     pub executions: u64,
     /// The number of those that agree.

@@ -46,19 +46,24 @@ impl Format {
         if Framing::of(start).is_some() {
             return Some(Self::Itch);
         }
-        let line = start.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
-        if line.first() == Some(&b'{') {
+        let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+        let mut lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        // An array is not lines, but whoever reads lines knows what to do with it.
+        if matches!(line.first(), Some(b'{' | b'[')) {
             return Some(Self::JsonLines);
         }
         let columns = line.split(|b| *b == b',').count();
-        let is_text = line.iter().all(|b| (b' '..=b'~').contains(b));
+        let is_text = line.iter().all(|b| (b' '..=b'~').contains(b) || *b == b'\t');
         let is_number = |text: &[u8]| text.iter().all(|b| b.is_ascii_digit() || b".-".contains(b));
         let numbers = line.split(|b| *b == b',').take_while(|text| is_number(text)).count();
         match (is_text, numbers) {
             // The seventh column of a newer file is a name.
             (true, 6..) if columns == 6 || columns == 7 => Some(Self::Lobster),
             (true, 4..) if columns == numbers && columns % 4 == 0 => Some(Self::LobsterBook),
-            (true, _) if columns >= 2 && numbers < columns => Some(Self::Csv),
+            (true, _) if numbers < columns && line.iter().any(|b| b",;\t".contains(b)) => {
+                Some(Self::Csv)
+            }
             _ => None,
         }
     }
@@ -101,7 +106,10 @@ mod tests {
             (b"PAR1\x15", Some(Format::Parquet)),
             (b"PK\x03\x04", Some(Format::Zip)),
             (b" {\"place\": {}}\n", Some(Format::JsonLines)),
+            (b"[{\"place\": {}},\n", Some(Format::JsonLines)),
             (b"time,symbol,side\n1,A,buy\n", Some(Format::Csv)),
+            (b"\xEF\xBB\xBF\ntime;symbol\n", Some(Format::Csv)),
+            (b"time\tsymbol\n", Some(Format::Csv)),
             (b"", None),
             (b"\x7fELF\x02,\x01", None),
             (b"hello\n", None),

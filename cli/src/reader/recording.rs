@@ -16,21 +16,24 @@ use pricetime_terminal::{Progress, disable_progress};
 
 use super::super::failure::{Code, Failure};
 
+/// A day in nanoseconds.
+const DAY: u64 = 86_400_000_000_000;
+
 /// How a recording is read.
 #[derive(Clone, Debug, Args)]
 pub(in super::super) struct RecordingOptions {
     /// The format of the files, if it is not recognised
     #[arg(long, value_name = "FORMAT")]
     format: Option<NamedFormat>,
-    /// How the messages of an exchange become commands
-    #[arg(long, default_value = "rematch", value_name = "MODE")]
-    pub(in super::super) mode: Mode,
+    /// How the messages of an exchange become commands; without it, rematch
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
     /// A second file of the recording: LOBSTER's order-book file, or Databento's definitions
     #[arg(long, value_name = "FILE")]
     with: Option<PathBuf>,
     /// A stock of an ITCH file, instead of all of them; can be given several times
     #[arg(long, value_name = "NAME")]
-    stock: Vec<String>,
+    pub(in super::super) stock: Vec<String>,
     /// The midnight from which the times of LOBSTER and ITCH count, like 2012-06-21T04:00Z; without it, the
     /// times are those of 1970-01-01
     #[arg(long, value_name = "TIME")]
@@ -108,6 +111,22 @@ pub(in super::super) enum Recording {
 }
 
 impl RecordingOptions {
+    /// How the messages of an exchange become commands.
+    pub(in super::super) fn mode(&self) -> Mode {
+        self.mode.unwrap_or(Mode::Rematch)
+    }
+
+    /// Refuses options that only files have.
+    pub(in super::super) fn check_folder(&self) -> Result<(), Failure> {
+        let Self { format, mode, with, stock, midnight, lenient } = self;
+        let none = format.is_none() && mode.is_none() && with.is_none() && midnight.is_none();
+        if none && stock.is_empty() && !lenient {
+            return Ok(());
+        }
+        let text = "--format, --mode, --with, --stock, --midnight and --lenient are only for files";
+        Err(Failure::new(Code::Usage, text))
+    }
+
     /// Opens a file; `-` is standard input.
     pub(in super::super) fn open(
         &self,
@@ -122,7 +141,11 @@ impl RecordingOptions {
             Err(error) => return Err(failed(error)),
         };
         let guessed = Format::guess(beginning(&mut source).map_err(failed)?);
-        let format = self.format.map(Format::from).or(guessed).unwrap_or(Format::JsonLines);
+        let Some(format) = self.format.map(Format::from).or(guessed) else {
+            let text = "the format is none of JSON lines, CSV, LOBSTER, ITCH 5.0 and Databento; \
+                        --format can name it, and only gzip and zstd are decompressed";
+            return Err(Failure::new(Code::Unsound, format!("{}: {text}", source.name())));
+        };
         self.check(format)?;
         if format == Format::JsonLines {
             return Ok(Recording::Lines(source));
@@ -142,6 +165,20 @@ impl RecordingOptions {
                 format!("{option} is only for {what}, and this is {format}"),
             ))
         };
+        let is_venue = !matches!(format, Format::JsonLines | Format::Csv);
+        if self.mode.is_some() && !is_venue {
+            return refused("--mode", "recordings of exchanges");
+        }
+        if self.lenient && format == Format::JsonLines {
+            return refused("--lenient", "CSV and recordings of exchanges");
+        }
+        if let Some(name) = self.stock.iter().find(|name| !(1..=8).contains(&name.len())) {
+            let text = format!("--stock {name:?}: a stock has a name of 1 to 8 characters");
+            return Err(Failure::new(Code::Usage, text));
+        }
+        if self.midnight.is_some_and(|time| time.0.0.checked_add(2 * DAY).is_none()) {
+            return Err(Failure::new(Code::Usage, "--midnight is too late"));
+        }
         if self.with.is_some() && !matches!(format, Format::Lobster | Format::Databento) {
             return refused("--with", "LOBSTER and Databento");
         }
@@ -221,14 +258,8 @@ fn failed(error: RecordingError) -> Failure {
 
 /// The failure for a recording that cannot be read: exit code 3 if its bytes are at fault.
 pub(in super::super) fn failure(error: &RecordingError) -> Failure {
-    let fault = &error.details().fault;
-    let code = if matches!(fault, Fault::Io(_)) {
-        Code::Failed
-    } else if matches!(fault, Fault::Directory | Fault::Empty) {
-        Code::Usage
-    } else {
-        Code::Unsound
-    };
+    let is_io = matches!(error.details().fault, Fault::Io(_));
+    let code = if is_io { Code::Failed } else { Code::Unsound };
     Failure::new(code, error.to_string())
 }
 

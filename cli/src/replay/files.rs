@@ -3,9 +3,11 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 
+use pricetime_engine::Sequence;
 use pricetime_gateway::why_not_json_lines;
+use pricetime_journal::keyed_engine;
 use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::{Source, csv};
+use pricetime_recordings::{RecordingError, Source, csv};
 
 use super::super::failure::{Code, Failure};
 use super::super::reader::recording::{Recording, RecordingOptions, failure, progress_over};
@@ -13,6 +15,11 @@ use super::super::reader::{self, BadLine, Stop};
 use super::pace::Pacer;
 use super::run::Run;
 use super::venue::VenueReport;
+
+/// The most markets of an exchange: ITCH numbers its stocks with 16 bits.
+const VENUE_MARKETS_MAX: u32 = 1 << 16;
+/// The most faulty rows that are reported one by one.
+const NOTES_MAX: u64 = 10;
 
 /// What was found in the files, besides what their commands did.
 #[derive(Debug, Default)]
@@ -23,6 +30,13 @@ pub(super) struct Found {
     pub(super) venue: Option<VenueReport>,
     /// Why reading ended early.
     pub(super) failed: Option<Failure>,
+}
+
+impl Found {
+    /// The number of lines, rows and messages that were refused.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused + self.venue.as_ref().map_or(0, VenueReport::faulty)
+    }
 }
 
 /// Replays these files in order.
@@ -38,9 +52,14 @@ pub(super) fn replay(
         match options.open(path, &progress)? {
             Recording::Empty => {}
             Recording::Lines(source) => {
-                if !lines(source, &mut found.refused, run, pace)? {
+                if !lines(source, &mut found, run, pace)? {
                     break;
                 }
+            }
+            Recording::Rows(_) if run.engine.last_sequence() != Sequence(0) => {
+                let text =
+                    "the rows of a CSV file count from command 1: name it first, and only one";
+                return Err(Failure::new(Code::Usage, text).into());
             }
             Recording::Rows(commands) => {
                 if !rows(*commands, options.lenient, &mut found, run, pace)? {
@@ -48,10 +67,14 @@ pub(super) fn replay(
                 }
             }
             Recording::Venue(..) if files.len() > 1 => {
-                let text = "the messages of an exchange are one file: name it alone";
+                let name = path.display();
+                let text = format!("{name} is a recording of an exchange: name it alone");
                 return Err(Failure::new(Code::Usage, text).into());
             }
             Recording::Venue(format, messages) => {
+                // No command has been executed yet, so the engine may be replaced by a larger one.
+                let markets = run.engine.markets_max().max(VENUE_MARKETS_MAX);
+                run.engine = keyed_engine(markets);
                 let mut report = VenueReport::new(format, options);
                 found.failed = report.replay(messages, options, run, pace)?;
                 found.venue = Some(report);
@@ -62,19 +85,23 @@ pub(super) fn replay(
 }
 
 /// Replays JSON lines. Returns `false` if the replay has reached its end before the lines have.
-fn lines(source: Source, refused: &mut u64, run: &mut Run, pace: &mut Pacer) -> Result<bool, Stop> {
+fn lines(source: Source, found: &mut Found, run: &mut Run, pace: &mut Pacer) -> Result<bool, Stop> {
     let name = source.name().to_owned();
-    let failed = |error: io::Error| Failure::failed(reader::unreadable(&name, &error));
     let mut reader = BufReader::with_capacity(1 << 18, source);
-    if let Some(why) = why_not_json_lines(&name, reader.fill_buf().map_err(failed)?) {
+    let start = reader.fill_buf().map_err(|error| unread(&name, error))?;
+    if let Some(why) = why_not_json_lines(&name, start) {
         return Err(Failure::new(Code::Usage, why).into());
     }
     let (mut text, mut number) = (Vec::new(), 0_u64);
     loop {
-        let read = next_line(&mut reader, &mut text).map_err(failed)?;
-        if read == NextLine::End {
-            return Ok(true);
-        }
+        let read = match next_line(&mut reader, &mut text) {
+            Ok(NextLine::End) => return Ok(true),
+            Ok(read) => read,
+            Err(error) => {
+                found.failed = Some(unread(&name, error));
+                return Ok(false);
+            }
+        };
         number += 1;
         let command = match read {
             NextLine::Long => Err(BadLine::too_long()),
@@ -88,7 +115,7 @@ fn lines(source: Source, refused: &mut u64, run: &mut Run, pace: &mut Pacer) -> 
                 }
             }
             Err(bad) => {
-                *refused += 1;
+                found.refused += 1;
                 reader::note(bad.text(&name, number));
             }
         }
@@ -109,7 +136,9 @@ fn rows(
             Ok(_) => return Ok(false),
             Err(error) if lenient && error.is_in_one_message() => {
                 found.refused += 1;
-                reader::note(error);
+                if found.refused <= NOTES_MAX {
+                    reader::note(error);
+                }
             }
             Err(error) => {
                 found.failed = Some(failure(&error));
@@ -118,4 +147,12 @@ fn rows(
         }
     }
     Ok(true)
+}
+
+/// The failure for lines that cannot be read.
+fn unread(name: &str, error: io::Error) -> Failure {
+    match error.downcast::<RecordingError>() {
+        Ok(error) => failure(&error),
+        Err(error) => Failure::failed(reader::unreadable(name, &error)),
+    }
 }

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 
 use pricetime_engine::{Action, Command, Group};
 use pricetime_recordings::{
-    Agreement, Cause, CommandSink, Commands, Counts, Execution, Format, Unmatched, VenueReader,
+    Agreement, Cause, CommandSink, Commands, Counts, Execution, Format, Unmatched, VenueEvent,
+    VenueReader,
 };
 use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
-use super::super::failure::Failure;
+use super::super::failure::{Code, Failure};
 use super::super::reader::recording::{Mode, RecordingOptions, failure};
 use super::super::reader::{Stop, grouped, note};
 use super::pace::Pacer;
@@ -35,7 +36,7 @@ pub(super) struct VenueReport {
 impl VenueReport {
     pub(super) fn new(format: Format, options: &RecordingOptions) -> Self {
         let (counts, agreement) = (Counts::default(), Agreement::default());
-        let (mode, differences) = (options.mode, Vec::new());
+        let (mode, differences) = (options.mode(), Vec::new());
         Self { format, mode, faulty: 0, counts, agreement, differences }
     }
 
@@ -48,13 +49,21 @@ impl VenueReport {
         pace: &mut Pacer,
     ) -> Result<Option<Failure>, Stop> {
         run.sink.group = Some(Group::default());
-        let mut commands = Commands::new(options.mode.into());
+        let mut commands = Commands::new(self.mode.into());
         let agreement = &mut self.agreement;
         let mut compared = Compared { run, pace, agreement, ended: Ok(false) };
         let mut failed = None;
+        let mut missing = options.stock.clone();
         while matches!(compared.ended, Ok(false)) {
             match messages.next() {
-                Ok(Some(message)) => commands.apply(&message, &mut compared),
+                Ok(Some(message)) => {
+                    if !missing.is_empty()
+                        && let VenueEvent::Listed(instrument) = &message.event
+                    {
+                        missing.retain(|name| name.as_bytes() != instrument.name.as_bytes());
+                    }
+                    commands.apply(&message, &mut compared);
+                }
                 Ok(None) => break,
                 Err(error) if options.lenient && error.is_in_one_message() => {
                     self.faulty += 1;
@@ -73,14 +82,35 @@ impl VenueReport {
         self.counts = commands.counts();
         let differences = self.agreement.differences().iter();
         self.differences = differences.map(|it| it.text(run.spec(it.market))).collect();
-        ended.map(|_| failed)
+        let is_early = ended?;
+        Ok(failed.or_else(|| self.failure(run, missing.first().filter(|_| !is_early))))
+    }
+
+    /// Why the replay is not what was asked for, although the recording could be read.
+    fn failure(&self, run: &Run, missing: Option<&String>) -> Option<Failure> {
+        if let Some(name) = missing {
+            let text =
+                format!("stock {name} is not in the recording; names are in capital letters");
+            return Some(Failure::failed(text));
+        }
+        let tally = &run.sink.tally;
+        let rejected = tally.commands.saturating_sub(tally.outcomes.accepted);
+        (self.mode == Mode::Reconstruct && rejected > 0).then(|| {
+            let text = "commands were rejected, so the book is not the exchange's";
+            Failure::new(Code::Unsound, format!("{} {text}", grouped(rejected)))
+        })
+    }
+
+    /// The number of messages that could not be read.
+    pub(super) const fn faulty(&self) -> u64 {
+        self.faulty
     }
 
     /// Writes the report as text.
     pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
         let Self { format, mode, faulty, counts, agreement, differences } = self;
-        let messages = grouped(counts.messages);
-        writeln!(out, "recording  {messages} messages in {format}, mode {}", mode.name())?;
+        let events = grouped(counts.messages);
+        writeln!(out, "recording  {events} events in {format}, mode {}", mode.name())?;
         let oddities = [
             (*faulty, "messages could not be read"),
             (counts.unknown_orders, "messages are about orders from before the recording"),
@@ -95,14 +125,19 @@ impl VenueReport {
             return Ok(());
         }
         let (agreed, comparable) = (agreement.agreed, agreement.comparable());
+        if comparable == 0 {
+            writeln!(out, "agreement  no execution could be compared")?;
+        }
         let tone = if agreed == comparable { Tone::Good } else { Tone::Warning };
-        writeln!(
-            out,
-            "agreement  {} of {} executions ({}): the same order, price and quantity",
-            grouped(agreed),
-            grouped(comparable),
-            paint.text(tone, &format!("{:.2} %", share(agreed, comparable))),
-        )?;
+        if comparable > 0 {
+            writeln!(
+                out,
+                "agreement  {} of {} executions ({}): the same order, price and quantity",
+                grouped(agreed),
+                grouped(comparable),
+                paint.text(tone, &format!("{:.2} %", share(agreed, comparable))),
+            )?;
+        }
         for cause in Cause::ALL.into_iter().filter(|cause| agreement.count(*cause) > 0) {
             let others = [Cause::Unknown, Cause::Hidden, Cause::Cross];
             let what = if others.contains(&cause) { "more were not compared" } else { "differ" };
@@ -118,10 +153,10 @@ impl VenueReport {
     }
 }
 
-/// The share in percent. All of nothing is all.
+/// The share in percent.
 #[expect(clippy::cast_precision_loss, reason = "a share needs few digits")]
 fn share(part: u64, all: u64) -> f64 {
-    if all == 0 { 100.0 } else { 100.0 * part as f64 / all as f64 }
+    100.0 * part as f64 / all as f64
 }
 
 /// The report as JSON.
@@ -129,7 +164,7 @@ fn share(part: u64, all: u64) -> f64 {
 pub(super) struct VenueLine {
     format: String,
     mode: &'static str,
-    messages: u64,
+    events: u64,
     faulty: u64,
     unknown_orders: u64,
     duplicate_orders: u64,
@@ -170,7 +205,7 @@ impl From<&VenueReport> for VenueLine {
         Self {
             format: format.to_string(),
             mode: mode.name(),
-            messages: counts.messages,
+            events: counts.messages,
             faulty: *faulty,
             unknown_orders: counts.unknown_orders,
             duplicate_orders: counts.duplicate_orders,

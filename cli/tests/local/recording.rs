@@ -157,11 +157,14 @@ fn input_that_is_not_json_lines_fails_before_a_folder_is_created() {
         (&["run", "--once", "--input", "day.csv"][..], "day.csv:1: not a JSON object"),
         (&["run", "--input", "day.csv"], "day.csv:1: not a JSON object"),
         (&["run", "--input", "nothing.jsonl"], "cannot read nothing.jsonl"),
-        (&["replay", "day.csv"], "day.csv:1: not a JSON object"),
+        (&["replay", "--format", "json", "day.csv"], "day.csv:1: not a JSON object"),
     ] {
         let done = run(folder.path(), words, "");
         assert!(matches!(done.status.code(), Some(1 | 2)), "{words:?}");
         assert!(err(&done).contains(hint), "{}", err(&done));
         assert!(!folder.path().join("data").exists(), "{words:?}");
     }
+    let done = run(folder.path(), &["replay", "day.csv"], "");
+    assert_eq!(done.status.code(), Some(3));
+    assert!(err(&done).contains("day.csv: line 1"), "{}", err(&done));
 }

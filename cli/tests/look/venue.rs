@@ -58,7 +58,7 @@ fn faulty_message_is_located_and_what_was_read_before_is_reported() {
     let (_folder, day) = file(&faulty);
     let words = ["2 of 2 executions", "AAPL_2012-06-21_message_10.csv", "line 6", "type"];
     run(["replay", &day]).assert_prints(3, &words);
-    let done = run(["replay", &day, "--lenient", "--json"]).assert_prints(0, &["line 6"]);
+    let done = run(["replay", &day, "--lenient", "--json"]).assert_prints(4, &["line 6"]);
     assert_eq!(replayed(&done)["recording"]["faulty"], 1);
     // Nothing of a file that is not what it is said to be is executed.
     run(["replay", &day, "--format", "json"]).assert_prints(2, &["not a JSON object"]);
@@ -79,4 +79,20 @@ fn compressed_recordings_are_read_and_other_formats_named() {
     fs::write(&path, &bytes[..bytes.len() - 9]).expect("written");
     run(["replay", whole]).assert_prints(3, &["the gzip stream is cut off"]);
     run_with(["replay", "-"], "PK\u{3}\u{4}").assert_prints(2, &["a ZIP archive", "unpack it"]);
+    run_with(["replay", "-"], "hello").assert_prints(3, &["the format is none of", "--format"]);
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let (_folder, day) = file(DAY);
+    run(["replay", &day, "--stock", "AAPL"]).assert_prints(2, &["--stock is only for ITCH"]);
+    run(["replay", &day, &day]).assert_prints(2, &["name it alone"]);
+    let rows = "action,market,phase,tick,lot\nadd_market,SUN,,0.01,1\nset_phase,SUN,continuous,,\n";
+    let (_other, rows) = file(rows);
+    run(["replay", &rows]).assert_prints(0, &["2 accepted"]);
+    run(["replay", &rows, &rows]).assert_prints(2, &["name it first"]);
+    run(["replay", &rows, "--mode", "rematch"]).assert_prints(2, &["--mode is only for"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_str().expect("text");
+    run(["replay", folder, "--lenient"]).assert_prints(2, &["only for files"]);
 }
