@@ -208,7 +208,7 @@ impl Trial {
             }
             Fault::Hung => {
                 self.epochs_while(|server, _| server.signal("STOP"));
-                until("the host notices", || is_degraded(self.host()));
+                self.assert_notices();
                 self.epoch();
                 self.server.signal("CONT");
             }
@@ -223,7 +223,7 @@ impl Trial {
             }
             Fault::Full => {
                 self.epochs_while(ask(&["CONFIG", "SET", "maxmemory", "1"]));
-                until("the host notices", || is_degraded(self.host()));
+                self.assert_notices();
                 let _ = self.server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
             }
             Fault::Cut => self.epochs_while(|_, proxy| proxy.set(Mode::Cut)),
@@ -248,6 +248,13 @@ impl Trial {
             }
         }
         self.proxy.set(Mode::Pass);
+    }
+
+    /// Asserts that the host notices a fault that lasts.
+    fn assert_notices(&mut self) {
+        // Everything may have been published before the fault began.
+        self.epoch();
+        until("the host notices", || is_degraded(self.host()));
     }
 
     /// The fault is over: asserts that the streams contain everything.
