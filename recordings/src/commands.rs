@@ -5,6 +5,7 @@
 //! | `Listed` | adds a market, phase Call | adds a market, phase Continuous |
 //! | `StateChanged` | – | phase Continuous if it trades, otherwise Call |
 //! | `Rested`, `Added` | places a limit order | the same |
+//! | `Rested` of a live order | puts the order behind the others at its price | the same |
 //! | `Reduced`, `Vanished` | reduces the order, or cancels it | the same, if its open quantity is what the exchange says |
 //! | `Deleted` | cancels the order | the same |
 //! | `Replaced`, same number and side | amends the order | the same |

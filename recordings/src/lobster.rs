@@ -26,6 +26,7 @@ use crate::venue::VenueEvent;
 
 mod book_check;
 mod book_row;
+mod correction;
 mod reader;
 mod row;
 mod window;

@@ -62,6 +62,9 @@ pub enum VenueEvent {
     /// began, or entered while it did not show this price. It rested before the messages of this time. Its orders
     /// appear for the first time when they are executed or cancelled.
     Rested {
+        /// `None` for orders that no message has added. Otherwise a live order, which is behind all others at this
+        /// price from now on, because a guess about its place in the queue was wrong.
+        order: Option<u64>,
         /// Buy or sell.
         side: Side,
         /// The price.

@@ -111,11 +111,6 @@ impl VenueBook {
         orders
     }
 
-    /// What rested at a price without a message, the oldest first.
-    pub(crate) fn unreported(&self, side: Side, price: Price) -> &[(OrderId, VenueOrder)] {
-        self.unreported.get(&(side, price)).map_or(&[], Vec::as_slice)
-    }
-
     /// The number of live orders. Each quantity that rested without a message counts as one.
     #[must_use]
     pub fn live(&self) -> usize {
@@ -150,7 +145,14 @@ impl VenueBook {
             VenueEvent::Replaced { order, new_order, price, quantity, side, keeps_priority } => {
                 self.replace(order, new_order, (side, price, quantity), keeps_priority)
             }
-            VenueEvent::Rested { side, price, quantity } => self.rest(side, price, quantity),
+            VenueEvent::Rested { quantity: Quantity::ZERO, .. } => Change::None,
+            VenueEvent::Rested { order: Some(order), side, price, quantity } => {
+                let account = self.orders.get(&order).and_then(|before| before.account);
+                self.place(order, VenueOrder { side, price, open: quantity, account })
+            }
+            VenueEvent::Rested { order: None, side, price, quantity } => {
+                self.rest(side, price, quantity)
+            }
             VenueEvent::Cleared => {
                 // Drops the memory too: the next book may be much smaller.
                 self.orders = HashMap::new();
@@ -258,9 +260,6 @@ impl VenueBook {
     }
 
     fn rest(&mut self, side: Side, price: Price, open: Quantity) -> Change {
-        if open.is_zero() {
-            return Change::None;
-        }
         let level = self.unreported.entry((side, price)).or_default();
         if level.len() == UNREPORTED_MAX
             && let Some((order, last)) = level.last_mut()
@@ -346,10 +345,10 @@ mod tests {
         let mut book = VenueBook::new();
         let (side, price, quantity) = (Side::Buy, Price(10), Quantity(2));
         for number in 1..=2 * UNREPORTED_MAX {
-            book.apply(&VenueEvent::Rested { side, price, quantity });
+            book.apply(&VenueEvent::Rested { order: None, side, price, quantity });
             assert_eq!(book.live(), number.min(UNREPORTED_MAX));
         }
-        let all: u64 = book.unreported(side, price).iter().map(|(_, order)| order.open.0).sum();
+        let all: u64 = book.all_unreported().iter().map(|(_, order)| order.open.0).sum();
         assert_eq!(all, 4 * UNREPORTED_MAX as u64);
     }
 
@@ -390,7 +389,7 @@ mod tests {
         let (side, price, quantity) = (Side::Buy, Price(10), Quantity(50));
         let id = OrderId(UNREPORTED);
         let placed = Change::Placed { order: id, now: order(10, 50) };
-        assert_eq!(book.apply(&VenueEvent::Rested { side, price, quantity }), placed);
+        assert_eq!(book.apply(&VenueEvent::Rested { order: None, side, price, quantity }), placed);
         let taken = Change::Shrunk { order: id, before: order(10, 50), by: Quantity(20) };
         assert_eq!(book.apply(&reduced(7, 20, Some(10))), taken);
         assert_eq!(book.apply(&reduced(8, 20, Some(9))), Change::Unknown);
@@ -399,7 +398,7 @@ mod tests {
         let quantity = Quantity(40);
         let second = OrderId(UNREPORTED + 1);
         let placed = Change::Placed { order: second, now: order(10, 40) };
-        assert_eq!(book.apply(&VenueEvent::Rested { side, price, quantity }), placed);
+        assert_eq!(book.apply(&VenueEvent::Rested { order: None, side, price, quantity }), placed);
         let taken = Change::Shrunk { order: second, before: order(10, 40), by: Quantity(35) };
         assert_eq!(book.apply(&reduced(7, 35, Some(10))), taken);
         let vanished = VenueEvent::Vanished { order: None, side, price, quantity };

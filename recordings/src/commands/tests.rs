@@ -122,8 +122,11 @@ fn run(mode: Mode, events: &[(u64, VenueEvent)]) -> (Vec<String>, Counts) {
 
 #[test]
 fn messages_about_orders_become_the_same_commands_in_both_modes() {
-    let rested = |quantity| VenueEvent::Rested { side: Side::Sell, price: Price(12), quantity };
-    let cases: [(&[VenueEvent], &[&str]); 10] = [
+    let rested =
+        |quantity| VenueEvent::Rested { order: None, side: Side::Sell, price: Price(12), quantity };
+    let (side, price, quantity) = (Side::Sell, Price(12), Quantity(5));
+    let moved = VenueEvent::Rested { order: Some(1), side, price, quantity };
+    let cases: [(&[VenueEvent], &[&str]); 11] = [
         (&[added(1, Side::Buy, 10, 5)], &["Buy 1 5@10"]),
         (&[added(1, Side::Buy, 10, 5), deleted(1)], &["Buy 1 5@10", "cancel 1"]),
         (
@@ -144,6 +147,7 @@ fn messages_about_orders_become_the_same_commands_in_both_modes() {
             &[rested(Quantity(7)), deleted(3), replaced(3, 4, 1, false)],
             &["Sell 18446744073709551616 7@12"],
         ),
+        (&[added(1, Side::Sell, 12, 5), moved], &["Sell 1 5@12", "amend 1 5@12 requeue"]),
         // Nothing enters with quantity 0, and what shrinks to it leaves.
         (&[added(1, Side::Buy, 10, 0), rested(Quantity(0)), deleted(1)], &[]),
         (&[added(1, Side::Buy, 10, 5), replaced(1, 2, 0, false)], &["Buy 1 5@10", "cancel 1"]),
@@ -176,7 +180,12 @@ fn reconstruct_turns_executions_into_reductions() {
 }
 
 const fn rested(price: i64, quantity: u64) -> VenueEvent {
-    VenueEvent::Rested { side: Side::Sell, price: Price(price), quantity: Quantity(quantity) }
+    VenueEvent::Rested {
+        order: None,
+        side: Side::Sell,
+        price: Price(price),
+        quantity: Quantity(quantity),
+    }
 }
 
 const fn vanished(order: u64, price: i64, quantity: u64) -> VenueEvent {

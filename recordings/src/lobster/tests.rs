@@ -345,8 +345,9 @@ fn revealed(messages: &str, rows: &str) -> Vec<String> {
     let mut found = Vec::new();
     while let Some(message) = reader.next().unwrap() {
         let number = message.number;
-        if let VenueEvent::Rested { side, price, quantity } = message.event {
-            found.push(format!("{number}: {side:?} {quantity}@{price}"));
+        if let VenueEvent::Rested { order, side, price, quantity } = message.event {
+            let order = order.map(|it| format!(" of {it}")).unwrap_or_default();
+            found.push(format!("{number}: {side:?} {quantity}@{price}{order}"));
         } else if let VenueEvent::Vanished { order, side, price, quantity } = message.event {
             let order = order.map_or(String::from("rest"), |it| it.to_string());
             found.push(format!("{number}: {side:?} -{quantity}@{price} of {order}"));
@@ -379,23 +380,57 @@ fn level_that_comes_into_view_reveals_what_happened_behind() {
 
 #[test]
 fn message_that_proves_a_guess_wrong_corrects_it() {
-    for (message, quantity, expected) in [
+    for (message, quantities, expected) in [
         // Order 2 is there after all.
-        ("6,3,2,7,10,-1", 6, vec!["6: Sell -7@10 of 3", "6: Sell 7@10"]),
+        ("6,3,2,7,10,-1\n", vec![6], vec!["6: Sell -7@10 of 3", "6: Sell 7@10"]),
         // Order 3 had less: a part of it vanished instead of order 2.
-        ("6,3,3,6,10,-1", 7, vec!["6: Sell -2@10 of 3", "6: Sell 2@10"]),
-        // An order that no message has added had priority over those that it is older than only.
-        ("6,4,9,2,10,-1", 11, vec!["6: Sell -5@10 of 1", "6: Sell -8@10 of 3", "6: Sell 13@10"]),
+        ("6,3,3,6,10,-1\n", vec![7], vec!["6: Sell -2@10 of 3", "6: Sell 2@10"]),
+        // Older orders than an executed one are gone.
+        (
+            "6,4,9,2,10,-1\n",
+            vec![11],
+            vec!["6: Sell -8@10 of 3", "6: Sell -5@10 of 1", "6: Sell 13@10"],
+        ),
+        // Newer ones are behind it.
+        (
+            "6,4,2,7,10,-1\n",
+            vec![6],
+            vec!["6: Sell -5@10 of 1", "6: Sell -2@10 of 3", "6: Sell 7@10", "6: Sell 6@10 of 3"],
+        ),
+        // A message about a part of an order does not prove the rest of it.
+        ("6,4,1,2,10,-1\n7,4,3,8,10,-1\n", vec![11, 3], vec!["7: Sell -3@10 of 1", "7: Sell 3@10"]),
     ] {
-        let rows = [
-            "10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n10,13,0,0\n",
-            &format!("10,{quantity},0,0\n"),
-        ];
-        let (messages, rows) = ([HIDDEN, message, "\n"].concat(), rows.concat());
+        let after: String = quantities.iter().map(|it| format!("10,{it},0,0\n")).collect();
+        let rows = ["10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n10,13,0,0\n", &after].concat();
+        let messages = [HIDDEN, message].concat();
         assert_eq!(revealed(&messages, &rows)[1..], expected, "{message}");
         let agreement = checked(&messages, &rows, Learn::EveryRow).unwrap();
-        assert_eq!((agreement.rows, agreement.agreed), (6, 6), "{message}");
+        let count = 5 + quantities.len() as u64;
+        assert_eq!((agreement.rows, agreement.agreed), (count, count), "{message}");
     }
+}
+
+#[test]
+fn order_whose_price_stays_in_view_is_never_passed_over() {
+    // What came into view rests before order 5 enters, and is still there when order 5 is executed.
+    let messages = [HIDDEN, "6,1,5,4,10,-1\n7,4,5,4,10,-1\n"].concat();
+    let rows = "10,5,0,0\n10,12,0,0\n10,20,0,0\n9,1,0,0\n10,25,0,0\n10,29,0,0\n10,25,0,0\n";
+    let gone = ["7: Sell -8@10 of 3", "7: Sell -7@10 of 2", "7: Sell -5@10 of 1", "7: Sell 20@10"];
+    assert_eq!(revealed(&messages, rows)[1..], gone);
+    // If the price was out of view in between, everything older may have left.
+    let hidden = "6,1,5,4,10,-1\n7,1,6,1,9,-1\n8,3,6,1,9,-1\n9,4,5,4,10,-1\n";
+    let messages = [HIDDEN, hidden].concat();
+    let rows = rows.replacen("10,29,0,0\n", "10,29,0,0\n9,1,0,0\n10,29,0,0\n", 1);
+    let gone = [
+        "9: Sell -5@10 of rest",
+        "9: Sell -8@10 of 3",
+        "9: Sell -7@10 of 2",
+        "9: Sell -5@10 of 1",
+        "9: Sell 25@10",
+    ];
+    assert_eq!(revealed(&messages, &rows)[1..], gone);
+    let agreement = checked(&messages, &rows, Learn::EveryRow).unwrap();
+    assert_eq!((agreement.rows, agreement.agreed), (9, 9));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use pricetime_engine::{OrderId, Price, Quantity, Side};
 
 use super::book_row::BookRow;
+use super::correction::{Left, Resting};
 use crate::venue::VenueEvent;
 use crate::venue_book::{Change, VenueBook, VenueOrder};
 
@@ -32,36 +33,22 @@ pub(super) struct Window {
     /// For each side, the worst rank that the row before shows.
     shown: [Rank; 2],
     revealed: Revealed,
+    /// The orders that entered so far, or were moved.
+    places: u64,
     /// The levels that come into view, used again for each row.
     levels: Vec<(Rank, Quantity)>,
+    /// The orders at the price of a message, used again for each message.
+    here: Vec<Resting>,
 }
 
 /// A live order.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     open: Quantity,
-    /// `true` if its price was in view ever since its last message. Otherwise it may have left without a message.
+    /// How many orders entered before it, or were moved behind the others at their price.
+    place: u64,
+    /// `true` if its price was in view ever since it entered. Otherwise it may have left without a message.
     certain: bool,
-}
-
-/// What a message takes from the book.
-#[derive(Clone, Copy)]
-struct Left {
-    order: u64,
-    side: Side,
-    price: Price,
-    quantity: Quantity,
-    why: Why,
-}
-
-/// Why an order shrinks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Reduced,
-    /// Nothing of it is left.
-    Deleted,
-    /// It was the first one at its price.
-    Executed,
 }
 
 /// A price as a number that is lower for a better price.
@@ -79,7 +66,9 @@ impl Window {
             orders: [BTreeMap::new(), BTreeMap::new()],
             shown: [NOTHING; 2],
             revealed: Revealed::default(),
+            places: 0,
             levels: Vec::new(),
+            here: Vec::new(),
         }
     }
 
@@ -94,26 +83,43 @@ impl Window {
 
     /// Updates the book with a message.
     pub(super) fn apply(&mut self, event: &VenueEvent) {
-        let certain = !matches!(event, VenueEvent::Vanished { .. });
-        let mut set = |order: OrderId, at: VenueOrder, open: Quantity| {
-            let orders = &mut self.orders[index(at.side)];
-            let key = (rank(at.side, at.price), order);
-            if open.is_zero() {
-                orders.remove(&key);
-            } else {
-                orders.insert(key, Live { open, certain });
-            }
-        };
+        self.change(event, true);
+    }
+
+    /// Updates the book with what a message or a row tells. `certain` is `false` for a guess.
+    fn change(&mut self, event: &VenueEvent, certain: bool) {
         match self.book.apply(event) {
             Change::None | Change::Unknown => {}
-            Change::Placed { order, now } => set(order, now, now.open),
-            Change::Shrunk { order, before, by } => set(order, before, before.open.minus(by)),
+            Change::Placed { order, now } => self.enter(order, now, certain),
+            Change::Shrunk { order, before, by } => {
+                let open = before.open.minus(by);
+                let orders = &mut self.orders[index(before.side)];
+                let key = (rank(before.side, before.price), order);
+                if open.is_zero() {
+                    orders.remove(&key);
+                } else if let Some(live) = orders.get_mut(&key) {
+                    (live.open, live.certain) = (open, live.certain && certain);
+                }
+            }
             Change::Moved { order, before, new_order, now, .. } => {
-                set(order, before, Quantity::ZERO);
-                set(new_order, now, now.open);
+                let key = (rank(before.side, before.price), order);
+                let left = self.orders[index(before.side)].remove(&key);
+                self.enter(new_order, now, left.is_some_and(|it| it.certain));
             }
             Change::Cleared => self.orders = [BTreeMap::new(), BTreeMap::new()],
         }
+    }
+
+    fn enter(
+        &mut self,
+        order: OrderId,
+        VenueOrder { side, price, open, .. }: VenueOrder,
+        certain: bool,
+    ) {
+        let place = self.places;
+        self.places += 1;
+        let live = Live { open, place, certain };
+        self.orders[index(side)].insert((rank(side, price), order), live);
     }
 
     /// Finds what the row after a message reveals, applies it and adds it to `out`. The message is applied later.
@@ -126,67 +132,28 @@ impl Window {
             if limit > shown {
                 let before = out.len();
                 self.compare(event, row, (side, shown), out);
-                self.apply_all(&out[before..]);
+                out[before..].iter().for_each(|event| self.change(event, true));
             }
         }
         if let Some(left) = Left::of(event) {
+            let mut here = std::mem::take(&mut self.here);
+            here.clear();
+            here.extend(self.resting(left.side, left.price));
             let before = out.len();
-            self.correct(left, out);
-            self.apply_all(&out[before..]);
+            left.correct(&here, out);
+            out[before..].iter().for_each(|event| self.change(event, false));
+            self.here = here;
         }
     }
 
-    fn apply_all(&mut self, events: &[VenueEvent]) {
-        for event in events {
-            self.apply(event);
-        }
-    }
-
-    /// Corrects an earlier guess about which orders vanished, if a message proves it wrong. The quantity at the
-    /// price stays the same.
-    fn correct(&self, left: Left, out: &mut Vec<VenueEvent>) {
-        let Left { order, side, price, quantity, why } = left;
+    /// The orders at a price, sorted by number, and behind them what rests there without a message.
+    fn resting(&self, side: Side, price: Price) -> impl Iterator<Item = Resting> {
         let rank = rank(side, price);
         let here = self.orders[index(side)].range((rank, OrderId(0))..=(rank, OrderId(u128::MAX)));
-        let here = here.map(|((_, it), live)| (number(*it), *live));
-        // An older order would have been executed before.
-        let is_passed_over = |it: Option<u64>, live: Live| {
-            why == Why::Executed && !live.certain && it.is_some_and(|it| it < order)
-        };
-        let passed_over = here.clone().take_while(|(it, _)| it.is_some_and(|it| it < order));
-        let passed_over = passed_over.filter(|(it, live)| is_passed_over(*it, *live));
-        let mut gone: Vec<_> = passed_over.map(|(it, live)| (it, live.open)).collect();
-
-        let known = self.book.order(order).filter(|it| (it.side, it.price) == (side, price));
-        let open = known.map_or(Quantity::ZERO, |it| it.open);
-        let unreported = self.book.unreported(side, price);
-        let oldest = if why == Why::Executed { 1 } else { usize::MAX };
-        if open > quantity && why == Why::Deleted {
-            gone.push((Some(order), open.minus(quantity)));
-        } else if open < quantity
-            && (known.is_some() || !unreported.iter().take(oldest).any(|it| it.1.open >= quantity))
-        {
-            // No message has added this order. What rests without a message must be enough for it.
-            gone.extend(known.map(|_| (Some(order), open)));
-            let mut missing = gone.iter().fold(quantity, |missing, it| less(missing, it.1));
-            // First everything without a message, then the newest orders.
-            for (it, live) in here.rev() {
-                if it.is_some() && missing.is_zero() {
-                    break;
-                }
-                let taken = if it.is_none() { live.open } else { missing.min(live.open) };
-                if it != Some(order) && !is_passed_over(it, live) && !taken.is_zero() {
-                    gone.push((it, taken));
-                    missing = less(missing, taken);
-                }
-            }
-        }
-        let vanished = |(order, quantity)| VenueEvent::Vanished { order, side, price, quantity };
-        out.extend(gone.iter().copied().map(vanished));
-        let quantity = Quantity(gone.iter().fold(0, |sum: u64, it| sum.saturating_add(it.1.0)));
-        if !quantity.is_zero() {
-            out.push(VenueEvent::Rested { side, price, quantity });
-        }
+        here.map(|((_, order), live)| {
+            let Live { open, place, certain } = *live;
+            Resting { number: number(*order), open, place, certain }
+        })
     }
 
     /// Compares the levels of a row that are worse than `shown` with the book.
@@ -227,7 +194,7 @@ impl Window {
             if found < in_file.0 {
                 self.revealed.more += 1;
                 let quantity = Quantity(in_file.0 - found);
-                out.push(VenueEvent::Rested { side, price, quantity });
+                out.push(VenueEvent::Rested { order: None, side, price, quantity });
             } else if found > in_file.0 {
                 self.revealed.less += 1;
                 vanish(Quantity(found - in_file.0), &here, (side, price), out);
@@ -235,39 +202,6 @@ impl Window {
         }
         self.levels = levels;
     }
-}
-
-impl Left {
-    fn of(event: &VenueEvent) -> Option<Self> {
-        let (order, quantity, side, price, why) = match *event {
-            VenueEvent::Reduced { order, quantity, side, price } => {
-                (order, quantity, side, price, Why::Reduced)
-            }
-            VenueEvent::Executed { order, quantity, side, price, .. } => {
-                (order, quantity, side, price, Why::Executed)
-            }
-            VenueEvent::Deleted { order, quantity, side, price } => {
-                (order, quantity?, side, price, Why::Deleted)
-            }
-            VenueEvent::Listed(_)
-            | VenueEvent::DayPart(_)
-            | VenueEvent::StateChanged(_)
-            | VenueEvent::Rested { .. }
-            | VenueEvent::Vanished { .. }
-            | VenueEvent::Added { .. }
-            | VenueEvent::Replaced { .. }
-            | VenueEvent::HiddenExecuted { .. }
-            | VenueEvent::Crossed { .. }
-            | VenueEvent::TradeBroken { .. }
-            | VenueEvent::Cleared => return None,
-        };
-        Some(Self { order, side: side?, price: price?, quantity, why })
-    }
-}
-
-/// The difference, or zero if it is negative.
-const fn less(Quantity(of): Quantity, Quantity(by): Quantity) -> Quantity {
-    Quantity(of.saturating_sub(by))
 }
 
 /// The exchange's number of an order; `None` if it is what rests without a message.

@@ -105,7 +105,7 @@ fn writer_expresses_what_the_format_has_no_type_for() {
     let cancel =
         |order, shares| format!("OrderCancel(OrderCancel {{ order: {order}, shares: {shares} }})");
     let (side, price) = (Side::Buy, Price(10));
-    let rested = VenueEvent::Rested { side, price, quantity: Quantity(70) };
+    let rested = VenueEvent::Rested { order: None, side, price, quantity: Quantity(70) };
     let (side, price) = (Some(side), Some(price));
     let executed = VenueEvent::Executed {
         order: 3,
