@@ -1,25 +1,28 @@
-"""Compares three other decoders of ITCH 5.0 with ours.
+"""Compares three other decoders of ITCH 5.0 with ours, and decodes what two other encoders write.
 
-    pip install itchcpp==1.6.4 itchfeed==1.6.4 itch-book==0.2.1
-    mkdir FOLDER      # and copy recordings into it, with names that end in .itch
-    PRICETIME_JUDGES=FOLDER cargo test -p pricetime-recordings --lib itch::tests::judges -- --ignored
-    python itch.py FOLDER
+    itch.py write FOLDER      writes a file with each encoder
+    itch.py compare FOLDER    compares all files
 
-The test writes two generated files, and for each file its messages as we decode them (`.fields`) and the best
-prices after each message (`.book`). Prints what agrees. At the first difference it prints that and exits with 1.
+tests/tests/judges.rs adds files that our encoder writes, and for each NAME.itch its messages as we decode them
+(NAME.fields) and the best prices after each message (NAME.book). `compare` prints what agrees. At the first
+difference it prints that and exits with 1.
 """
 
 import ast
 import datetime
 import os
 import pathlib
+import random
 import re
+import struct
 import sys
 
 sys.path.pop(0)  # The package of itchfeed is called like this file.
 os.environ["ITCH_NO_CPP"] = "1"  # Otherwise itchfeed is itchcpp.
+import itch.messages
 import itch.parser
 import itch_book
+import itchcpp.messages
 import itchcpp.parser
 
 # The attributes that itchcpp and itchfeed give the fields of each type, in the order of the message.
@@ -183,20 +186,70 @@ def compare_book(path, batch):
     print(f"{path.name}: itch-book: {len(ours)} changes of the best prices agree")
 
 
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.itch")):
-    messages = [ours(line) for line in path.with_suffix(".fields").read_text().splitlines()]
-    compare_messages(path, messages)
-    feed = itch_book.open(str(path), date=datetime.date(2020, 1, 30), price_type="fixed")
-    try:
-        [batch] = feed.batches(tables=(*TABLES, "symbols", "bbo"), rows=1 << 20)
-    except ValueError as error:
-        if "truncated" not in str(error):
-            raise
-        print(f"{path.name}: itch-book: reads no file that is cut off")
-        continue
-    compare_tables(path, messages, batch)
-    compare_symbols(path, messages, batch)
-    if path.stem == "every_type":
-        print(f"{path.name}: itch-book: refuses the random quantities and prices, so its book is not compared")
-    else:
-        compare_book(path, batch)
+def meant():
+    """Messages of every type as the arguments of the encoders: the type, and its fields with their names."""
+    source = random.Random(6)
+    codes = {
+        "event_code": b"OSQME", "trading_state": b"HPQT", "operational_halt_action": b"HT",
+        "buy_sell_indicator": b"BS", "printable": b"YN",
+    }  # fmt: skip
+    for kind in sorted(FIELDS) * 50:
+        layout = itch.messages.messages[kind.encode()].message_format
+        # The header ends with the two parts of the time.
+        sizes = re.findall(r"(\d*)([csHIQ])", layout)[4:]
+        fields = {"stock_locate": source.randrange(1 << 16), "tracking_number": source.randrange(1 << 16)}
+        fields["timestamp"] = source.randrange(86_400_000_000_000)
+        for name, (count, code) in zip(FIELDS[kind].split(), sizes):
+            length = struct.calcsize("!" + count + code)
+            if code in "cs":
+                # itch-book decodes some text, so it must be text.
+                fields[name] = bytes(source.randrange(33, 127) for _ in range(length))
+            else:
+                fields[name] = source.randrange(1 << 8 * length)
+            if name in codes or (kind, name) == ("Q", "cross_type"):
+                fields[name] = bytes([source.choice(codes.get(name, b"OCHI"))])
+        yield kind, fields
+
+
+ENCODERS = {"by_itchcpp": itchcpp.messages.create_message, "by_itchfeed": itch.messages.create_message}
+
+
+def write(folder):
+    for name, encode in ENCODERS.items():
+        messages = [encode(kind.encode(), **fields).to_bytes() for kind, fields in meant()]
+        framed = b"".join(len(it).to_bytes(2, "big") + it for it in messages)
+        (folder / f"{name}.itch").write_bytes(framed)
+
+
+def compare_meant(path, messages):
+    """Every field of a file that another encoder wrote, with what it was given."""
+    for number, ((kind, fields), (ours_kind, header, ours)) in enumerate(zip(meant(), messages, strict=True), 1):
+        expected, found = [kind, *fields.values()], [ours_kind, *header, *ours.values()]
+        if expected != found:
+            differ(f"{path.name}: meant: message {number}", found, expected)
+    print(f"{path.name}: meant: {len(messages)} messages agree")
+
+
+def compare(folder):
+    for path in sorted(folder.glob("*.itch")):
+        messages = [ours(line) for line in path.with_suffix(".fields").read_text().splitlines()]
+        if path.stem in ENCODERS:
+            compare_meant(path, messages)
+        compare_messages(path, messages)
+        feed = itch_book.open(str(path), date=datetime.date(2020, 1, 30), price_type="fixed")
+        try:
+            [batch] = feed.batches(tables=(*TABLES, "symbols", "bbo"), rows=1 << 20)
+        except ValueError as error:
+            if "truncated" not in str(error):
+                raise
+            print(f"{path.name}: itch-book: reads no file that is cut off")
+            continue
+        compare_tables(path, messages, batch)
+        compare_symbols(path, messages, batch)
+        if path.stem in ENCODERS or path.stem == "every_type":
+            print(f"{path.name}: itch-book: refuses the random quantities and prices, so its book is not compared")
+        else:
+            compare_book(path, batch)
+
+
+{"write": write, "compare": compare}[sys.argv[1]](pathlib.Path(sys.argv[2]))

@@ -2,9 +2,11 @@
 //! generator of random commands, and a language for tables of scenarios.
 
 pub mod compare;
+pub mod databento;
 pub mod disk;
 pub mod environment;
 pub mod generate;
+pub mod itch;
 pub mod model;
 pub mod record;
 pub mod recount;

@@ -1,4 +1,8 @@
+use std::collections::BTreeSet;
+
 use pricetime_engine::{Price, Quantity, Side, Timestamp};
+
+use pricetime_tests::itch::{TYPES, framed, random_message};
 
 use super::layout::{DAY, length};
 use super::{Message, Options, Reader, Writer};
@@ -9,30 +13,9 @@ use crate::venue::{
     VenueReader as _,
 };
 
-mod judges;
-mod stream;
 mod writing;
 
-const TYPES: &[u8] = b"SRHYLVWKJhAFECXDUPQBINO";
 const NINE: u64 = 9 * 3_600_000_000_000;
-
-/// A message of a type from random bytes, with codes that exist.
-fn random_message(kind: u8, random: &mut fastrand::Rng) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..length(kind).unwrap()).map(|_| random.u8(..)).collect();
-    bytes[0] = kind;
-    bytes[5..11].copy_from_slice(&random.u64(..DAY).to_be_bytes()[2..]);
-    let (at, codes) = match kind {
-        b'S' => (11, b"OSQME".as_slice()),
-        b'H' => (19, b"HPQT".as_slice()),
-        b'h' => (20, b"HT".as_slice()),
-        b'A' | b'F' | b'P' => (19, b"BS".as_slice()),
-        b'C' => (31, b"YN".as_slice()),
-        b'Q' => (39, b"OCHI".as_slice()),
-        _ => return bytes,
-    };
-    bytes[at] = codes[random.usize(..codes.len())];
-    bytes
-}
 
 /// A message with a locate code, the time 9:00 and these fields.
 fn message(kind: u8, locate: u16, fields: &[&[u8]]) -> Vec<u8> {
@@ -41,16 +24,6 @@ fn message(kind: u8, locate: u16, fields: &[&[u8]]) -> Vec<u8> {
     bytes.extend_from_slice(&[0, 0]);
     bytes.extend_from_slice(&NINE.to_be_bytes()[2..]);
     bytes.extend(fields.concat());
-    bytes
-}
-
-/// Messages with the lengths that precede them.
-fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for message in messages {
-        bytes.extend_from_slice(&u16::try_from(message.len()).unwrap().to_be_bytes());
-        bytes.extend_from_slice(message);
-    }
     bytes
 }
 
@@ -107,9 +80,10 @@ fn state(state: u8) -> Vec<u8> {
 #[test]
 fn every_type_survives_a_round_trip() {
     let mut random = fastrand::Rng::with_seed(1);
-    assert_eq!((0..=u8::MAX).filter(|it| length(*it).is_some()).count(), TYPES.len());
+    let known = (0..=u8::MAX).filter_map(|it| Some((it, length(it)?)));
+    assert_eq!(known.collect::<BTreeSet<_>>(), BTreeSet::from(TYPES));
     for kind in TYPES.repeat(500) {
-        let bytes = random_message(kind, &mut random);
+        let bytes = random_message(kind, &mut || random.u64(..));
         let decoded = Message::decode(&bytes).unwrap();
         let mut encoded = Vec::new();
         decoded.encode(&mut encoded);
@@ -353,8 +327,11 @@ fn file_without_lengths_is_read() {
 fn no_damage_to_a_file_makes_the_reader_or_the_writer_panic() {
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..1_000 {
-        let kinds = (0..30).map(|_| TYPES[random.usize(..TYPES.len())]).collect::<Vec<_>>();
-        let messages: Vec<_> = kinds.iter().map(|it| random_message(*it, &mut random)).collect();
+        let mut message = |_| {
+            let kind = TYPES[random.usize(..TYPES.len())];
+            random_message(kind, &mut || random.u64(..))
+        };
+        let messages: Vec<_> = (0..30).map(&mut message).collect();
         let mut bytes = framed(&messages);
         for _ in 0..random.usize(..4) {
             let at = random.usize(..bytes.len());

@@ -1,6 +1,7 @@
 use pricetime_engine::{Engine, Side};
+use pricetime_tests::databento::{LAST as L, Mbo, SNAPSHOT as S, UNDEF_PRICE, UNIT, file, mbo};
 
-use super::{L, Mbo, S, UNDEF_PRICE, UNIT, file, mbo, reader, texts};
+use super::{reader, texts};
 use crate::agreement::{Agreement, ComparedEngine};
 use crate::commands::{Commands, Mode};
 use crate::venue::VenueReader as _;

@@ -1,9 +1,12 @@
 use std::io::Cursor;
 
 use pricetime_engine::Engine;
+use pricetime_tests::databento::{
+    LAST as L, Mbo, SNAPSHOT as S, UNDEF_PRICE, UNIT, definition_file, file, mbo, metadata,
+};
 
 use super::super::Definitions;
-use super::{L, Mbo, S, UNDEF_PRICE, UNIT, drain, file, mbo, metadata, read, reader, text};
+use super::{drain, read, reader, text};
 use crate::agreement::{Agreement, ComparedEngine};
 use crate::commands::{Commands, Mode};
 use crate::error::RecordingError;
@@ -66,17 +69,8 @@ fn each_pair_of_publisher_and_instrument_has_its_own_events_and_its_name() {
     );
 }
 
-/// A definition file with one instrument.
 fn definitions(version: u8, tick: i64) -> Result<Definitions, RecordingError> {
-    let (length, at) = [(360, 200), (400, 200), (520, 238)][usize::from(version) - 1];
-    let mut record = vec![0; length];
-    record[..2].copy_from_slice(&[u8::try_from(length / 4).unwrap(), 19]);
-    record[2..4].copy_from_slice(&1_u16.to_le_bytes());
-    record[4..8].copy_from_slice(&7_u32.to_le_bytes());
-    record[24..32].copy_from_slice(&tick.to_le_bytes());
-    record[at..at + 4].copy_from_slice(b"ESM4");
-    let bytes = [metadata(version, 9, &[]), record].concat();
-    Definitions::read(Source::of("d.dbn", Cursor::new(bytes))?)
+    Definitions::read(Source::of("d.dbn", Cursor::new(definition_file(version, tick)))?)
 }
 
 #[test]

@@ -1,63 +1,9 @@
-use pricetime_engine::{Engine, Price, Quantity, Side, Timestamp};
+use pricetime_engine::{Price, Quantity, Side, Timestamp};
 
-use super::stream::{Naive, Stream};
-use super::{NINE, read};
-use crate::agreement::{Agreement, ComparedEngine};
-use crate::commands::{Commands, Mode};
+use super::NINE;
 use crate::itch::layout::DAY;
 use crate::itch::{Message, Writer};
 use crate::venue::{DayPart, Instrument, InstrumentId, InstrumentName, VenueEvent, VenueMessage};
-
-#[test]
-fn reconstructed_book_of_a_written_file_equals_a_naive_book() {
-    let (mut stream, mut naive) = (Stream::new(1), Naive::default());
-    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
-    let (mut commands, mut compared) = (
-        Commands::new(Mode::Reconstruct),
-        ComparedEngine::new(Engine::new(9), Agreement::default()),
-    );
-    for _ in 0..20_000 {
-        let message = stream.next();
-        naive.apply(&message);
-        writer.write(&message).unwrap();
-    }
-    let (messages, faults) = read(writer.finish().unwrap());
-    assert_eq!(faults, Vec::<String>::new());
-    for message in &messages {
-        commands.apply(message, &mut compared);
-    }
-    assert_eq!((compared.refused, commands.counts().unlisted), (0, 0));
-    let mut live = Vec::new();
-    for book in compared.engine.markets() {
-        live.extend(book.snapshot().resting.iter().map(|it| {
-            let price = it.kind.price().unwrap_or_default();
-            (u64::try_from(it.party.order.0).unwrap(), it.side, price, it.open)
-        }));
-    }
-    live.sort_unstable();
-    assert!(live.len() > 100, "{}", live.len());
-    assert_eq!(live, naive.orders());
-}
-
-#[test]
-fn written_messages_are_read_again() {
-    let mut stream = Stream::new(2);
-    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
-    let mut expected = Vec::new();
-    for _ in 0..5_000 {
-        let message = stream.next();
-        writer.write(&message).unwrap();
-        expected.push((message.time, message.instrument, message.event));
-    }
-    let (messages, _) = read(writer.finish().unwrap());
-    let (last, messages) = messages.split_last().unwrap();
-    assert_eq!(last.event, VenueEvent::DayPart(DayPart::MessagesEnd));
-    let found: Vec<_> = messages.iter().map(|it| (it.time, it.instrument, it.event)).collect();
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(&expected) {
-        assert_eq!(found, expected);
-    }
-}
 
 /// What a writer makes of events of one stock with these decimal places.
 fn written(places: u8, events: &[VenueEvent]) -> Result<Vec<String>, String> {
