@@ -3,6 +3,7 @@
 
 mod archive;
 mod damage;
+mod exchange;
 mod folder;
 mod inspect;
 mod killed;
