@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::Limits;
 
 /// The folders whose constants can limit a client.
-const LIBRARIES: [&str; 5] = ["engine/src", "persistence", "host/src", "gateway/src", "cli/src"];
+const LIBRARIES: [&str; 6] =
+    ["engine/src", "persistence", "host/src", "gateway/src", "recordings/src", "cli/src"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()

@@ -6,6 +6,9 @@ use pricetime_engine::{Action, Command, MarketId, MarketSpec, Symbol};
 use super::amount::Units;
 use crate::number::unsigned;
 
+/// The number of markets that a file can add. It is more than an engine usually has.
+const MARKETS_MAX: usize = 1 << 20;
+
 /// The markets with their units. The reader and the writer follow the same commands, so they agree.
 #[derive(Debug)]
 pub(super) struct Markets {
@@ -68,9 +71,13 @@ impl Markets {
         }
     }
 
-    /// Adds a market that only its symbol names. Returns `false` if the engine refuses it.
+    /// Adds a market that only its symbol names. Returns `false` if the engine refuses it, or if there are too many.
     pub(super) fn add(&mut self, id: MarketId, spec: &MarketSpec) -> bool {
-        let is_new = id > self.last && spec.is_valid() && !self.symbols.contains_key(&spec.symbol);
+        let has_room = self.units.len() < MARKETS_MAX;
+        let is_new = has_room
+            && id > self.last
+            && spec.is_valid()
+            && !self.symbols.contains_key(&spec.symbol);
         if is_new {
             self.last = id;
             self.symbols.insert(spec.symbol, (id, self.units.len()));

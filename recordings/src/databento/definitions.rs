@@ -2,15 +2,18 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::frames::{Frames, Key, field, key};
+use super::frames::{Frames, Key, beyond, field, key};
 use super::metadata::{DEFINITION, text};
 use super::record::PLACES_MAX;
-use crate::error::RecordingError;
+use crate::error::{Fault, RecordingError};
 use crate::source::Source;
 use crate::venue::InstrumentName;
 
 /// The type of a record that defines an instrument.
 const KIND: u8 = 19;
+/// The number of instruments that a file can define. The largest datasets have about half as many.
+const DEFINITIONS_MAX: usize = 1 << 22;
+const TOO_MANY: Fault = Fault::OutOfRange("one of the first 4194304 instruments of the file");
 
 /// The instruments of a definition file, with their names and ticks. Databento has them as the schema `definition`.
 #[derive(Clone, Debug)]
@@ -33,9 +36,14 @@ impl Definitions {
         let (mut frames, _) = Frames::new(source, DEFINITION)?;
         let mut all = HashMap::new();
         while let Some(frame) = frames.next()? {
-            if frame.kind == KIND {
-                all.insert(key(frame.bytes), Definition::of(frame.bytes));
+            if frame.kind != KIND {
+                continue;
             }
+            let (key, definition) = (key(frame.bytes), Definition::of(frame.bytes));
+            if all.len() == DEFINITIONS_MAX && !all.contains_key(&key) {
+                return Err(frames.failed(beyond(key, TOO_MANY)));
+            }
+            all.insert(key, definition);
         }
         Ok(Self(all))
     }

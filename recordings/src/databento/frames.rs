@@ -45,6 +45,12 @@ pub(super) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(|it| it.first_chunk()).copied().unwrap_or([0; N])
 }
 
+/// The error about the record of an instrument that exceeds a limit.
+#[cold]
+pub(super) fn beyond((_, instrument): Key, limit: Fault) -> RecordingError {
+    RecordingError::new("", limit).field("instrument", instrument.to_string().as_bytes())
+}
+
 impl Frames {
     /// Reads the metadata of a file with this schema.
     pub(super) fn new(mut source: Source, schema: Schema) -> Result<(Self, Names), RecordingError> {

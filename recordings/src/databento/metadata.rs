@@ -45,6 +45,9 @@ const PRELUDE: usize = 8;
 /// The length of symbols in version 1.
 const SYMBOL_V1: usize = 22;
 
+/// The number of instruments whose names are kept. The others have their numbers as names.
+const NAMES_MAX: usize = 1 << 22;
+
 /// The instruments' names by their numbers.
 pub(super) type Names = HashMap<u32, InstrumentName>;
 
@@ -117,6 +120,9 @@ impl Content<'_> {
             for _ in 0..self.count()? {
                 self.skip(8)?;
                 let other = self.take(self.symbol, text)?;
+                if names.len() == NAMES_MAX {
+                    continue;
+                }
                 // The symbol was asked for by its name, or by its number.
                 if let Some(id) = id(&other) {
                     names.entry(id).or_insert(symbol);

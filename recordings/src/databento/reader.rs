@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use pricetime_engine::Timestamp;
 
 use super::definitions::Definitions;
-use super::frames::{Frame, Frames, Key, key};
+use super::frames::{Frame, Frames, Key, beyond, key};
 use super::instruments::Instruments;
 use super::metadata::MBO;
 use super::record::{Action, LENGTH, Record, time};
@@ -18,8 +18,12 @@ use crate::venue::{TradingState, VenueEvent, VenueMessage, VenueReader};
 const KIND: u8 = 160;
 /// The length of a record about an order, and with the time when it was sent.
 const LENGTHS: [usize; 2] = [LENGTH, LENGTH + 8];
-/// The number of records after which an event is taken for complete, so that the memory does not depend on the file.
-const EVENT_MAX: usize = 1 << 16;
+/// The number of records after which all events are taken for complete, so that the memory does not depend on the
+/// file.
+const OPEN_RECORDS_MAX: usize = 1 << 16;
+/// The number of instruments that a file can have records of.
+const INSTRUMENTS_MAX: usize = 1 << 20;
+const TOO_MANY: Fault = Fault::OutOfRange("one of the first 1048576 instruments of the file");
 
 /// Reads a market-by-order file.
 ///
@@ -30,6 +34,8 @@ pub struct Reader {
     frames: Frames,
     instruments: Instruments,
     joiner: Joiner,
+    /// The number of records in events that are not complete.
+    open: usize,
     /// The messages that were not returned yet.
     ready: VecDeque<VenueMessage>,
 }
@@ -42,7 +48,7 @@ impl Reader {
     pub fn new(source: Source) -> Result<Self, RecordingError> {
         let (frames, names) = Frames::new(source, MBO)?;
         let instruments = Instruments::new(names);
-        Ok(Self { frames, instruments, joiner: Joiner::default(), ready: VecDeque::new() })
+        Ok(Self { frames, instruments, joiner: Joiner::default(), open: 0, ready: VecDeque::new() })
     }
 
     /// Takes names from definitions, and as many decimal places as the ticks have.
@@ -58,7 +64,7 @@ impl Reader {
         self.frames.name()
     }
 
-    /// Ends the events that the file does not end. Returns `true` if that leads to messages.
+    /// Ends the events that are not complete. Returns `true` if that leads to messages.
     #[cold]
     fn finish(&mut self) -> bool {
         (0..self.instruments.all.len()).for_each(|at| self.join(at));
@@ -113,10 +119,12 @@ impl Reader {
             let message = self.take(at, record);
             return self.ready.extend(message);
         }
-        let event = &mut self.instruments.all[at].event;
-        event.push(*record);
-        if record.is_last || event.len() == EVENT_MAX {
+        self.instruments.all[at].event.push(*record);
+        self.open += 1;
+        if record.is_last {
             self.join(at);
+        } else if self.open == OPEN_RECORDS_MAX {
+            self.finish();
         }
     }
 
@@ -134,6 +142,7 @@ impl Reader {
             report(number, VenueEvent::StateChanged(TradingState::Trading));
         }
         self.joiner.join(&traded.event, &mut report);
+        self.open -= traded.event.len();
         traded.event.clear();
     }
 }
@@ -176,6 +185,9 @@ impl VenueReader for Reader {
             let key = key(record);
             let at = match self.instruments.find(key) {
                 Some(at) => at,
+                None if self.instruments.all.len() == INSTRUMENTS_MAX => {
+                    return Err(self.frames.failed(beyond(key, TOO_MANY)));
+                }
                 None => {
                     let first = (number, time(record).unwrap_or_default());
                     list(&mut self.instruments, key, first, &mut self.ready)

@@ -11,7 +11,7 @@ use crate::agreement::{Agreement, ComparedEngine};
 use crate::commands::{Commands, Mode};
 use crate::error::RecordingError;
 use crate::source::Source;
-use crate::venue::VenueEvent;
+use crate::venue::{VenueEvent, VenueMessage, VenueReader as _};
 
 #[test]
 fn all_versions_compressed_or_not_give_the_same_messages() {
@@ -98,6 +98,41 @@ fn definitions_give_the_name_and_the_places_of_the_tick() {
         error.unwrap_err().to_string(),
         "a.dbn: schema \"mbo\" is not supported; definition can be read"
     );
+}
+
+#[test]
+fn open_events_end_when_all_instruments_together_have_too_many_records() {
+    let record =
+        |number: u64| Mbo { instrument: 7 + u32::from(number % 2 == 0), ..mbo(b"TB", 9, 10, 5, 0) };
+    let mut bytes = file(&(0..(1 << 16) + 3).map(record).collect::<Vec<_>>());
+    // An error that ends the file drops the events that are not complete.
+    bytes.push(3);
+    let (messages, faults) = read(bytes);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    let hidden = |it: &&VenueMessage| matches!(it.event, VenueEvent::HiddenExecuted { .. });
+    assert_eq!(messages.iter().filter(hidden).count(), 1 << 16);
+}
+
+#[test]
+fn instrument_beyond_the_limit_is_refused_and_those_before_it_are_read() {
+    const MOST: u32 = 1 << 20;
+    let record = |instrument| Mbo { instrument, ..mbo(b"AB", 1, 10, 5, L) };
+    let records = (0..=MOST).chain([5]).map(record);
+    let mut reader = reader(file(&records.collect::<Vec<_>>())).unwrap();
+    let (mut added, mut faults) = (0, Vec::new());
+    loop {
+        match reader.next() {
+            Ok(None) => break,
+            Ok(Some(message)) => {
+                added += u32::from(matches!(message.event, VenueEvent::Added { .. }));
+            }
+            Err(error) => faults.push((added, error.to_string())),
+        }
+    }
+    let [(before, fault)] = faults.as_slice() else { panic!("{faults:?}") };
+    assert_eq!((*before, added), (MOST, MOST + 1));
+    let expected = "instrument \"1048576\" is not one of the first 1048576 instruments of the file";
+    assert!(fault.ends_with(expected), "{fault}");
 }
 
 #[test]
