@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod bounds;
 pub mod journal;
+pub mod recordings;
 mod snapshot;
 
 use core::num::NonZeroU32;
