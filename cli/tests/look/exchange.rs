@@ -116,7 +116,7 @@ fn stocks_of_an_itch_file_can_be_chosen() {
     let idle = run(["replay", &day, "--stock", "MSFT"]);
     idle.assert_prints(0, &["no execution could be compared"]);
     let both = ["replay", &day, "--stock", "AAPL", "--stock", "MSFT", "--json"];
-    let [all, both] = [&["replay", &day, "--json"][..], &both].map(|arguments| run(arguments));
+    let [all, both] = [&["replay", &day, "--json"][..], &both].map(run);
     assert_eq!(all.assert_success().digest(), both.assert_success().digest());
     run(["replay", &day, "--stock", "aapl"])
         .assert_prints(1, &["stock aapl is not in the recording", "capital letters"]);

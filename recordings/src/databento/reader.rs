@@ -22,8 +22,8 @@ const LENGTHS: [usize; 2] = [LENGTH, LENGTH + 8];
 /// file.
 const OPEN_RECORDS_MAX: usize = 1 << 16;
 /// The number of instruments that a file can have records of.
-const INSTRUMENTS_MAX: usize = 1 << 20;
-const TOO_MANY: Fault = Fault::OutOfRange("one of the first 1048576 instruments of the file");
+const INSTRUMENTS_MAX: usize = 1 << 18;
+const TOO_MANY: Fault = Fault::OutOfRange("one of the first 262144 instruments of the file");
 
 /// Reads a market-by-order file.
 ///
