@@ -240,6 +240,12 @@ impl ComparedEngine {
         Self { engine, agreement, refused: 0, group: Group::default() }
     }
 
+    /// The events of the last command.
+    #[must_use]
+    pub const fn group(&self) -> &Group {
+        &self.group
+    }
+
     fn apply(&mut self, command: &Command) {
         let outcome = self.engine.apply(command, &mut self.group);
         self.refused += u64::from(outcome != Outcome::Accepted);
