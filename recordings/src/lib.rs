@@ -37,6 +37,8 @@
 //! A recording of commands, such as a [CSV](csv) file, needs only the first step and its reader, which returns
 //! commands.
 //!
+//! A [report] shows a replay as a page.
+//!
 //! Everything works in constant memory: proportional to the live orders, never to the length of the
 //! recording. Readers never panic, whatever the bytes are: a [`RecordingError`] says which file, where in
 //! it, and what is wrong.
@@ -58,6 +60,7 @@ mod format;
 pub mod itch;
 pub mod lobster;
 mod number;
+pub mod report;
 mod source;
 mod venue;
 mod venue_book;

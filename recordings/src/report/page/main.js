@@ -1,0 +1,30 @@
+// The market that the page shows.
+
+function showMarket(at) {
+  byId("charts").textContent = "";
+  cards.length = 0;
+  const market = data.markets[at];
+  if (market) {
+    priceChart(market);
+    depthChart(market);
+    spreadChart(market);
+    epochCharts(market);
+    ratioChart(market);
+  }
+  latencyChart();
+  // The width of a card depends on the cards after it.
+  cards.forEach((draw) => draw());
+}
+const select = byId("market");
+select.innerHTML = data.markets.map((it, at) => `<option value="${at}">${escaped(it.name)}</option>`).join("");
+byId("choice").hidden = data.markets.length < 2;
+select.onchange = () => showMarket(+select.value);
+showMarket(0);
+// A page has another width than the window.
+addEventListener("beforeprint", () => cards.forEach((draw) => draw(680)));
+addEventListener("afterprint", () => cards.forEach((draw) => draw()));
+let before = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth !== before) cards.forEach((draw) => draw());
+  before = innerWidth;
+});

@@ -1,0 +1,226 @@
+use pricetime_engine::{
+    AccountId, Action, Command, Engine, EpochNumber, MarketId, MarketSpec, OrderId, Outcome, Phase,
+    Place, Price, Quantity, Sequence, Side, Sink as _, Step, Timestamp,
+};
+use serde_json::Value;
+
+use super::epochs::{EPOCHS_MAX, POINTS_MAX};
+use super::series::BUCKETS_MAX;
+use super::{Axis, Collector, Comparison, LatencyPoint, Report};
+
+fn spec(symbol: &str) -> MarketSpec {
+    MarketSpec::new(symbol.parse().unwrap(), "0.0001".parse().unwrap(), Step::ONE)
+}
+
+/// Numbers commands and gives each its own millisecond.
+#[derive(Default)]
+struct Day(Vec<Command>);
+
+impl Day {
+    fn add(&mut self, market: u32, operator: bool, action: impl Into<Action>) {
+        let number = self.0.len() as u64 + 1;
+        let time = Timestamp(1_795_256_100_000_000_000 + number * 1_000_000);
+        // Every order has its own account, so that all of them can trade.
+        let account = AccountId(number.into());
+        let command =
+            Command::new(Sequence(number), time, MarketId(market), account, action.into());
+        self.0.push(Command { operator, ..command });
+    }
+
+    fn limit(&mut self, order: u128, side: Side, quantity: u64, price: i64) {
+        self.add(1, false, Place::limit(OrderId(order), side, Quantity(quantity), Price(price)));
+    }
+
+    /// A market in call, whose epochs close after this many orders each. Every third epoch has icebergs and
+    /// every second one has market orders.
+    fn auctions(epochs: u64, orders: u64) -> Self {
+        let mut day = Self::default();
+        day.add(1, true, Action::AddMarket(spec("SUN/EUR")));
+        day.add(1, true, Action::SetPhase(Phase::Call));
+        let mut random = 7_u64;
+        for epoch in 1..=epochs {
+            for order in 0..orders {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let (id, x) = (OrderId(u128::from(epoch << 32 | order)), random >> 33);
+                let side = if x & 1 == 0 { Side::Buy } else { Side::Sell };
+                let (price, quantity) =
+                    (Price((x >> 1) as i64 % 200 + 1_000), Quantity(x % 90 + 10));
+                let place = Place::limit(id, side, quantity, price);
+                day.add(
+                    1,
+                    false,
+                    match x % 10 {
+                        0 if epoch % 2 == 0 => Place::market(id, side, quantity).for_epochs(1),
+                        1 if epoch % 3 == 0 => place.display(Quantity(10)),
+                        _ => place,
+                    },
+                );
+            }
+            day.add(1, true, Action::CloseEpoch { number: EpochNumber(epoch) });
+        }
+        day
+    }
+
+    fn collect(&self, axis: Axis) -> Collector {
+        let (mut engine, mut collector) = (Engine::new(100), Collector::new(axis));
+        for command in &self.0 {
+            assert_eq!(
+                collector.apply(&mut engine, command, &mut ()),
+                Outcome::Accepted,
+                "{command:?}"
+            );
+        }
+        collector
+    }
+}
+
+fn page(report: &Report, collector: &Collector) -> String {
+    let mut page = Vec::new();
+    report.write(collector, &mut page).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+/// The values of the charts.
+fn data(page: &str) -> Value {
+    let text = page.split("type=\"application/json\">").nth(1).unwrap().split("</script>").next();
+    serde_json::from_str(text.unwrap()).unwrap()
+}
+
+#[test]
+fn page_needs_no_network_and_escapes_names() {
+    let evil = "</script><script>alert('1')</script>\"&";
+    let report = Report {
+        title: evil.into(),
+        facts: vec![(evil.into(), evil.into())],
+        latency: vec![LatencyPoint::default()],
+        comparison: Some(Comparison {
+            what: evil.into(),
+            compared: 3,
+            agreed: 2,
+            causes: vec![(evil.into(), 1)],
+            differences: vec![evil.into()],
+        }),
+    };
+    for collector in [Collector::new(Axis::Time), Day::auctions(3, 50).collect(Axis::Time)] {
+        let page = page(&report, &collector);
+        assert!(!page.contains("alert('1')") && !page.contains("{{"));
+        assert_eq!(page.matches("&lt;/script&gt;").count(), 2 * 8);
+        assert_eq!(page.matches("<script").count(), 2);
+        for text in
+            ["http:", "https:", "//www", "@import", "src=", "href=", "fetch(", "url(\"", "url('"]
+        {
+            assert!(!page.contains(text), "{text}");
+        }
+        assert!(page.contains("66.66 %"));
+        data(&page);
+    }
+}
+
+#[test]
+fn curves_meet_at_the_price_and_volume_of_the_uncross() {
+    let collector = Day::auctions(30, 60).collect(Axis::Time);
+    let market = &collector.markets[0];
+    assert_eq!(market.epochs.kept.len(), 30);
+    let mut uncrossed = 0;
+    for epoch in &market.epochs.kept {
+        let Some(price) = epoch.price else { continue };
+        uncrossed += 1;
+        let demand = epoch.curves.demand.up_to(price, Side::Buy);
+        let supply = epoch.curves.supply.up_to(price, Side::Sell);
+        assert!(epoch.curves.demand.points.len() <= POINTS_MAX);
+        assert_eq!(u128::from(demand.min(supply)), epoch.volume, "{}", epoch.number);
+        assert_eq!(
+            Some(i128::from(demand) - i128::from(supply)),
+            epoch.surplus,
+            "{}",
+            epoch.number
+        );
+    }
+    assert!(uncrossed > 20, "{uncrossed}");
+    assert!(market.epochs.kept.iter().any(|it| it.curves.demand.unpriced > 0));
+    let volume: u128 = market.epochs.kept.iter().map(|it| it.volume).sum();
+    assert_eq!(market.volume, volume);
+}
+
+#[test]
+fn opening_of_continuous_trading_is_an_uncross() {
+    let mut day = Day::default();
+    day.add(1, true, Action::AddMarket(spec("SUN/EUR")));
+    day.add(1, true, Action::SetPhase(Phase::Call));
+    day.limit(1, Side::Buy, 5, 1_000);
+    day.limit(2, Side::Sell, 3, 990);
+    day.add(1, true, Action::SetPhase(Phase::Continuous));
+    day.limit(3, Side::Sell, 4, 1_000);
+    day.limit(4, Side::Buy, 1, 900);
+    day.add(1, true, Action::CloseEpoch { number: EpochNumber(1) });
+    let collector = day.collect(Axis::Sequence);
+    let [opening, close] = &collector.markets[0].epochs.kept[..] else { panic!("{collector:?}") };
+    assert!(opening.opens && opening.uncross && !close.opens && !close.uncross);
+    assert_eq!((opening.trades, opening.volume, close.trades, close.volume), (1, 3, 2, 5));
+    assert_eq!(opening.curves.demand.points, [(Price(1_000), 5)]);
+    assert_eq!(close.curves.supply.points, [(Price(1_000), 2)]);
+    let data = data(&page(&Report::default(), &collector));
+    assert_eq!(data["axis"], "sequence");
+    assert_eq!(data["markets"][0]["bid"], serde_json::json!([null, null, null, null, 900, 900]));
+    assert_eq!(data["markets"][0]["t"], serde_json::json!([0, 1, 2, 3, 4, 5]));
+}
+
+#[test]
+fn long_run_is_thinned_and_its_sums_are_exact() {
+    let day = Day::auctions(450, 30);
+    let collector = day.collect(Axis::Time);
+    let market = &collector.markets[0];
+    assert_eq!(collector.totals.commands, day.0.len() as u64);
+    assert_eq!((market.epochs.seen, market.epochs.stride), (450, 4));
+    assert!(market.epochs.kept.len() <= EPOCHS_MAX);
+    assert!(market.epochs.kept.iter().all(|it| it.number % 4 == 1));
+    let data = data(&page(&Report::default(), &collector));
+    let members = data["markets"][0].as_object().unwrap().iter();
+    let series = members.filter(|(name, _)| !["tick", "lot", "epochs"].contains(&name.as_str()));
+    let lengths: Vec<_> = series.filter_map(|(_, it)| it.as_array()).map(Vec::len).collect();
+    assert!(lengths.iter().all(|it| *it == lengths[0] && *it <= BUCKETS_MAX), "{lengths:?}");
+    let sum = |name: &str| {
+        let values = data["markets"][0][name].as_array().unwrap();
+        values.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((sum("messages"), sum("trades")), (450 * 30, market.trades));
+    assert_eq!(u128::from(sum("volume")), market.volume);
+}
+
+#[test]
+fn collector_changes_nothing_and_follows_other_drivers() {
+    let day = Day::auctions(5, 40);
+    let (mut engine, mut plain) = (Engine::new(1), Engine::new(1));
+    let mut collector = Collector::new(Axis::Time);
+    let mut group = pricetime_engine::Group::default();
+    for command in &day.0 {
+        plain.apply(command, &mut ());
+        collector.before(command, &engine);
+        engine.apply(command, &mut group);
+        collector.begin(&group.header);
+        group.events.iter().for_each(|event| collector.event(event));
+        collector.end(group.outcome);
+        collector.after(&engine);
+    }
+    assert_eq!(engine.digest(), plain.digest());
+    let report = Report::default();
+    assert_eq!(page(&report, &collector), page(&report, &day.collect(Axis::Time)));
+}
+
+#[test]
+fn refusals_and_markets_beyond_the_limit_are_counted() {
+    let mut day = Day::default();
+    for market in 1..=10 {
+        day.add(market, true, Action::AddMarket(spec(&format!("M{market}"))));
+    }
+    let mut collector = day.collect(Axis::Time);
+    let mut engine = Engine::new(1);
+    let cancel = Action::Cancel { order: OrderId(1) };
+    let command = Command::new(Sequence(99), Timestamp(0), MarketId(9), AccountId(1), cancel);
+    collector.apply(&mut engine, &command, &mut ());
+    let page = page(&Report::default(), &collector);
+    assert!(page.contains("2 further markets are not shown."));
+    assert!(page.contains("<th scope=\"row\">add market</th><td>10</td><td>0</td>"), "{page}");
+    assert_eq!((collector.totals.commands, collector.totals.refused()), (11, 1));
+    assert_eq!(data(&page)["markets"].as_array().map(Vec::len), Some(8));
+}
