@@ -8,6 +8,7 @@ mod read_ahead;
 mod recorded;
 pub(super) mod recording;
 mod stop;
+mod stored;
 mod text;
 mod verifier;
 
@@ -28,6 +29,7 @@ pub(super) use origin::{Origin, PreparedReplay};
 pub(super) use read_ahead::ReadAhead;
 pub(super) use recorded::{BadLine, command, unreadable};
 pub(super) use stop::{Stop, finish};
+pub(super) use stored::{ByteHash, StoredFiles, StoredInput};
 pub(super) use text::{outcome, table};
 pub(super) use verifier::ReplayVerifier;
 

@@ -3,13 +3,19 @@
 //! Commands come from a journal or from JSON lines, or are made from the messages of an exchange. They alone
 //! determine the result, so a replay ends with the digest of the original process, on every machine.
 
+mod certificate;
 mod files;
+mod marks;
 mod pace;
+mod page;
 mod report;
 mod run;
 mod sink;
 mod venue;
+mod watch;
+mod whole_file;
 
+use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,12 +28,17 @@ use pricetime_terminal::{Paint, disable_progress};
 use super::failure::{Code, Failure};
 use super::reader::recording::RecordingOptions;
 use super::reader::{
-    self, MarketLimit, Moment, OpenFolder, Origin, PreparedReplay, ReplayVerifier, Stop,
+    self, ByteHash, MarketLimit, Moment, OpenFolder, Origin, PreparedReplay, ReplayVerifier, Stop,
+    StoredFiles, StoredInput,
 };
+pub(super) use certificate::{Certificate, is_certificate};
 use files::Found;
+pub(super) use marks::{Difference, EpochMark, EpochMarks};
 pub(super) use pace::Pace;
 use report::{ReplayTiming, Report};
 use run::Run;
+use watch::Watch;
+use whole_file::WholeFile;
 
 /// Replays a recording: the journal of a data folder, JSON lines of commands, or a day of an exchange.
 ///
@@ -47,6 +58,9 @@ Examples:
   pricetime replay AAPL_message.csv --with AAPL_orderbook.csv
                                                        a day of an exchange: does the engine agree?
   pricetime replay day.dbn.zst --commands day.jsonl    ... and its commands as JSON lines
+  pricetime replay day.jsonl --report day.html         a page with charts, for a browser
+  pricetime replay day.jsonl --certificate day.json    a certificate: `pricetime verify day.json`
+                                                       repeats the replay and compares
 
 `pricetime schema` and docs/json.md describe the lines of commands, and docs/recordings.md the other
 formats. A line without \"time\" has the time of the line before. A line that is not a command is
@@ -79,6 +93,12 @@ pub(super) struct Replay {
     /// Write every command as a JSON line here; - is standard output
     #[arg(long, value_name = "FILE")]
     commands: Option<PathBuf>,
+    /// Write a page about the replay here: prices, depth, epochs, latency and agreement, as one HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write a certificate here: the hash of the input, the options and the digests, which `verify` compares
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
@@ -88,10 +108,64 @@ pub(super) struct Replay {
     markets: MarketLimit,
 }
 
+/// A replay that has ended.
+pub(super) struct Done {
+    run: Run,
+    timing: ReplayTiming,
+    found: Found,
+    /// What was read, if it was hashed.
+    inputs: Vec<StoredInput>,
+    is_folder: bool,
+    /// The digest of the state with which the replay began.
+    base: u128,
+}
+
 impl Replay {
     /// Replays and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
         reader::finish(self.replay())
+    }
+
+    /// A replay that writes no file.
+    fn again(
+        from: Vec<PathBuf>,
+        until: Option<Moment>,
+        recording: RecordingOptions,
+        markets_max: u32,
+    ) -> Self {
+        Self {
+            from,
+            folder: None,
+            until,
+            verify: false,
+            speed: Pace::MAX,
+            events: None,
+            commands: None,
+            report: None,
+            certificate: None,
+            json: false,
+            recording,
+            markets: MarketLimit { markets_max },
+        }
+    }
+
+    /// The inputs in the order of a certificate.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.from.iter().chain(&self.recording.with)
+    }
+
+    /// Replays for a comparison with the certificate of an earlier replay. Returns its own certificate, the
+    /// first close of an epoch that differs, and why it ended early.
+    pub(super) fn compare(
+        &self,
+        expected: Vec<EpochMark>,
+    ) -> Result<(Certificate, Option<Difference>, Option<Failure>), Stop> {
+        let marks = Some(Box::new(EpochMarks::new(expected)));
+        let mut done = self.execute(Watch { hash: true, measured: None, marks })?;
+        let marks = done.run.watch.marks.as_ref();
+        let difference = marks.and_then(|marks| marks.difference()).cloned();
+        let certificate = Certificate::of(self, &mut done);
+        Ok((certificate, difference, done.found.failed))
     }
 
     fn replay(&self) -> Result<(), Stop> {
@@ -105,17 +179,61 @@ impl Replay {
         if is_stdout_used && io::stdout().is_terminal() {
             disable_progress();
         }
-        if let Some(folder) = &self.folder {
-            return self.journal(folder, is_stdout_used);
+        self.check_outputs()?;
+        let create = |option, to: &Option<PathBuf>| {
+            to.as_ref().map(|to| WholeFile::create(option, to)).transpose()
+        };
+        let page = create("--report", &self.report)?;
+        let certificate = create("--certificate", &self.certificate)?;
+        let mut done = self.execute(Watch {
+            hash: page.is_some() || certificate.is_some(),
+            measured: page.is_some().then(Box::default),
+            marks: certificate.is_some().then(|| Box::new(EpochMarks::new(Vec::new()))),
+        })?;
+        let refused = done.found.refused();
+        let failed = done.found.failed.take_if(|_| done.run.sink.tally.commands == 0);
+        if let Some(failed) = failed {
+            return Err(failed.into());
         }
-        match self.from.as_slice() {
-            [folder] if folder.is_dir() => self.journal(folder, is_stdout_used),
-            files => self.files(files, is_stdout_used),
+        done.run.flush()?;
+        if let Some(page) = page {
+            page.complete(|out| page::write(self, &done, out))?;
+        }
+        if let Some(certificate) = certificate {
+            self.certify(&mut done, certificate)?;
+        }
+        self.end(done, is_stdout_used)?;
+        if refused > 0 {
+            let text = format!("{refused} lines were refused, the others were carried out");
+            return Err(Failure::new(Code::Refused, text).into());
+        }
+        Ok(())
+    }
+
+    /// Refuses to write over a file that is read.
+    fn check_outputs(&self) -> Result<(), Failure> {
+        let inputs: Vec<_> = self.inputs().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        for output in [&self.events, &self.commands, &self.report, &self.certificate] {
+            let Some(output) = output else { continue };
+            if fs::canonicalize(output).is_ok_and(|path| inputs.contains(&path)) {
+                let text =
+                    format!("{} is an input: name another file for the output", output.display());
+                return Err(Failure::new(Code::Usage, text));
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&self, watch: Watch) -> Result<Done, Stop> {
+        match (&self.folder, self.from.as_slice()) {
+            (Some(folder), _) => self.journal(folder, watch),
+            (None, [folder]) if folder.is_dir() => self.journal(folder, watch),
+            (None, files) => self.files(files, watch),
         }
     }
 
     /// Replays the journal of a folder.
-    fn journal(&self, folder: &Path, is_stdout_used: bool) -> Result<(), Stop> {
+    fn journal(&self, folder: &Path, watch: Watch) -> Result<Done, Stop> {
         self.recording.check_folder()?;
         let data = OpenFolder::open(folder)?;
         let PreparedReplay { engine, base, commands } =
@@ -131,6 +249,9 @@ impl Replay {
             run.verify_with(verifier, base.as_ref());
         }
         drop(base);
+        let base = if watch.hash { run.engine.digest() } else { 0 };
+        run.command_hash = watch.hash.then(ByteHash::default);
+        run.watch = watch;
         let started = Instant::now();
         let mut pace = self.speed.begin();
         let mut damaged = None;
@@ -142,12 +263,15 @@ impl Replay {
             }
         }
         let timing = ReplayTiming { after, wall: started.elapsed() };
-        self.end(run, &timing, &Found::default(), is_stdout_used)?;
-        match damaged {
+        let damaged = match damaged {
             None if self.until.is_some() => Ok(()),
-            None => Ok(data.check_undamaged()?),
-            Some(error) => Err(error.into()),
-        }
+            None => data.check_undamaged(),
+            Some(error) => reader::finish(Err(error.into())),
+        };
+        let found = Found { failed: damaged.err(), ..Found::default() };
+        let name = folder.display().to_string();
+        let inputs = run.command_hash.iter().map(|hash| hash.stored(name.clone())).collect();
+        Ok(Done { run, timing, found, inputs, is_folder: true, base })
     }
 
     /// Reports where the replay begins, if that is not the first command.
@@ -168,40 +292,45 @@ impl Replay {
     }
 
     /// Replays files in order.
-    fn files(&self, files: &[PathBuf], is_stdout_used: bool) -> Result<(), Stop> {
+    fn files(&self, files: &[PathBuf], watch: Watch) -> Result<Done, Stop> {
         if self.verify {
             let text = "--verify compares a data folder with its journal: name a folder";
             return Err(Failure::new(Code::Usage, text).into());
         }
         let mut run = Run::new(keyed_engine(self.markets.markets_max), self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
+        let stored = watch.hash.then(StoredFiles::default);
+        let base = if watch.hash { run.engine.digest() } else { 0 };
+        run.watch = watch;
         let started = Instant::now();
-        let found = files::replay(files, &self.recording, &mut run, &mut self.speed.begin())?;
+        let pace = &mut self.speed.begin();
+        let found = files::replay(files, &self.recording, &mut run, pace, stored.as_ref())?;
         let timing = ReplayTiming { after: Sequence(0), wall: started.elapsed() };
-        if run.engine.last_sequence() > Sequence(0) || found.failed.is_none() {
-            self.end(run, &timing, &found, is_stdout_used)?;
+        let inputs = stored.as_ref().map_or_else(|| Ok(Vec::new()), StoredFiles::finish)?;
+        Ok(Done { run, timing, found, inputs, is_folder: false, base })
+    }
+
+    /// Writes the certificate, unless the replay is not what was asked for.
+    fn certify(&self, done: &mut Done, to: WholeFile) -> Result<(), Stop> {
+        if done.found.failed.is_some() || !done.run.is_reached() {
+            reader::note("the replay is not complete, so no certificate is written");
+            return Ok(());
         }
-        let refused = found.refused();
-        if let Some(failed) = found.failed {
-            return Err(failed.into());
-        }
-        if refused > 0 {
-            let text = format!("{refused} lines were refused, the others were carried out");
-            return Err(Failure::new(Code::Refused, text).into());
-        }
+        let certificate = Certificate::of(self, done);
+        to.complete(|out| {
+            serde_json::to_writer_pretty(&mut *out, &certificate)?;
+            out.write_all(b"\n")
+        })?;
         Ok(())
     }
 
-    /// Prints the result: on standard error if standard output is taken by events or commands.
-    fn end(
-        &self,
-        run: Run,
-        timing: &ReplayTiming,
-        found: &Found,
-        is_stdout_used: bool,
-    ) -> Result<(), Stop> {
-        let until = self.until.filter(|_| !run.is_reached() && found.failed.is_none());
-        let (report, verifier) = Report::of(run, timing, found)?;
+    /// Prints the result: on standard error if standard output is taken by events or commands. Returns an error if
+    /// the replay is not what was asked for.
+    fn end(&self, done: Done, is_stdout_used: bool) -> Result<(), Stop> {
+        let Done { run, timing, mut found, .. } = done;
+        let failed = found.failed.take();
+        let until = self.until.filter(|_| !run.is_reached() && failed.is_none());
+        let (report, verifier) = Report::of(run, &timing, &found)?;
         let mut text = Vec::new();
         if self.json {
             reader::json_line(&mut text, &report)?;
@@ -232,6 +361,6 @@ impl Replay {
             let text = format!("{until} was not reached");
             return Err(Failure::new(Code::Failed, text).into());
         }
-        Ok(())
+        failed.map_or(Ok(()), |failed| Err(failed.into()))
     }
 }

@@ -1,9 +1,11 @@
-//! `pricetime verify`: checks everything in a data folder.
+//! `pricetime verify`: checks everything in a data folder, or repeats the replay of a certificate.
 
 mod checks;
 mod ranges;
+mod repeat;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,30 +14,45 @@ use pricetime_terminal::{Paint, SuspendingWriter, Tone};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::reader::{self, FolderArgument, MarketLimit, Stop};
+use super::reader::{self, MarketLimit, Stop};
 use checks::Checks;
 
-/// Checks a whole data folder: journal, snapshots and epochs, and whether they agree.
+/// Checks a whole data folder: journal, snapshots and epochs, and whether they agree. Or repeats the replay of
+/// a certificate.
 ///
 /// It checks the checksum and number of every record, and every durability mark. Of every snapshot it
 /// checks the envelope, whether an engine can load it, the digest it states, and whether a replay reaches
 /// the same state. It also checks the totals of every epoch, and at the end the state that the events add
 /// up to. All errors are reported, not just the first.
+///
+/// A certificate is a file that `pricetime replay --certificate` has written. Its replay is repeated, and
+/// everything is compared: the inputs, the number of commands, the digest at each close of an epoch, and the
+/// digest at the end.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pricetime verify                     check the folder ./data, or $PRICETIME_FOLDER
   pricetime verify /srv/market/data    check another folder
   pricetime verify --json | tail -n 1  only the verdict, for a program
+  pricetime verify day.json            repeat the replay of a certificate and compare
+  pricetime verify day.json /tmp/day.jsonl
+                                       the same, if its input is elsewhere now
 
-Exit codes: 0 all checks pass; 3 something is wrong; 1 the folder cannot be read. Nothing is
-changed. Beside a running process, verify checks up to the last command that is marked as durable
+Exit codes: 0 all checks pass; 3 something is wrong; 1 the folder cannot be read, or the certificate
+is of other rules. Nothing is changed. Beside a running process, verify checks up to the last command that is marked as durable
 and reports how many are left out; without one, it checks every command, as opening the folder
 would. Bytes after the last command that a power cut or a kill left unfinished are not damage:
 they were never acknowledged, and the next opening removes them.")]
 pub(super) struct Verify {
-    #[command(flatten)]
-    folder_argument: FolderArgument,
+    /// A data folder, or a certificate
+    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|CERTIFICATE")]
+    from: PathBuf,
+    /// The inputs of the certificate in its order, if they are elsewhere now
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// The data folder; overrides FOLDER
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Print one JSON object per check, then the verdict
     #[arg(long)]
     json: bool,
@@ -67,7 +84,17 @@ impl Verify {
 
     fn verify(&self) -> Result<(), Stop> {
         let mut reporter = Reporter { json: self.json, checks: 0, wrong: 0 };
-        match FolderReader::open(Arc::new(RealDisk), self.folder_argument.folder()) {
+        let from = self.folder.as_ref().unwrap_or(&self.from);
+        if from.is_file() {
+            repeat::repeat(from, &self.inputs, &mut reporter)?;
+            return reporter.verdict();
+        }
+        if let Some(input) = self.inputs.first() {
+            let (from, input) = (from.display(), input.display());
+            let text = format!("{from} is no certificate, so it has no input {input}");
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        match FolderReader::open(Arc::new(RealDisk), from) {
             Ok(reader) if reader.is_new() => {
                 reporter
                     .report("history", Ok("a new folder: nothing has been stored in it".into()))?;

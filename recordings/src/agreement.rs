@@ -3,8 +3,8 @@
 use std::fmt;
 
 use pricetime_engine::{
-    ActionKind, Book, Command, Engine, Group, MarketId, MarketSpec, OrderId, Outcome, Price,
-    Quantity, Trade,
+    Action, ActionKind, Book, Command, Engine, Group, MarketId, MarketSpec, OrderId, Outcome,
+    Price, Quantity, Trade,
 };
 
 use crate::commands::{CommandSink, Execution, Unmatched};
@@ -87,6 +87,13 @@ impl Cause {
         Self::Earlier,
         Self::Refused,
     ];
+
+    /// Returns `false` if the engine could not have repeated the execution: of an unknown or hidden order, or in a
+    /// cross.
+    #[must_use]
+    pub const fn is_difference(self) -> bool {
+        !matches!(self, Self::Unknown | Self::Hidden | Self::Cross)
+    }
 }
 
 impl Default for Agreement {
@@ -127,8 +134,8 @@ impl Agreement {
     /// trading.
     #[must_use]
     pub fn comparable(&self) -> u64 {
-        let others = [Cause::Unknown, Cause::Hidden, Cause::Cross];
-        others.into_iter().fold(self.executions, |sum, cause| sum - self.count(cause))
+        let others = Cause::ALL.into_iter().filter(|cause| !cause.is_difference());
+        others.fold(self.executions, |sum, cause| sum - self.count(cause))
     }
 
     /// The first differences among the [comparable](Self::comparable) executions.
@@ -221,11 +228,31 @@ fn cause_of_absence(execution: &Execution, group: &Group, book: Option<&Book>) -
     }
 }
 
+/// Executes the commands of a recording.
+pub trait Executor {
+    /// Executes a command. Its events replace those in `group`. Returns `false` if the command was not taken.
+    fn execute(&mut self, command: &Command, group: &mut Group) -> bool;
+
+    /// A market, if it exists.
+    fn market(&self, id: MarketId) -> Option<&Book>;
+}
+
+impl Executor for Engine {
+    fn execute(&mut self, command: &Command, group: &mut Group) -> bool {
+        self.apply(command, group);
+        true
+    }
+
+    fn market(&self, id: MarketId) -> Option<&Book> {
+        Self::market(self, id)
+    }
+}
+
 /// An engine that executes the commands of a recording, and compares its trades with the executions.
 #[derive(Debug)]
-pub struct ComparedEngine {
-    /// The engine.
-    pub engine: Engine,
+pub struct ComparedEngine<E = Engine> {
+    /// The engine, or what drives it.
+    pub engine: E,
     /// The comparison.
     pub agreement: Agreement,
     /// The number of commands that the engine refused.
@@ -233,49 +260,42 @@ pub struct ComparedEngine {
     group: Group,
 }
 
-impl ComparedEngine {
+impl<E: Executor> ComparedEngine<E> {
     /// Compares an engine, which has no commands yet.
     #[must_use]
-    pub fn new(engine: Engine, agreement: Agreement) -> Self {
+    pub fn new(engine: E, agreement: Agreement) -> Self {
         Self { engine, agreement, refused: 0, group: Group::default() }
     }
 
-    /// The events of the last command.
-    #[must_use]
-    pub const fn group(&self) -> &Group {
-        &self.group
-    }
-
-    fn apply(&mut self, command: &Command) {
-        let outcome = self.engine.apply(command, &mut self.group);
-        self.refused += u64::from(outcome != Outcome::Accepted);
+    fn execute(&mut self, command: &Command) -> bool {
+        let executed = self.engine.execute(command, &mut self.group);
+        self.refused += u64::from(executed && self.group.outcome != Outcome::Accepted);
+        executed
     }
 }
 
-impl CommandSink for ComparedEngine {
+impl<E: Executor> CommandSink for ComparedEngine<E> {
     fn command(&mut self, command: &Command) {
-        self.apply(command);
-        if matches!(
+        let can_trade = matches!(
             command.action.kind(),
             ActionKind::Place | ActionKind::Amend | ActionKind::SetPhase
-        ) {
+        );
+        if self.execute(command) && can_trade {
             self.agreement.unexpected(&self.group);
         }
     }
 
     fn aggressor(&mut self, command: &Command, executions: &[Execution]) {
-        self.apply(command);
-        self.agreement.compare(executions, &self.group, self.engine.market(command.market));
+        if self.execute(command) {
+            let book = self.engine.market(command.market);
+            self.agreement.compare(executions, &self.group, book);
+        }
     }
 
     fn leftover(&mut self, command: &Command) -> bool {
-        let pricetime_engine::Action::Cancel { order } = command.action else { return false };
+        let Action::Cancel { order } = command.action else { return false };
         let book = self.engine.market(command.market);
-        let is_live = book.is_some_and(|book| book.order(order).is_some());
-        if is_live {
-            self.apply(command);
-        }
-        is_live
+        book.is_some_and(|book| book.order(order).is_some()) && self.execute(command)
     }
 
     fn unmatched(&mut self, execution: &Execution, why: Unmatched) {

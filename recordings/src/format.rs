@@ -67,6 +67,20 @@ impl Format {
             _ => None,
         }
     }
+
+    /// What to do with a file of this format where another one is expected.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Lobster | Self::Itch | Self::Databento | Self::Csv | Self::JsonLines => {
+                "name it with --format, or leave --format out"
+            }
+            Self::LobsterBook => "name the message file that belongs to it",
+            Self::Journal => "name the data folder in which it is",
+            Self::Parquet => "this format is not read",
+            Self::Zip => "unpack it first",
+        }
+    }
 }
 
 impl fmt::Display for Format {

@@ -65,7 +65,7 @@ mod source;
 mod venue;
 mod venue_book;
 
-pub use agreement::{Agreement, Cause, ComparedEngine, Difference};
+pub use agreement::{Agreement, Cause, ComparedEngine, Difference, Executor};
 pub use commands::{CommandSink, Commands, Counts, Execution, Mode, Unmatched};
 pub use compression::Compression;
 pub use error::{Details, Fault, MessageNumber, RecordingError};

@@ -18,6 +18,16 @@ pub(in super::super) enum Moment {
 }
 
 impl Moment {
+    /// The moment as an option states it.
+    pub(in super::super) fn argument(self) -> String {
+        match self {
+            Self::Sequence(sequence) => sequence.to_string(),
+            Self::Epoch(number, None) => format!("epoch:{number}"),
+            Self::Epoch(number, Some(market)) => format!("epoch:{number}@{market}"),
+            Self::Time(time) => Time(time).to_string(),
+        }
+    }
+
     /// Returns `true` if the close of this epoch is the moment.
     pub(in super::super) fn is_close(self, market: MarketId, epoch: EpochNumber) -> bool {
         match self {
@@ -75,6 +85,9 @@ mod tests {
         assert_eq!("epoch:7@2".parse(), Ok(Moment::Epoch(EpochNumber(7), Some(MarketId(2)))));
         let noon = Timestamp(1_780_315_200_000_000_000);
         assert_eq!("2026-06-01T12:00Z".parse(), Ok(Moment::Time(noon)));
+        for text in ["1200", "epoch:7", "epoch:7@2", "2026-06-01T12:00:00.000000000Z"] {
+            assert_eq!(text.parse().map(Moment::argument).as_deref(), Ok(text));
+        }
         for bad in ["", "epoch", "epoch:", "epoch:7@", "now", "-1", "7@2"] {
             assert!(bad.parse::<Moment>().is_err(), "{bad}");
         }

@@ -1,7 +1,6 @@
 //! Recordings in files: which format they have, and how an exchange's messages become commands.
 
-use std::fs::{File, Metadata};
-use std::io::{self, IsTerminal as _, Read};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,31 +11,42 @@ use pricetime_recordings::{
     Fault, Format, InstrumentName, RecordingError, Source, VenueReader, csv, databento, itch,
     lobster,
 };
-use pricetime_terminal::{Progress, disable_progress};
+use pricetime_terminal::Progress;
+use serde::{Deserialize, Serialize};
 
 use super::super::failure::{Code, Failure};
+use super::stored::{StoredFiles, source};
 
 /// A day in nanoseconds.
 const DAY: u64 = 86_400_000_000_000;
 
+/// The number of faulty rows or messages that are reported one by one.
+pub(in super::super) const NOTES_MAX: u64 = 10;
+
 /// How a recording is read.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(in super::super) struct RecordingOptions {
     /// The format of the files, if it is not recognised
     #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<NamedFormat>,
     /// How the messages of an exchange become commands; without it, rematch
     #[arg(long, value_name = "MODE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
     /// A second file of the recording: LOBSTER's order-book file, or Databento's definitions
     #[arg(long, value_name = "FILE")]
-    with: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) with: Option<PathBuf>,
     /// A stock of an ITCH file, instead of all of them; can be given several times
     #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) stock: Vec<String>,
     /// The midnight from which the times of LOBSTER and ITCH count, like 2012-06-21T04:00Z; without it, the
     /// times are those of 1970-01-01
     #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     midnight: Option<Time>,
     /// Count faulty messages and rows and go on, where the format allows it
     #[arg(long)]
@@ -44,7 +54,8 @@ pub(in super::super) struct RecordingOptions {
 }
 
 /// A format that can be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum NamedFormat {
     /// JSON lines of commands
     Json,
@@ -56,6 +67,14 @@ enum NamedFormat {
     Itch,
     /// Databento market by order
     Databento,
+}
+
+impl NamedFormat {
+    /// The name of a format that can be named.
+    fn of(format: Format) -> Option<Self> {
+        let mut all = Self::value_variants().iter().copied();
+        all.find(|named| Format::from(*named) == format)
+    }
 }
 
 impl From<NamedFormat> for Format {
@@ -71,7 +90,8 @@ impl From<NamedFormat> for Format {
 }
 
 /// How the messages of an exchange become commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(in super::super) enum Mode {
     /// Orders and cancels go in, and the engine matches them
     Rematch,
@@ -110,10 +130,30 @@ pub(in super::super) enum Recording {
     Venue(Format, Box<dyn VenueReader>),
 }
 
+impl Recording {
+    /// Its format, unless it is empty.
+    pub(in super::super) const fn format(&self) -> Option<Format> {
+        match self {
+            Self::Empty => None,
+            Self::Lines(_) => Some(Format::JsonLines),
+            Self::Rows(_) => Some(Format::Csv),
+            Self::Venue(format, _) => Some(*format),
+        }
+    }
+}
+
 impl RecordingOptions {
     /// How the messages of an exchange become commands.
     pub(in super::super) fn mode(&self) -> Mode {
         self.mode.unwrap_or(Mode::Rematch)
+    }
+
+    /// The same options with the format and the mode that were chosen for a file.
+    pub(in super::super) fn resolved(&self, format: Option<Format>) -> Self {
+        let named = format.and_then(NamedFormat::of);
+        let is_venue = format.is_some_and(is_venue);
+        let mode = is_venue.then(|| self.mode());
+        Self { format: named, mode, ..self.clone() }
     }
 
     /// Refuses options that only files have.
@@ -128,12 +168,23 @@ impl RecordingOptions {
     }
 
     /// Opens a file; `-` is standard input.
+    #[expect(dead_code, reason = "for commands that need no hash")]
     pub(in super::super) fn open(
         &self,
         path: &Path,
         progress: &Arc<Progress>,
     ) -> Result<Recording, Failure> {
-        let mut source = match source(path, progress) {
+        self.open_hashed(path, progress, None)
+    }
+
+    /// Opens a file. With `stored`, it and its second file are hashed while they are read.
+    pub(in super::super) fn open_hashed(
+        &self,
+        path: &Path,
+        progress: &Arc<Progress>,
+        stored: Option<&StoredFiles>,
+    ) -> Result<Recording, Failure> {
+        let mut source = match source(path, Some(progress), stored) {
             Ok(source) => source,
             Err(error) if matches!(error.details().fault, Fault::Empty) => {
                 return Ok(Recording::Empty);
@@ -154,7 +205,7 @@ impl RecordingOptions {
             let rows = csv::Reader::new(source, csv::Options::default());
             return Ok(Recording::Rows(Box::new(rows.map_err(failed)?)));
         }
-        Ok(Recording::Venue(format, self.messages(format, source)?))
+        Ok(Recording::Venue(format, self.messages(format, source, stored)?))
     }
 
     /// Refuses options that this format does not have.
@@ -165,8 +216,7 @@ impl RecordingOptions {
                 format!("{option} is only for {what}, and this is {format}"),
             ))
         };
-        let is_venue = !matches!(format, Format::JsonLines | Format::Csv);
-        if self.mode.is_some() && !is_venue {
+        if self.mode.is_some() && !is_venue(format) {
             return refused("--mode", "recordings of exchanges");
         }
         if self.lenient && format == Format::JsonLines {
@@ -176,8 +226,10 @@ impl RecordingOptions {
             let text = format!("--stock {name:?}: a stock has a name of 1 to 8 characters");
             return Err(Failure::new(Code::Usage, text));
         }
-        if self.midnight.is_some_and(|time| time.0.0.checked_add(2 * DAY).is_none()) {
-            return Err(Failure::new(Code::Usage, "--midnight is too late"));
+        let latest = Time(Timestamp(u64::MAX - 2 * DAY));
+        if let Some(time) = self.midnight.filter(|time| *time > latest) {
+            let text = format!("--midnight {time} is too late: give a time up to {latest}");
+            return Err(Failure::new(Code::Usage, text));
         }
         if self.with.is_some() && !matches!(format, Format::Lobster | Format::Databento) {
             return refused("--with", "LOBSTER and Databento");
@@ -192,12 +244,18 @@ impl RecordingOptions {
     }
 
     /// The messages of an exchange.
-    fn messages(&self, format: Format, source: Source) -> Result<Box<dyn VenueReader>, Failure> {
+    fn messages(
+        &self,
+        format: Format,
+        from: Source,
+        stored: Option<&StoredFiles>,
+    ) -> Result<Box<dyn VenueReader>, Failure> {
         let midnight = self.midnight.map_or(Timestamp(0), |time| time.0);
-        let with = self.with.as_ref().map(Source::open).transpose().map_err(failed)?;
+        let with = self.with.as_ref().map(|path| source(path, None, stored));
+        let with = with.transpose().map_err(failed)?;
         if format == Format::Lobster {
             let options = lobster::Options { midnight, ..lobster::Options::default() };
-            let reader = lobster::Reader::new(source, options);
+            let reader = lobster::Reader::new(from, options);
             return Ok(Box::new(match with {
                 Some(book) => {
                     reader.with_book(lobster::BookReader::new(book), lobster::Learn::EveryRow)
@@ -209,18 +267,24 @@ impl RecordingOptions {
             let stocks =
                 self.stock.iter().map(|name| InstrumentName::new(name.as_bytes())).collect();
             let options = itch::Options { midnight, stocks, ..itch::Options::default() };
-            return Ok(Box::new(itch::Reader::new(source, options)));
+            return Ok(Box::new(itch::Reader::new(from, options)));
         }
         if format == Format::Databento {
-            let reader = databento::Reader::new(source).map_err(failed)?;
+            let reader = databento::Reader::new(from).map_err(failed)?;
             return Ok(Box::new(match with {
                 Some(definitions) => reader
                     .with_definitions(databento::Definitions::read(definitions).map_err(failed)?),
                 None => reader,
             }));
         }
-        Err(Failure::new(Code::Usage, unreadable_format(&source, format)))
+        let text = format!("{} is {format}: {}", from.name(), format.advice());
+        Err(Failure::new(Code::Usage, text))
     }
+}
+
+/// Returns `true` for a format of an exchange's messages.
+const fn is_venue(format: Format) -> bool {
+    !matches!(format, Format::JsonLines | Format::Csv)
 }
 
 /// Returns the first bytes: as many as tell the format, but no more than a slow pipe has to have.
@@ -238,20 +302,6 @@ fn beginning(source: &mut Source) -> Result<&[u8], RecordingError> {
     }
 }
 
-fn unreadable_format(source: &Source, format: Format) -> String {
-    let name = source.name();
-    let hint = if format == Format::Zip {
-        "unpack it first"
-    } else if format == Format::Journal {
-        "name the data folder in which it is"
-    } else if format == Format::LobsterBook {
-        "name the message file that belongs to it"
-    } else {
-        "this format is not read here"
-    };
-    format!("{name} is {format}: {hint}")
-}
-
 fn failed(error: RecordingError) -> Failure {
     failure(&error)
 }
@@ -263,39 +313,8 @@ pub(in super::super) fn failure(error: &RecordingError) -> Failure {
     Failure::new(code, error.to_string())
 }
 
-fn source(path: &Path, progress: &Arc<Progress>) -> Result<Source, RecordingError> {
-    let progress = Arc::clone(progress);
-    if path == Path::new("-") {
-        if io::stdin().is_terminal() {
-            disable_progress();
-        }
-        return Source::of("-", Counted { from: io::stdin(), progress });
-    }
-    let name = path.display().to_string();
-    let failed = |error| RecordingError::new(&name, Fault::Io(error));
-    let from = File::open(path).map_err(failed)?;
-    if from.metadata().map_err(failed)?.is_dir() {
-        return Err(RecordingError::new(&name, Fault::Directory));
-    }
-    Source::of(&name, Counted { from, progress })
-}
-
 /// A bar for the bytes of these files.
 pub(in super::super) fn progress_over(what: &str, files: &[PathBuf]) -> Arc<Progress> {
     let length = |path: &PathBuf| path.metadata().ok().filter(Metadata::is_file).map(|it| it.len());
     Arc::new(Progress::bytes(what, files.iter().map(length).sum()))
-}
-
-/// An input whose bytes are counted.
-struct Counted<R> {
-    from: R,
-    progress: Arc<Progress>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.progress.add(read as u64);
-        Ok(read)
-    }
 }

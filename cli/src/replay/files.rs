@@ -7,25 +7,27 @@ use pricetime_engine::Sequence;
 use pricetime_gateway::why_not_json_lines;
 use pricetime_journal::keyed_engine;
 use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::{RecordingError, Source, csv};
+use pricetime_recordings::{Format, RecordingError, Source, csv};
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::recording::{Recording, RecordingOptions, failure, progress_over};
-use super::super::reader::{self, BadLine, Stop};
+use super::super::reader::recording::{
+    NOTES_MAX, Recording, RecordingOptions, failure, progress_over,
+};
+use super::super::reader::{self, BadLine, Stop, StoredFiles};
 use super::pace::Pacer;
 use super::run::Run;
 use super::venue::VenueReport;
 
 /// The most markets of an exchange: ITCH numbers its stocks with 16 bits.
 const VENUE_MARKETS_MAX: u32 = 1 << 16;
-/// The most faulty rows that are reported one by one.
-const NOTES_MAX: u64 = 10;
 
 /// What was found in the files, besides what their commands did.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The number of lines that are no commands. Each of them has been reported.
+    /// The number of lines and rows that are no commands. Each line has been reported, and the first ten rows.
     pub(super) refused: u64,
+    /// The format of the files, if all have the same.
+    pub(super) format: Option<Format>,
     /// What was read of an exchange's messages.
     pub(super) venue: Option<VenueReport>,
     /// Why reading ended early.
@@ -39,17 +41,21 @@ impl Found {
     }
 }
 
-/// Replays these files in order.
+/// Replays these files in order. With `stored`, they are hashed.
 pub(super) fn replay(
     files: &[PathBuf],
     options: &RecordingOptions,
     run: &mut Run,
     pace: &mut Pacer,
+    stored: Option<&StoredFiles>,
 ) -> Result<Found, Stop> {
     let progress = progress_over("replaying", files);
     let mut found = Found::default();
-    for path in files {
-        match options.open(path, &progress)? {
+    for (number, path) in files.iter().enumerate() {
+        let recording = options.open_hashed(path, &progress, stored)?;
+        let format = recording.format();
+        found.format = format.filter(|_| number == 0 || found.format == format);
+        match recording {
             Recording::Empty => {}
             Recording::Lines(source) => {
                 if !lines(source, &mut found, run, pace)? {

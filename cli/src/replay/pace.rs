@@ -41,6 +41,9 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// As fast as possible.
+    pub(super) const MAX: Self = Self(None);
+
     /// The multiple of the original speed; `None` is as fast as possible.
     pub(in super::super) const fn factor(self) -> Option<f64> {
         self.0

@@ -4,15 +4,16 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use pricetime_engine::{
-    Action, Command, Engine, EngineSnapshot, Fees, Group, Limits, MarketId, MarketSpec, Price,
-    Pricing, Quantity, Sequence, Step, Symbol, Terms,
+    Action, Command, Engine, EngineSnapshot, EpochNumber, Fees, Group, Limits, MarketId,
+    MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
 use pricetime_gateway::json::{Answer, Done, Line};
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::{Moment, ReplayVerifier, Stop, json_line, lines_to};
+use super::super::reader::{ByteHash, Moment, ReplayVerifier, Stop, json_line, lines_to};
 use super::pace::Pacer;
 use super::sink::ReplaySink;
+use super::watch::Watch;
 
 type Lines = BufWriter<Box<dyn Write>>;
 
@@ -23,6 +24,9 @@ pub(super) struct Run {
     pub(super) verifier: Option<ReplayVerifier>,
     pub(super) until: Option<Moment>,
     is_reached: bool,
+    pub(super) watch: Watch,
+    /// The hash of the commands as JSON lines, if they are hashed.
+    pub(super) command_hash: Option<ByteHash>,
     events: Option<Lines>,
     commands: Option<Lines>,
     /// The spec used for a market that does not exist; the groups of such a market hold no price.
@@ -47,6 +51,8 @@ impl Run {
             verifier: None,
             until,
             is_reached: matches!(until, None | Some(Moment::Time(_))),
+            watch: Watch::default(),
+            command_hash: None,
             events: None,
             commands: None,
             placeholder_spec: new_placeholder_spec()?,
@@ -96,13 +102,21 @@ impl Run {
             self.flush()?;
             Pacer::wait(remaining);
         }
-        if self.commands.is_some() {
+        if self.commands.is_some() || self.command_hash.is_some() {
             self.write_command(command)?;
         }
         // Removing a market also removes its spec, and adding one creates it. So the spec is read before
         // the command, or else after it.
         let before = self.events.is_some().then(|| self.spec(command.market).copied());
-        self.engine.apply(command, &mut self.sink);
+        match &mut self.watch.measured {
+            None => {
+                self.engine.apply(command, &mut self.sink);
+            }
+            Some(measured) => measured.apply(&mut self.engine, command, &mut self.sink),
+        }
+        if let Some(closed) = self.sink.closed {
+            self.mark(command.sequence, closed);
+        }
         if let Some(before) = before {
             self.write_group(command.market, before)?;
         }
@@ -112,6 +126,15 @@ impl Run {
             verifier.compare(&self.engine);
         }
         Ok(!self.is_end(command.sequence))
+    }
+
+    /// Keeps the digest of a market that has closed an epoch.
+    fn mark(&mut self, command: Sequence, closed: (MarketId, EpochNumber)) {
+        if let Some(marks) = &mut self.watch.marks
+            && let Some(book) = self.engine.market(closed.0)
+        {
+            marks.add(command, closed, book.digest());
+        }
     }
 
     #[inline]
@@ -133,8 +156,12 @@ impl Run {
         // took a sequence number. An `AdvanceTime` is refused there too, so it is written instead.
         let line = Line::of(command, spec)
             .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec));
-        if let (Some(out), Some(line)) = (&mut self.commands, &line) {
+        let Some(line) = &line else { return Ok(()) };
+        if let Some(out) = &mut self.commands {
             json_line(out, line)?;
+        }
+        if let Some(hash) = &mut self.command_hash {
+            json_line(&mut BufWriter::with_capacity(1 << 10, hash), line)?;
         }
         Ok(())
     }

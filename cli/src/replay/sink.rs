@@ -27,6 +27,15 @@ pub(super) struct ReplaySink {
     market: MarketId,
 }
 
+impl ReplaySink {
+    /// Takes the events of a command that has been executed.
+    pub(super) fn take(&mut self, group: &Group) {
+        self.begin(&group.header);
+        group.events.iter().for_each(|event| self.event(event));
+        self.end(group.outcome);
+    }
+}
+
 impl Sink for ReplaySink {
     #[inline]
     fn begin(&mut self, header: &Header) {

@@ -2,23 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::mem;
 
-use pricetime_engine::{Action, Command, Group};
+use pricetime_engine::{Book, Command, Group, MarketId};
 use pricetime_recordings::{
-    Agreement, Cause, CommandSink, Commands, Counts, Execution, Format, Unmatched, VenueEvent,
-    VenueReader,
+    Agreement, Cause, Commands, ComparedEngine, Counts, Executor, Format, VenueEvent, VenueReader,
+    report,
 };
 use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::recording::{Mode, RecordingOptions, failure};
+use super::super::reader::recording::{Mode, NOTES_MAX, RecordingOptions, failure};
 use super::super::reader::{Stop, grouped, note};
 use super::pace::Pacer;
 use super::run::Run;
-
-/// The number of faulty messages that are reported one by one.
-const NOTES_MAX: u64 = 10;
 
 /// What was read of an exchange's messages, and how far the engine agrees with the exchange.
 #[derive(Debug)]
@@ -50,11 +48,11 @@ impl VenueReport {
     ) -> Result<Option<Failure>, Stop> {
         run.sink.group = Some(Group::default());
         let mut commands = Commands::new(self.mode.into());
-        let agreement = &mut self.agreement;
-        let mut compared = Compared { run, pace, agreement, ended: Ok(false) };
+        let driven = Driven { run, pace, ended: Ok(false) };
+        let mut compared = ComparedEngine::new(driven, Agreement::default());
         let mut failed = None;
         let mut missing = options.stock.clone();
-        while matches!(compared.ended, Ok(false)) {
+        while matches!(compared.engine.ended, Ok(false)) {
             match messages.next() {
                 Ok(Some(message)) => {
                     if !missing.is_empty()
@@ -78,8 +76,8 @@ impl VenueReport {
             }
         }
         commands.finish(&mut compared);
-        let ended = compared.ended;
-        self.counts = commands.counts();
+        let ComparedEngine { engine: Driven { run, ended, .. }, agreement, .. } = compared;
+        (self.counts, self.agreement) = (commands.counts(), agreement);
         let differences = self.agreement.differences().iter();
         self.differences = differences.map(|it| it.text(run.spec(it.market))).collect();
         let is_early = ended?;
@@ -106,20 +104,31 @@ impl VenueReport {
         self.faulty
     }
 
+    /// How messages became commands.
+    pub(super) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The comparison as the page shows it. A reconstruction compares nothing.
+    pub(super) fn comparison(&self) -> Option<report::Comparison> {
+        let differences = self.differences.clone();
+        (self.mode == Mode::Rematch).then(|| report::Comparison::new(&self.agreement, differences))
+    }
+
     /// Writes the report as text.
     pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
         let Self { format, mode, faulty, counts, agreement, differences } = self;
-        let events = grouped(counts.messages);
-        writeln!(out, "recording  {events} events in {format}, mode {}", mode.name())?;
+        let events = many(counts.messages, "event");
+        writeln!(out, "recording  {events} in {format}, mode {}", mode.name())?;
         let oddities = [
-            (*faulty, "messages could not be read"),
-            (counts.unknown_orders, "messages are about orders from before the recording"),
-            (counts.duplicate_orders, "messages add an order with the number of a live one"),
-            (counts.excessive, "messages take more from an order than it has"),
-            (counts.unlisted, "messages are about an instrument that is not listed"),
+            (*faulty, "could not be read"),
+            (counts.unknown_orders, "about orders from before the recording"),
+            (counts.duplicate_orders, "with an added order that has the number of a live one"),
+            (counts.excessive, "taking more from an order than it has"),
+            (counts.unlisted, "about an instrument that is not listed"),
         ];
         for (count, what) in oddities.into_iter().filter(|(count, _)| *count > 0) {
-            writeln!(out, "           {} {what}", grouped(count))?;
+            writeln!(out, "           {} {what}", many(count, "message"))?;
         }
         if *mode == Mode::Reconstruct {
             return Ok(());
@@ -132,25 +141,35 @@ impl VenueReport {
         if comparable > 0 {
             writeln!(
                 out,
-                "agreement  {} of {} executions ({}): the same order, price and quantity",
+                "agreement  {} of {} ({}): the same order, price and quantity",
                 grouped(agreed),
-                grouped(comparable),
+                many(comparable, "execution"),
                 paint.text(tone, &format!("{:.2} %", share(agreed, comparable))),
             )?;
         }
         for cause in Cause::ALL.into_iter().filter(|cause| agreement.count(*cause) > 0) {
-            let others = [Cause::Unknown, Cause::Hidden, Cause::Cross];
-            let what = if others.contains(&cause) { "more were not compared" } else { "differ" };
-            writeln!(out, "           {} {what}: {cause}", grouped(agreement.count(cause)))?;
+            let count = agreement.count(cause);
+            let what = match (cause.is_difference(), count) {
+                (true, 1) => "differs",
+                (true, _) => "differ",
+                (false, 1) => "more was not compared",
+                (false, _) => "more were not compared",
+            };
+            writeln!(out, "           {} {what}: {cause}", grouped(count))?;
         }
         writeln!(
             out,
-            "           {} trades of the engine, {} of them without an execution",
-            grouped(agreement.trades),
+            "           {} of the engine, {} of them without an execution",
+            many(agreement.trades, "trade"),
             grouped(agreement.unexpected)
         )?;
         differences.iter().try_for_each(|text| writeln!(out, "difference {text}"))
     }
+}
+
+/// A number of things.
+fn many(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// The share in percent.
@@ -216,51 +235,28 @@ impl From<&VenueReport> for VenueLine {
     }
 }
 
-/// A replay whose trades are compared with the executions of the exchange.
-struct Compared<'a> {
+/// A replay that executes commands until it has reached its end.
+struct Driven<'a> {
     run: &'a mut Run,
     pace: &'a mut Pacer,
-    agreement: &'a mut Agreement,
     /// `true` once the replay has reached its end.
     ended: Result<bool, Stop>,
 }
 
-impl Compared<'_> {
-    /// Executes a command, unless the replay has ended. Returns `true` if it was executed.
-    fn execute(&mut self, command: &Command) -> bool {
+impl Executor for Driven<'_> {
+    fn execute(&mut self, command: &Command, group: &mut Group) -> bool {
         if !matches!(self.ended, Ok(false)) {
             return false;
         }
         self.ended = self.run.execute(command, self.pace).map(|goes_on| !goes_on);
-        self.run.engine.last_sequence() == command.sequence
-    }
-}
-
-impl CommandSink for Compared<'_> {
-    fn command(&mut self, command: &Command) {
-        if self.execute(command)
-            && let Some(group) = &self.run.sink.group
-        {
-            self.agreement.unexpected(group);
+        let executed = self.run.engine.last_sequence() == command.sequence;
+        if executed && let Some(events) = &mut self.run.sink.group {
+            mem::swap(events, group);
         }
+        executed
     }
 
-    fn aggressor(&mut self, command: &Command, executions: &[Execution]) {
-        if self.execute(command)
-            && let Some(group) = &self.run.sink.group
-        {
-            let book = self.run.engine.market(command.market);
-            self.agreement.compare(executions, group, book);
-        }
-    }
-
-    fn leftover(&mut self, command: &Command) -> bool {
-        let Action::Cancel { order } = command.action else { return false };
-        let book = self.run.engine.market(command.market);
-        book.is_some_and(|book| book.order(order).is_some()) && self.execute(command)
-    }
-
-    fn unmatched(&mut self, execution: &Execution, why: Unmatched) {
-        self.agreement.unmatched(execution, why);
+    fn market(&self, id: MarketId) -> Option<&Book> {
+        self.run.engine.market(id)
     }
 }

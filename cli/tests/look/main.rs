@@ -2,6 +2,7 @@
 //! input.
 
 mod archive;
+mod certificate;
 mod damage;
 mod exchange;
 mod folder;

@@ -1,12 +1,15 @@
 //! Follows a replay.
 
+use std::time::Duration;
+
 use pricetime_engine::{
-    Action, ActionKind, Command, Engine, EpochNumber, EpochSummary, Event, Header, MarketId,
-    MarketSpec, Notional, Outcome, Phase, Price, Quantity, Sink, Timestamp,
+    Action, ActionKind, Command, Engine, EpochNumber, EpochSummary, Event, Group, Header, MarketId,
+    MarketSpec, Notional, Outcome, Phase, Price, Quantity, Timestamp,
 };
 
 use super::epochs::{Curves, Epoch, Epochs};
-use super::series::{BookSample, Series};
+use super::latency::Times;
+use super::series::{BookSample, Bucket, Series};
 use super::totals::Totals;
 
 /// The number of markets that are shown. Others are only counted.
@@ -14,32 +17,30 @@ pub(super) const MARKETS_MAX: usize = 8;
 
 /// What the horizontal axis shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Axis {
-    /// The times of the commands.
+pub(super) enum Axis {
+    /// The sequences of the commands, as long as all commands of the trading have the same time.
     #[default]
-    Time,
-    /// The sequences of the commands, for a recording without times.
     Sequence,
+    /// The times of the commands.
+    Time,
 }
 
 /// Follows the commands and events of a replay, in constant memory: values over time are thinned to some
 /// thousand, and epochs to some hundred. The first eight markets are shown.
 ///
-/// [`apply`](Self::apply) executes a command and collects all there is. If something else drives the engine, such
-/// as [`ComparedEngine`](crate::ComparedEngine), call [`before`](Self::before), give the collector the events as a
-/// [`Sink`], and call [`after`](Self::after).
+/// Call [`before`](Self::before) and [`after`](Self::after) each command.
 #[derive(Debug, Default)]
 pub struct Collector {
     pub(super) axis: Axis,
+    pub(super) latency: Series<Times>,
     pub(super) totals: Totals,
     pub(super) markets: Vec<MarketRun>,
     /// The markets that are not shown.
     pub(super) others: u64,
     /// The market that is the target of the open command, if it is shown.
     current: Option<usize>,
-    /// The market and the kind of the open command, and where on the axis it is. Positions never go back.
+    /// The market of the open command, and where on the axis it is. Positions never go back.
     target: MarketId,
-    kind: Option<ActionKind>,
     position: u64,
     pub(super) first_time: Option<Timestamp>,
     pub(super) last_time: Timestamp,
@@ -51,7 +52,7 @@ pub struct Collector {
 pub(super) struct MarketRun {
     pub(super) id: MarketId,
     pub(super) spec: MarketSpec,
-    pub(super) series: Series,
+    pub(super) series: Series<Bucket>,
     pub(super) epochs: Epochs,
     pub(super) totals: Totals,
     pub(super) messages: u64,
@@ -70,46 +71,7 @@ pub(super) struct MarketRun {
     uncrossed: (u64, u128, Option<Price>),
 }
 
-/// A sink that gives everything to two others.
-struct Both<'a, S>(&'a mut Collector, &'a mut S);
-
-impl<S: Sink> Sink for Both<'_, S> {
-    fn begin(&mut self, header: &Header) {
-        self.0.begin(header);
-        self.1.begin(header);
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.0.event(event);
-        self.1.event(event);
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        self.0.end(outcome);
-        self.1.end(outcome);
-    }
-}
-
 impl Collector {
-    /// Starts without any command.
-    #[must_use]
-    pub fn new(axis: Axis) -> Self {
-        Self { axis, ..Self::default() }
-    }
-
-    /// Executes a command and follows it. Its events go to `sink` too.
-    pub fn apply(
-        &mut self,
-        engine: &mut Engine,
-        command: &Command,
-        sink: &mut impl Sink,
-    ) -> Outcome {
-        self.before(command, engine);
-        let outcome = engine.apply(command, &mut Both(self, sink));
-        self.after(engine);
-        outcome
-    }
-
     /// Prepares for a command that the engine is about to execute: takes the curves of the book if the command
     /// can end an epoch or a call.
     pub fn before(&mut self, command: &Command, engine: &Engine) {
@@ -125,11 +87,20 @@ impl Collector {
             (ends && market.epochs.wants_next()).then(|| Curves::of(book, market.icebergs));
     }
 
-    /// Takes a sample of the book after a command.
-    pub fn after(&mut self, engine: &Engine) {
-        let Some(market) = self.current.and_then(|at| self.markets.get_mut(at)) else { return };
-        if let Some(book) = engine.market(market.id)
-            && self.kind.is_some_and(is_trading)
+    /// Follows the events of that command, and takes a sample of the book. `took` is the time that the engine
+    /// needed for it, if it was measured.
+    pub fn after(&mut self, group: &Group, engine: &Engine, took: Option<Duration>) {
+        self.begin(&group.header);
+        group.events.iter().for_each(|event| self.event(event));
+        self.end(group.header.kind, group.outcome);
+        if !is_trading(group.header.kind) {
+            return;
+        }
+        if let Some(took) = took {
+            self.latency.at(self.position).add(took);
+        }
+        if let Some(market) = self.current.and_then(|at| self.markets.get_mut(at))
+            && let Some(book) = engine.market(market.id)
         {
             market.series.at(self.position).sample(BookSample::of(book));
         }
@@ -168,19 +139,32 @@ const fn is_trading(kind: ActionKind) -> bool {
     )
 }
 
-impl Sink for Collector {
+impl Collector {
     fn begin(&mut self, header: &Header) {
         self.current = self.position_of(header.market);
         self.target = header.market;
-        self.kind = Some(header.kind);
+        if is_trading(header.kind) {
+            let first = *self.first_time.get_or_insert(header.timestamp);
+            self.last_time = self.last_time.max(header.timestamp);
+            if self.axis == Axis::Sequence && header.timestamp > first {
+                self.show_times(first.0);
+            }
+        }
         let position = match self.axis {
             Axis::Time => header.timestamp.0,
             Axis::Sequence => header.sequence.0,
         };
         self.position = self.position.max(position);
-        if is_trading(header.kind) {
-            self.first_time.get_or_insert(header.timestamp);
-            self.last_time = header.timestamp;
+    }
+
+    /// Changes the axis from sequences to times. Everything so far has this time.
+    fn show_times(&mut self, time: u64) {
+        self.axis = Axis::Time;
+        self.position = time;
+        self.latency.collapse(time);
+        for market in &mut self.markets {
+            market.series.collapse(time);
+            market.epochs.kept.iter_mut().for_each(|epoch| epoch.position = time);
         }
     }
 
@@ -231,8 +215,8 @@ impl Sink for Collector {
         }
     }
 
-    fn end(&mut self, outcome: Outcome) {
-        let (kind, position) = (self.kind.unwrap_or(ActionKind::AdvanceTime), self.position);
+    fn end(&mut self, kind: ActionKind, outcome: Outcome) {
+        let position = self.position;
         self.totals.add(kind, outcome);
         let Some(market) = self.market() else { return };
         market.totals.add(kind, outcome);

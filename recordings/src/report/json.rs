@@ -4,7 +4,6 @@ use std::fmt::{Display, Write};
 
 use pricetime_engine::{Price, Step};
 
-use super::LatencyPoint;
 use super::collector::{Axis, Collector, MarketRun};
 use super::epochs::{Curve, Epoch};
 use super::series::{BookSample, LEVELS, SideSample};
@@ -14,11 +13,7 @@ const MILLISECOND: u64 = 1_000_000;
 
 /// Writes everything as one JSON object. Its positions count from `origin`, so that they fit in the numbers of a
 /// script.
-pub(super) fn write(
-    collector: &Collector,
-    latency: &[LatencyPoint],
-    text: &mut String,
-) -> std::fmt::Result {
+pub(super) fn write(collector: &Collector, text: &mut String) -> std::fmt::Result {
     let starts = collector.markets.iter().filter_map(|it| Some(it.series.iter().next()?.0));
     let first = match collector.axis {
         Axis::Time => collector.first_time.map_or(0, |it| it.0),
@@ -40,12 +35,12 @@ pub(super) fn write(
         self::market(market, &offset, text)?;
     }
     text.push_str("],\"latency\":{");
-    let points = latency.iter();
-    array(text, "t", points.clone().map(|it| Some(offset(it.time.0))))?;
-    array(text, "p50", points.clone().map(|it| Some(it.p50)))?;
-    array(text, "p99", points.clone().map(|it| Some(it.p99)))?;
-    array(text, "p999", points.clone().map(|it| Some(it.p999)))?;
-    array(text, "max", points.map(|it| Some(it.max)))?;
+    array(text, "t", collector.latency.iter().map(|(position, _)| Some(offset(position))))?;
+    let times = collector.latency.iter().map(|(_, times)| times);
+    for (name, thousandths) in [("p50", 500), ("p99", 990), ("p999", 999)] {
+        array(text, name, times.clone().map(|it| Some(it.quantile(thousandths))))?;
+    }
+    array(text, "max", times.map(|it| Some(it.max)))?;
     text.push_str("\"unit\":\"ns\"}}");
     Ok(())
 }

@@ -51,7 +51,7 @@ impl Report {
             "data" => {
                 let mut text = String::new();
                 // Writing to a string cannot fail.
-                let _ = json::write(collector, &self.latency, &mut text);
+                let _ = json::write(collector, &mut text);
                 text
             }
             _ => String::new(),
@@ -89,7 +89,7 @@ fn tiles(report: &Report, collector: &Collector) -> String {
 
 fn duration(collector: &Collector) -> String {
     let Some(first) = collector.first_time else { return String::new() };
-    let seconds = (collector.last_time.0 - first.0) / 1_000_000_000;
+    let seconds = collector.last_time.0.saturating_sub(first.0) / 1_000_000_000;
     match seconds {
         0 => String::from("in less than a second"),
         1..=119 => format!("in {seconds} s"),
@@ -214,6 +214,12 @@ fn comparison(it: &Comparison) -> String {
         };
         let rows: Vec<_> = it.causes.iter().map(row).collect();
         text += &table("Why the others do not", &["Probable cause", "Number", "Share"], &rows);
+    }
+    if !it.others.is_empty() {
+        let row = |(cause, count): &(String, u64)| vec![cause.clone(), grouped(*count)];
+        let rows: Vec<_> = it.others.iter().map(row).collect();
+        text += "<h3>Not compared</h3>\n";
+        text += &table("Not compared", &["Why", "Number"], &rows);
     }
     if !it.differences.is_empty() {
         text.push_str("<h3>First differences</h3>\n<ol>\n");

@@ -2,16 +2,81 @@
 
 use pricetime_engine::{Book, Level, Phase, Price, Quantity, Side};
 
-/// The number of buckets after which each two become one.
-pub(super) const BUCKETS_MAX: usize = 2_048;
 /// The number of levels whose quantity is shown.
 pub(super) const LEVELS: usize = 5;
 
 /// What happened in an interval.
+pub(super) trait Interval: Default {
+    /// The number of intervals after which each two become one.
+    const MOST: usize;
+
+    /// Adds what happened in the next interval.
+    fn append(&mut self, next: &Self);
+}
+
+/// Intervals in the order of their times. If there are too many, their length doubles.
+#[derive(Debug)]
+pub(super) struct Series<T> {
+    /// The length of the intervals is 2 to the power of this.
+    shift: u32,
+    /// Each with its key: it begins at the key times the length.
+    intervals: Vec<(u64, T)>,
+}
+
+impl<T> Default for Series<T> {
+    fn default() -> Self {
+        Self { shift: 0, intervals: Vec::new() }
+    }
+}
+
+impl<T: Interval> Series<T> {
+    /// The interval of a position, which is not below that of the last call.
+    pub(super) fn at(&mut self, position: u64) -> &mut T {
+        if self.intervals.last().is_none_or(|(last, _)| *last < position >> self.shift) {
+            while self.intervals.len() >= T::MOST {
+                self.double();
+            }
+            let key = position >> self.shift;
+            if self.intervals.last().is_none_or(|(last, _)| *last < key) {
+                self.intervals.push((key, T::default()));
+            }
+        }
+        let last = self.intervals.len() - 1;
+        &mut self.intervals[last].1
+    }
+
+    /// The intervals with the positions at which they begin.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &T)> + Clone {
+        self.intervals.iter().map(|(key, interval)| (key << self.shift, interval))
+    }
+
+    /// Makes all intervals one, at this position.
+    pub(super) fn collapse(&mut self, position: u64) {
+        self.shift = 0;
+        self.intervals.iter_mut().for_each(|(key, _)| *key = position);
+        self.merge();
+    }
+
+    fn double(&mut self) {
+        self.shift += 1;
+        self.intervals.iter_mut().for_each(|(key, _)| *key >>= 1);
+        self.merge();
+    }
+
+    fn merge(&mut self) {
+        self.intervals.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1.append(&next.1);
+            }
+            same
+        });
+    }
+}
+
+/// What happened in a market.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
-    /// The interval begins at this number times its length.
-    key: u64,
     /// The orders, amends and cancels that were accepted.
     pub(super) messages: u64,
     pub(super) trades: u64,
@@ -43,50 +108,6 @@ pub(super) struct SideSample {
     pub(super) depth: u64,
 }
 
-/// Buckets in the order of their times. If there are too many, their length doubles.
-#[derive(Debug, Default)]
-pub(super) struct Series {
-    /// The length of the intervals is 2 to the power of this.
-    shift: u32,
-    buckets: Vec<Bucket>,
-}
-
-impl Series {
-    /// The bucket of a position, which is not below that of the last call.
-    pub(super) fn at(&mut self, position: u64) -> &mut Bucket {
-        if self.buckets.last().is_none_or(|last| last.key < position >> self.shift) {
-            while self.buckets.len() >= BUCKETS_MAX {
-                self.double();
-            }
-            let key = position >> self.shift;
-            if self.buckets.last().is_none_or(|last| last.key < key) {
-                self.buckets.push(Bucket { key, ..Bucket::default() });
-            }
-        }
-        let last = self.buckets.len() - 1;
-        &mut self.buckets[last]
-    }
-
-    /// The buckets with the positions at which they begin.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Bucket)> + Clone {
-        self.buckets.iter().map(|bucket| (bucket.key << self.shift, bucket))
-    }
-
-    fn double(&mut self) {
-        self.shift += 1;
-        for bucket in &mut self.buckets {
-            bucket.key >>= 1;
-        }
-        self.buckets.dedup_by(|next, kept| {
-            let same = next.key == kept.key;
-            if same {
-                kept.append(next);
-            }
-            same
-        });
-    }
-}
-
 impl Bucket {
     /// Adds a trade.
     pub(super) fn trade(&mut self, price: Price, quantity: Quantity) {
@@ -104,8 +125,11 @@ impl Bucket {
             self.spread = Some((least.min(spread), most.max(spread)));
         }
     }
+}
 
-    /// Adds what happened in the next interval.
+impl Interval for Bucket {
+    const MOST: usize = 2_048;
+
     fn append(&mut self, next: &Self) {
         self.messages += next.messages;
         self.trades += next.trades;
@@ -153,7 +177,7 @@ mod tests {
         for (count, step) in
             [(1, 1), (2_048, 1_000_000_007), (300_000, 1_000_000_007), (300_000, 1)]
         {
-            let mut series = Series::default();
+            let mut series = Series::<Bucket>::default();
             for number in 0..count {
                 let bucket = series.at((1 << 60) + number * step);
                 bucket.messages += 1;
@@ -162,7 +186,7 @@ mod tests {
             }
             let buckets: Vec<_> = series.iter().collect();
             assert!(
-                buckets.len() <= BUCKETS_MAX && buckets.len() as u64 >= count.min(1_000),
+                buckets.len() <= Bucket::MOST && buckets.len() as u64 >= count.min(1_000),
                 "{count}"
             );
             assert!(buckets.is_sorted_by_key(|(position, _)| *position));

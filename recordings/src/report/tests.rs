@@ -1,12 +1,14 @@
+use std::time::Duration;
+
 use pricetime_engine::{
-    AccountId, Action, Command, Engine, EpochNumber, MarketId, MarketSpec, OrderId, Outcome, Phase,
-    Place, Price, Quantity, Sequence, Side, Sink as _, Step, Timestamp,
+    AccountId, Action, Command, Engine, EpochNumber, Group, MarketId, MarketSpec, OrderId, Outcome,
+    Phase, Place, Price, Quantity, Sequence, Side, Step, Timestamp,
 };
 use serde_json::Value;
 
 use super::epochs::{EPOCHS_MAX, POINTS_MAX};
-use super::series::BUCKETS_MAX;
-use super::{Axis, Collector, Comparison, LatencyPoint, Report};
+use super::series::{Bucket, Interval as _};
+use super::{Collector, Comparison, Report};
 
 fn spec(symbol: &str) -> MarketSpec {
     MarketSpec::new(symbol.parse().unwrap(), "0.0001".parse().unwrap(), Step::ONE)
@@ -61,17 +63,22 @@ impl Day {
         day
     }
 
-    fn collect(&self, axis: Axis) -> Collector {
-        let (mut engine, mut collector) = (Engine::new(100), Collector::new(axis));
+    fn collect(&self) -> Collector {
+        let (mut engine, mut collector) = (Engine::new(100), Collector::default());
         for command in &self.0 {
-            assert_eq!(
-                collector.apply(&mut engine, command, &mut ()),
-                Outcome::Accepted,
-                "{command:?}"
-            );
+            let outcome = execute(&mut collector, &mut engine, command);
+            assert_eq!(outcome, Outcome::Accepted, "{command:?}");
         }
         collector
     }
+}
+
+fn execute(collector: &mut Collector, engine: &mut Engine, command: &Command) -> Outcome {
+    let mut group = Group::default();
+    collector.before(command, engine);
+    engine.apply(command, &mut group);
+    collector.after(&group, engine, Some(Duration::from_nanos(command.sequence.0)));
+    group.outcome
 }
 
 fn page(report: &Report, collector: &Collector) -> String {
@@ -92,19 +99,19 @@ fn page_needs_no_network_and_escapes_names() {
     let report = Report {
         title: evil.into(),
         facts: vec![(evil.into(), evil.into())],
-        latency: vec![LatencyPoint::default()],
         comparison: Some(Comparison {
             what: evil.into(),
             compared: 3,
             agreed: 2,
             causes: vec![(evil.into(), 1)],
+            others: vec![(evil.into(), 5)],
             differences: vec![evil.into()],
         }),
     };
-    for collector in [Collector::new(Axis::Time), Day::auctions(3, 50).collect(Axis::Time)] {
+    for collector in [Collector::default(), Day::auctions(3, 50).collect()] {
         let page = page(&report, &collector);
         assert!(!page.contains("alert('1')") && !page.contains("{{"));
-        assert_eq!(page.matches("&lt;/script&gt;").count(), 2 * 8);
+        assert_eq!(page.matches("&lt;/script&gt;").count(), 2 * 9);
         assert_eq!(page.matches("<script").count(), 2);
         for text in
             ["http:", "https:", "//www", "@import", "src=", "href=", "fetch(", "url(\"", "url('"]
@@ -118,7 +125,7 @@ fn page_needs_no_network_and_escapes_names() {
 
 #[test]
 fn curves_meet_at_the_price_and_volume_of_the_uncross() {
-    let collector = Day::auctions(30, 60).collect(Axis::Time);
+    let collector = Day::auctions(30, 60).collect();
     let market = &collector.markets[0];
     assert_eq!(market.epochs.kept.len(), 30);
     let mut uncrossed = 0;
@@ -153,7 +160,9 @@ fn opening_of_continuous_trading_is_an_uncross() {
     day.limit(3, Side::Sell, 4, 1_000);
     day.limit(4, Side::Buy, 1, 900);
     day.add(1, true, Action::CloseEpoch { number: EpochNumber(1) });
-    let collector = day.collect(Axis::Sequence);
+    // Without times of their own, commands are shown by their sequence.
+    day.0.iter_mut().for_each(|command| command.timestamp = Timestamp(7));
+    let collector = day.collect();
     let [opening, close] = &collector.markets[0].epochs.kept[..] else { panic!("{collector:?}") };
     assert!(opening.opens && opening.uncross && !close.opens && !close.uncross);
     assert_eq!((opening.trades, opening.volume, close.trades, close.volume), (1, 3, 2, 5));
@@ -168,7 +177,7 @@ fn opening_of_continuous_trading_is_an_uncross() {
 #[test]
 fn long_run_is_thinned_and_its_sums_are_exact() {
     let day = Day::auctions(450, 30);
-    let collector = day.collect(Axis::Time);
+    let collector = day.collect();
     let market = &collector.markets[0];
     assert_eq!(collector.totals.commands, day.0.len() as u64);
     assert_eq!((market.epochs.seen, market.epochs.stride), (450, 4));
@@ -178,7 +187,7 @@ fn long_run_is_thinned_and_its_sums_are_exact() {
     let members = data["markets"][0].as_object().unwrap().iter();
     let series = members.filter(|(name, _)| !["tick", "lot", "epochs"].contains(&name.as_str()));
     let lengths: Vec<_> = series.filter_map(|(_, it)| it.as_array()).map(Vec::len).collect();
-    assert!(lengths.iter().all(|it| *it == lengths[0] && *it <= BUCKETS_MAX), "{lengths:?}");
+    assert!(lengths.iter().all(|it| *it == lengths[0] && *it <= Bucket::MOST), "{lengths:?}");
     let sum = |name: &str| {
         let values = data["markets"][0][name].as_array().unwrap();
         values.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()
@@ -188,23 +197,39 @@ fn long_run_is_thinned_and_its_sums_are_exact() {
 }
 
 #[test]
-fn collector_changes_nothing_and_follows_other_drivers() {
-    let day = Day::auctions(5, 40);
-    let (mut engine, mut plain) = (Engine::new(1), Engine::new(1));
-    let mut collector = Collector::new(Axis::Time);
-    let mut group = pricetime_engine::Group::default();
-    for command in &day.0 {
-        plain.apply(command, &mut ());
-        collector.before(command, &engine);
-        engine.apply(command, &mut group);
-        collector.begin(&group.header);
-        group.events.iter().for_each(|event| collector.event(event));
-        collector.end(group.outcome);
-        collector.after(&engine);
+fn commands_of_one_time_begin_an_axis_of_times() {
+    let mut day = Day::auctions(3, 5_000);
+    let first = day.0[2].timestamp;
+    day.0[..10_000].iter_mut().for_each(|command| command.timestamp = first);
+    let collector = day.collect();
+    let data = data(&page(&Report::default(), &collector));
+    assert_eq!((&data["axis"], &data["markets"][0]["t"][0]), (&"time".into(), &0.into()));
+    assert_eq!(data["markets"][0]["messages"][0], 9_997);
+    let (epochs, latency) = (&data["markets"][0]["epochs"], &data["latency"]);
+    assert_eq!((&epochs[0]["t"], &latency["max"][0]), (&0.into(), &10_000.into()));
+    assert!(epochs[1]["t"].as_u64() > Some(0) && latency["t"][1].as_u64() > Some(0));
+}
+
+#[test]
+fn extreme_times_prices_and_quantities_are_shown() {
+    let mut day = Day::default();
+    day.add(
+        1,
+        true,
+        Action::AddMarket(MarketSpec::new("MAX".parse().unwrap(), Step::ONE, Step::ONE)),
+    );
+    day.add(1, true, Action::SetPhase(Phase::Continuous));
+    for (id, price) in [(1, i64::MIN), (3, 0), (5, i64::MAX)] {
+        day.limit(id, Side::Sell, u64::MAX, price);
+        day.limit(id + 1, Side::Buy, u64::MAX, price);
     }
-    assert_eq!(engine.digest(), plain.digest());
-    let report = Report::default();
-    assert_eq!(page(&report, &collector), page(&report, &day.collect(Axis::Time)));
+    let last = day.0.len() - 1;
+    day.0[last].timestamp = Timestamp(u64::MAX);
+    let (mut engine, mut collector) = (Engine::new(1), Collector::default());
+    for command in &day.0 {
+        execute(&mut collector, &mut engine, command);
+        data(&page(&Report::default(), &collector));
+    }
 }
 
 #[test]
@@ -213,11 +238,11 @@ fn refusals_and_markets_beyond_the_limit_are_counted() {
     for market in 1..=10 {
         day.add(market, true, Action::AddMarket(spec(&format!("M{market}"))));
     }
-    let mut collector = day.collect(Axis::Time);
+    let mut collector = day.collect();
     let mut engine = Engine::new(1);
     let cancel = Action::Cancel { order: OrderId(1) };
     let command = Command::new(Sequence(99), Timestamp(0), MarketId(9), AccountId(1), cancel);
-    collector.apply(&mut engine, &command, &mut ());
+    execute(&mut collector, &mut engine, &command);
     let page = page(&Report::default(), &collector);
     assert!(page.contains("2 further markets are not shown."));
     assert!(page.contains("<th scope=\"row\">add market</th><td>10</td><td>0</td>"), "{page}");
