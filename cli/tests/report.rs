@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// Shows the page in a frame of exactly this width, because the window of Chromium is never narrower than 500
 /// pixels. Then it writes what it finds into its own text.
-const FRAME: &str = r#"<!DOCTYPE html><meta charset="utf-8">
+const FRAME: &str = r##"<!DOCTYPE html><meta charset="utf-8">
 <style>html, body { margin: 0 } iframe { border: 0; width: WIDTHpx; height: 800px }</style>
 <iframe src="day.html"></iframe><script type="text/plain" id="found"></script>
 <script>
@@ -40,7 +40,7 @@ frame.onload = () => {
   });
 };
 </script>
-"#;
+"##;
 
 /// Runs Chromium on the frame in this folder.
 fn chromium(folder: &Path, dark: bool, size: &str, action: &str) -> String {

@@ -27,7 +27,6 @@ fn title(done: &Done) -> String {
     match names.as_slice() {
         [] => String::from("Replay"),
         [first] => first.clone(),
-        [first, second] => format!("{first} and {second}"),
         [first, others @ ..] => format!("{first} and {} more", others.len()),
     }
 }
@@ -38,7 +37,7 @@ fn facts(replay: &Replay, done: &Done) -> Vec<(String, String)> {
     let what = if done.is_folder { "commands as JSON lines, " } else { "" };
     for input in &done.inputs {
         add("Input", format!("{} ({what}{} bytes)", input.name, grouped(input.bytes)));
-        add("SHA-256 of the input", input.sha256.clone());
+        add("SHA-256", input.sha256.clone());
     }
     if let Some(format) = done.found.format {
         add("Format", format.to_string());

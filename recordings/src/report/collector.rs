@@ -54,6 +54,8 @@ pub(super) struct MarketRun {
     pub(super) spec: MarketSpec,
     pub(super) series: Series<Bucket>,
     pub(super) epochs: Epochs,
+    /// The number of closed epochs.
+    pub(super) closed: u64,
     pub(super) totals: Totals,
     pub(super) messages: u64,
     pub(super) trades: u64,
@@ -237,6 +239,7 @@ impl MarketRun {
             spec: *spec,
             series: Series::default(),
             epochs: Epochs::default(),
+            closed: 0,
             totals: Totals::default(),
             messages: 0,
             trades: 0,
@@ -263,6 +266,7 @@ impl MarketRun {
 
     /// Adds an epoch that has closed.
     fn close(&mut self, position: u64, summary: &EpochSummary) {
+        self.closed += 1;
         self.epochs.add(Epoch {
             number: summary.number.0,
             position,
@@ -274,6 +278,7 @@ impl MarketRun {
                 .or(summary.turnover.prices.map(|it| it.close)),
             trades: summary.turnover.trades,
             volume: summary.turnover.volume,
+            cleared: self.uncrossed.1,
             surplus: summary.clearing.map(|it| it.surplus),
             curves: self.curves.take().unwrap_or_default(),
         });
@@ -293,6 +298,7 @@ impl MarketRun {
             price,
             trades,
             volume,
+            cleared: volume,
             surplus: None,
             curves: self.curves.take().unwrap_or_default(),
         });

@@ -22,6 +22,8 @@ pub(super) struct Epoch {
     pub(super) price: Option<Price>,
     pub(super) trades: u64,
     pub(super) volume: u128,
+    /// The volume of the command that ended the epoch: that of the uncross, if there was one.
+    pub(super) cleared: u128,
     /// Demand minus supply at the price of an uncross.
     pub(super) surplus: Option<i128>,
     pub(super) curves: Curves,
@@ -46,7 +48,7 @@ pub(super) struct Curve {
 #[derive(Debug)]
 pub(super) struct Epochs {
     pub(super) kept: Vec<Epoch>,
-    /// All epochs so far.
+    /// All epochs and openings so far.
     pub(super) seen: u64,
     /// Every epoch whose number in order is a multiple of this is kept.
     pub(super) stride: u64,

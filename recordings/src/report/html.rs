@@ -36,6 +36,17 @@ pub(super) fn grouped(number: impl Display) -> String {
     grouped + part
 }
 
+/// A decimal without the zeros at its end, if it has more than four decimal places. At least two remain.
+pub(super) fn short(number: &str) -> String {
+    match number.find('.') {
+        Some(point) if number.len() > point + 5 => {
+            let trimmed = number.trim_end_matches('0');
+            number[..trimmed.len().max(point + 3)].to_owned()
+        }
+        _ => number.to_owned(),
+    }
+}
+
 /// A table: its caption, the heads of its columns and its rows. All columns but the first are numbers.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut text =
@@ -69,6 +80,20 @@ mod tests {
             !table.contains("<b>") && !table.contains("<i>") && !table.contains("<u>"),
             "{table}"
         );
+    }
+
+    #[test]
+    fn zeros_of_long_decimals_are_left_out() {
+        for (text, expected) in [
+            ("7", "7"),
+            ("100000", "100000"),
+            ("1.5000", "1.5000"),
+            ("4,800.250000000", "4,800.25"),
+            ("4,800.000000000", "4,800.00"),
+            ("0.000000010", "0.00000001"),
+        ] {
+            assert_eq!(short(text), expected);
+        }
     }
 
     #[test]

@@ -78,11 +78,7 @@ fn market(market: &MarketRun, offset: &impl Fn(u64) -> u64, text: &mut String) -
     array(text, "narrow", buckets.clone().map(|it| it.spread.map(|it| it.0)))?;
     array(text, "wide", buckets.clone().map(|it| it.spread.map(|it| it.1)))?;
     array(text, "spread", buckets.map(|it| it.book.and_then(|it| it.spread)))?;
-    write!(
-        text,
-        "\"seen\":{},\"every\":{},\"epochs\":[",
-        market.epochs.seen, market.epochs.stride
-    )?;
+    write!(text, "\"closed\":{},\"every\":{},\"epochs\":[", market.closed, market.epochs.stride)?;
     for (number, it) in market.epochs.kept.iter().enumerate() {
         text.push_str(if number > 0 { ",\n" } else { "" });
         epoch(it, offset(it.position), text)?;
@@ -100,11 +96,11 @@ const fn asks(book: &BookSample) -> SideSample {
 }
 
 fn epoch(epoch: &Epoch, position: u64, text: &mut String) -> std::fmt::Result {
-    let Epoch { number, opens, uncross, trades, volume, .. } = epoch;
+    let Epoch { number, opens, uncross, trades, volume, cleared, .. } = epoch;
     write!(
         text,
         "{{\"number\":{number},\"t\":{position},\"opens\":{opens},\"uncross\":{uncross},\
-         \"trades\":{trades},\"volume\":{volume},\"price\":",
+         \"trades\":{trades},\"volume\":{volume},\"cleared\":{cleared},\"price\":",
     )?;
     value(text, epoch.price.map(|it| it.0))?;
     text.push_str(",\"surplus\":");

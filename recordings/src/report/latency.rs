@@ -26,7 +26,7 @@ impl Default for Times {
 }
 
 impl Interval for Times {
-    const MOST: usize = 512;
+    const MOST: usize = 128;
 
     fn append(&mut self, next: &Self) {
         self.cells.iter_mut().zip(next.cells.iter()).for_each(|(cell, more)| *cell += more);

@@ -6,7 +6,7 @@ use std::io;
 use pricetime_engine::{MarketSpec, Notional, rules};
 
 use super::collector::{Collector, MarketRun};
-use super::html::{Escaped, grouped, table};
+use super::html::{Escaped, grouped, short, table};
 use super::{Comparison, Report, json};
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -78,7 +78,7 @@ fn tiles(report: &Report, collector: &Collector) -> String {
     let messages: u64 = collector.markets.iter().map(|it| it.messages).sum();
     let trades: u64 = collector.markets.iter().map(|it| it.trades).sum();
     tile(&mut text, "Orders per trade", &ratio(messages, trades), "place, amend and cancel");
-    let epochs: u64 = collector.markets.iter().map(|it| it.epochs.seen).sum();
+    let epochs: u64 = collector.markets.iter().map(|it| it.closed).sum();
     tile(&mut text, "Epochs", &grouped(epochs), "");
     if let Some(it) = &report.comparison {
         let note = format!("of {} {}", grouped(it.compared), it.what);
@@ -99,12 +99,13 @@ fn duration(collector: &Collector) -> String {
     }
 }
 
-/// A part in percent, rounded down, so that only all is 100 %.
+/// A part in percent. Only all is 100 %.
 fn share(part: u64, of: u64) -> String {
     if of == 0 {
         return String::from("–");
     }
-    let hundredths = u128::from(part) * 10_000 / u128::from(of);
+    let rounded = (u128::from(part) * 20_000 / u128::from(of)).div_ceil(2);
+    let hundredths = if part < of { rounded.min(9_999) } else { rounded };
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
@@ -145,7 +146,7 @@ fn markets(collector: &Collector) -> String {
 fn market(it: &MarketRun) -> Vec<String> {
     let MarketSpec { symbol, .. } = it.spec;
     let price = |price: Option<_>| {
-        price.map_or_else(|| String::from("–"), |price| grouped(it.spec.show(price)))
+        price.map_or_else(|| String::from("–"), |price| short(&grouped(it.spec.show(price))))
     };
     let volume = i128::try_from(it.volume).unwrap_or(i128::MAX);
     vec![
@@ -154,12 +155,12 @@ fn market(it: &MarketRun) -> Vec<String> {
         grouped(it.totals.refused()),
         ratio(it.messages, it.trades),
         grouped(it.trades),
-        grouped(it.spec.show_lots(volume)),
-        grouped(it.spec.show(Notional(it.notional.0))),
+        short(&grouped(it.spec.show_lots(volume))),
+        short(&grouped(it.spec.show(Notional(it.notional.0)))),
         price(it.prices.map(|it| it.0)),
         price(it.prices.map(|it| it.1)),
         price(it.prices.map(|it| it.2)),
-        grouped(it.epochs.seen),
+        grouped(it.closed),
     ]
 }
 
@@ -213,7 +214,8 @@ fn comparison(it: &Comparison) -> String {
             vec![cause.clone(), grouped(*count), share(*count, it.compared)]
         };
         let rows: Vec<_> = it.causes.iter().map(row).collect();
-        text += &table("Why the others do not", &["Probable cause", "Number", "Share"], &rows);
+        text += "<h3>Differences</h3>\n";
+        text += &table("Differences", &["Probable cause", "Number", "Share"], &rows);
     }
     if !it.others.is_empty() {
         let row = |(cause, count): &(String, u64)| vec![cause.clone(), grouped(*count)];

@@ -118,7 +118,7 @@ fn page_needs_no_network_and_escapes_names() {
         {
             assert!(!page.contains(text), "{text}");
         }
-        assert!(page.contains("66.66 %"));
+        assert!(page.contains("66.67 %"));
         data(&page);
     }
 }
@@ -135,7 +135,7 @@ fn curves_meet_at_the_price_and_volume_of_the_uncross() {
         let demand = epoch.curves.demand.up_to(price, Side::Buy);
         let supply = epoch.curves.supply.up_to(price, Side::Sell);
         assert!(epoch.curves.demand.points.len() <= POINTS_MAX);
-        assert_eq!(u128::from(demand.min(supply)), epoch.volume, "{}", epoch.number);
+        assert_eq!(u128::from(demand.min(supply)), epoch.cleared, "{}", epoch.number);
         assert_eq!(
             Some(i128::from(demand) - i128::from(supply)),
             epoch.surplus,
@@ -166,6 +166,7 @@ fn opening_of_continuous_trading_is_an_uncross() {
     let [opening, close] = &collector.markets[0].epochs.kept[..] else { panic!("{collector:?}") };
     assert!(opening.opens && opening.uncross && !close.opens && !close.uncross);
     assert_eq!((opening.trades, opening.volume, close.trades, close.volume), (1, 3, 2, 5));
+    assert_eq!((opening.cleared, close.cleared, collector.markets[0].closed), (3, 0, 1));
     assert_eq!(opening.curves.demand.points, [(Price(1_000), 5)]);
     assert_eq!(close.curves.supply.points, [(Price(1_000), 2)]);
     let data = data(&page(&Report::default(), &collector));

@@ -6,6 +6,17 @@ function range(ts) {
   const least = isTime ? 1e9 : 2;
   return last > first ? [first, last] : [first - least / 2, last + least / 2];
 }
+// A market without what is long before the rest, such as orders that rested at the start of a recording and have
+// their own times. Intervals are left out that are before a pause of more than half of the whole time.
+function withoutStart(market) {
+  const { t } = market,
+    at = t.findIndex((position, at) => at > 0 && position - t[at - 1] > (t[t.length - 1] - t[0]) / 2);
+  if (!isTime || at < 1 || at > t.length / 2) return market;
+  const cut = Object.fromEntries(
+    Object.entries(market).map(([name, it]) => [name, Array.isArray(it) && it.length === t.length ? it.slice(at) : it]),
+  );
+  return { ...cut, tick: market.tick, lot: market.lot, epochs: market.epochs, start: t[0] };
+}
 const NONE = { none: "There were no orders and no trades." };
 
 // A market with at most `most` intervals: adjacent ones become one, with sums, extremes, averages and last values.
@@ -47,7 +58,9 @@ function condensed(market, most) {
 function priceChart(whole) {
   const section = card({
     title: "Price and trades",
-    text: `The best bid and ask are shown while trading is continuous.${isTime ? " Times are UTC." : ""}`,
+    text:
+      `The best bid and ask are shown while trading is continuous.${isTime ? " Times are UTC." : ""}` +
+      (whole.start === undefined ? "" : ` The charts leave out what was before a long pause, from ${moment(whole.start)}.`),
     legend: [
       [sample('<path class="line mark" style="stroke-width:3" d="M13 1V11"/>'), "trades, lowest to highest"],
       [stroke("bid"), "best bid"],

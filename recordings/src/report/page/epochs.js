@@ -2,7 +2,7 @@
 function epochCharts(market) {
   const epochs = market.epochs;
   if (!epochs.length) return;
-  const some = market.every > 1 ? ` ${count(market.seen)} closed; every ${count(market.every)}th is kept.` : "";
+  const some = market.every > 1 ? ` Of ${count(market.closed)}, every ${count(market.every)}th is shown.` : "";
   const uncrossed = epochs.map((it) => it.uncross).lastIndexOf(true);
   let chosen = uncrossed < 0 ? epochs.length - 1 : uncrossed;
   const price = (it) => (it === null ? null : scaled(it, market.tick));
@@ -49,10 +49,10 @@ function epochCharts(market) {
       it.surplus === null || it.surplus === 0
         ? ""
         : `, ${exact(Math.abs(it.surplus), market.lot)} more ${it.surplus > 0 ? "demand" : "supply"}`;
-    return (
-      `${end}: ${many(it.trades, "trade")}, ${exact(it.volume, market.lot)} ` +
-      `${it.uncross ? "at" : "in total, the last at"} ${exact(it.price, market.tick)}${surplus}.`
-    );
+    const all = `${end}: ${many(it.trades, "trade")}, ${exact(it.volume, market.lot)} in total`;
+    if (!it.uncross) return `${all}, the last at ${exact(it.price, market.tick)}.`;
+    const cleared = it.cleared === it.volume ? "all" : exact(it.cleared, market.lot);
+    return `${all}, ${cleared} in the uncross at ${exact(it.price, market.tick)}${surplus}.`;
   };
   const table = {
     heads: ["Epoch", isTime ? "Time (UTC)" : "Sequence", "Price", "Volume", "Trades", "Surplus"],
@@ -100,7 +100,7 @@ function epochCharts(market) {
       bottom: it.bottom,
       places: ts.map(it.X),
       pick: choose,
-      says: `${many(market.seen, "epoch")}. Choose one to see its curves.`,
+      says: `${many(market.closed, "epoch")} closed. Choose one to see its curves.`,
       at: (at) => say(epochs[at]),
       table,
     };
@@ -113,10 +113,10 @@ function curvePicture(market, epoch, width, says) {
     price = (it) => scaled(it, market.tick),
     lot = (it) => scaled(it, market.lot);
   const end = (curve) => (curve.quantity.length ? curve.quantity[curve.quantity.length - 1] : curve.unpriced);
-  const clears = epoch.uncross && epoch.price !== null,
+  const clears = epoch.uncross && epoch.price !== null && epoch.cleared > 0,
     whole = Math.max(end(demand), end(supply));
   if (!whole) return { none: `${says} The book was empty.` };
-  const most = clears ? Math.min(whole, epoch.volume * 2.2) : whole;
+  const most = clears ? Math.min(whole, epoch.cleared * 2.2) : whole;
   const near = (curve) => curve.price.filter((_, at) => (at ? curve.quantity[at - 1] : curve.unpriced) < most);
   const shown = [...near(demand), ...near(supply), ...(clears ? [epoch.price] : [])];
   let [low, high] = shown.length ? extent(shown) : [0, 0];
@@ -137,7 +137,7 @@ function curvePicture(market, epoch, width, says) {
     `${path(demand, high, low)}"/>` +
     `<path class="line ask dash" d="${path(supply, low, high)}"/></g>`;
   if (clears) {
-    const [px, py] = [it.X(lot(epoch.volume)).toFixed(1), it.Y(price(epoch.price)).toFixed(1)];
+    const [px, py] = [it.X(lot(epoch.cleared)).toFixed(1), it.Y(price(epoch.price)).toFixed(1)];
     svg +=
       `<path class="cursor" d="M${it.left} ${py}H${px}V${it.bottom}"/><circle class="fill mark" cx="` +
       `${px}" cy="${py}" r="5"/>`;

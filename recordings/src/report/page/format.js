@@ -20,7 +20,10 @@ function exact(number, [mantissa, exponent]) {
   const sign = value < 0n ? "−" : "";
   if (exponent >= 0) return sign + grouped(digits + (value === 0n ? "" : "0".repeat(exponent)));
   const padded = digits.padStart(1 - exponent, "0");
-  return `${sign}${grouped(padded.slice(0, exponent))}.${padded.slice(exponent)}`;
+  const part = padded.slice(exponent);
+  // Many decimal places are those of the format, not of the price.
+  const shown = exponent < -4 ? part.slice(0, 2) + part.slice(2).replace(/0+$/, "") : part;
+  return `${sign}${grouped(padded.slice(0, exponent))}.${shown}`;
 }
 const scaled = (number, [mantissa, exponent]) =>
   exponent < 0 ? (number * mantissa) / 10 ** -exponent : number * mantissa * 10 ** exponent;

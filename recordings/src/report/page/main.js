@@ -3,7 +3,7 @@
 function showMarket(at) {
   byId("charts").textContent = "";
   cards.length = 0;
-  const market = data.markets[at];
+  const market = data.markets[at] && withoutStart(data.markets[at]);
   if (market) {
     priceChart(market);
     depthChart(market);
@@ -11,7 +11,7 @@ function showMarket(at) {
     epochCharts(market);
     ratioChart(market);
   }
-  latencyChart();
+  latencyChart(market && market.start !== undefined ? market.t[0] : 0);
   // The width of a card depends on the cards after it.
   cards.forEach((draw) => draw());
 }

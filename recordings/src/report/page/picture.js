@@ -26,7 +26,8 @@ function frame({ width, height, x, low, high, label, logarithmic, xTicks, margin
   if (xTicks !== false) {
     const most = Math.max(2, Math.floor((right - left) / 90));
     const step = xTicks ? niceStep(x[1] - x[0], most) : timeStep(x[1] - x[0], most);
-    const base = xTicks ? 0 : isTime ? (data.origin * 1e6) % (step < 1e6 ? 1e6 : step) : data.origin;
+    // The origin is in whole milliseconds, and nanoseconds since 1970 have more digits than a number.
+    const base = xTicks || (isTime && step < 1e6) ? 0 : isTime ? (data.origin % (step / 1e6)) * 1e6 : data.origin;
     for (const at of ticks(x[0], x[1], step, base)) {
       const text = xTicks ? xTicks(at, step) : clock(at, step),
         half = text.length * 3.5;

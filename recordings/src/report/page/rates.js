@@ -58,8 +58,9 @@ function ratioChart(market) {
   });
 }
 
-function latencyChart() {
-  const { t, p50, p99, p999, max } = data.latency;
+function latencyChart(from) {
+  const shown = Math.max(0, data.latency.t.findIndex((position) => position >= from));
+  const [t, p50, p99, p999, max] = ["t", "p50", "p99", "p999", "max"].map((it) => data.latency[it].slice(shown));
   if (!t.length) return;
   const section = card({
     title: "Latency of the engine",
