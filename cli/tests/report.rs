@@ -125,7 +125,7 @@ fn page_of_an_exchange_has_its_charts_in_every_width_and_color_scheme() {
 #[test]
 fn page_of_auctions_shows_epochs_with_their_curves() {
     let folder = folder();
-    let demo = ["demo", "--commands", "3000", "--write", "day.jsonl", "--epoch-seconds", "10"];
+    let demo = ["demo", "--commands", "12000", "--write", "day.jsonl", "--epoch-seconds", "10"];
     assert!(run(folder.path(), &demo, "").status.success());
     let done = run(folder.path(), &["replay", "day.jsonl", "--report", "day.html"], "");
     assert!(done.status.success(), "{done:?}");

@@ -26,7 +26,7 @@ pub(super) enum Axis {
 }
 
 /// Follows the commands and events of a replay, in constant memory: values over time are thinned to some
-/// thousand, and epochs to some hundred. The first eight markets are shown.
+/// thousand, and epochs to some hundred. The first eight markets with orders are shown.
 ///
 /// Call [`before`](Self::before) and [`after`](Self::after) each command.
 #[derive(Debug, Default)]
@@ -78,7 +78,8 @@ impl Collector {
     /// can end an epoch or a call.
     pub fn before(&mut self, command: &Command, engine: &Engine) {
         let Some(book) = engine.market(command.market) else { return };
-        let Some(at) = self.find(command.market, book.spec()) else { return };
+        let is_order = command.action.kind() == ActionKind::Place;
+        let Some(at) = self.find(command.market, book.spec(), is_order) else { return };
         let market = &mut self.markets[at];
         market.epoch = book.head().epoch;
         let closes = Action::CloseEpoch { number: market.epoch };
@@ -108,14 +109,22 @@ impl Collector {
         }
     }
 
-    /// The position of a market in the list, to which it is added if there is room.
-    fn find(&mut self, id: MarketId, spec: &MarketSpec) -> Option<usize> {
+    /// The position of a market in the list, to which it is added if there is room. With its first order it takes
+    /// the place of a market without any.
+    fn find(&mut self, id: MarketId, spec: &MarketSpec, is_order: bool) -> Option<usize> {
         let known = self.position_of(id);
-        if known.is_some() || self.markets.len() == MARKETS_MAX {
+        if known.is_some() {
             return known;
         }
-        self.markets.push(MarketRun::new(id, spec));
-        Some(self.markets.len() - 1)
+        if self.markets.len() < MARKETS_MAX {
+            self.markets.push(MarketRun::new(id, spec));
+            return Some(self.markets.len() - 1);
+        }
+        let mut markets = self.markets.iter();
+        let idle =
+            is_order.then(|| markets.position(|it| it.messages == 0 && it.trades == 0))??;
+        self.markets[idle] = MarketRun::new(id, spec);
+        Some(idle)
     }
 
     fn position_of(&self, id: MarketId) -> Option<usize> {
@@ -174,7 +183,7 @@ impl Collector {
         let position = self.position;
         match event {
             Event::MarketAdded(spec) => {
-                self.current = self.find(self.target, spec);
+                self.current = self.find(self.target, spec, false);
                 self.others += u64::from(self.current.is_none());
             }
             Event::Traded { price, quantity, .. } => {

@@ -239,6 +239,9 @@ fn refusals_and_markets_beyond_the_limit_are_counted() {
     for market in 1..=10 {
         day.add(market, true, Action::AddMarket(spec(&format!("M{market}"))));
     }
+    // A market with an order takes the place of one without.
+    day.add(10, true, Action::SetPhase(Phase::Continuous));
+    day.add(10, false, Place::limit(OrderId(1), Side::Buy, Quantity(1), Price(1)));
     let mut collector = day.collect();
     let mut engine = Engine::new(1);
     let cancel = Action::Cancel { order: OrderId(1) };
@@ -247,6 +250,7 @@ fn refusals_and_markets_beyond_the_limit_are_counted() {
     let page = page(&Report::default(), &collector);
     assert!(page.contains("2 further markets are not shown."));
     assert!(page.contains("<th scope=\"row\">add market</th><td>10</td><td>0</td>"), "{page}");
-    assert_eq!((collector.totals.commands, collector.totals.refused()), (11, 1));
+    assert_eq!((collector.totals.commands, collector.totals.refused()), (13, 1));
+    assert_eq!(data(&page)["markets"][0]["name"], "M10");
     assert_eq!(data(&page)["markets"].as_array().map(Vec::len), Some(8));
 }
