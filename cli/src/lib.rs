@@ -5,6 +5,7 @@
 mod archive;
 mod client;
 mod config;
+mod convert;
 mod demo;
 mod failure;
 mod first;
@@ -55,6 +56,7 @@ enum Command {
     Demo(demo::Demo),
     Top(top::Top),
     Replay(replay::Replay),
+    Convert(convert::Convert),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Snapshot(snapshot::Snapshot),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Some(Command::Demo(demo)) => ignore_broken_pipe(demo.run()),
         Some(Command::Top(top)) => top.run(),
         Some(Command::Replay(replay)) => replay.run(),
+        Some(Command::Convert(convert)) => convert.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),
         Some(Command::Verify(verify)) => verify.run(),
         Some(Command::Snapshot(snapshot)) => snapshot.run(),

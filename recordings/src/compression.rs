@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -23,6 +24,16 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Returns the compression that a file has according to its name: one that ends with `.gz` or `.zst`.
+    #[must_use]
+    pub fn of_name(name: &Path) -> Option<Self> {
+        match name.extension()?.to_str()? {
+            "gz" => Some(Self::Gzip),
+            "zst" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
     /// Returns the compression that a stream with these first bytes has.
     fn of(magic: &[u8]) -> Option<Self> {
         match magic {

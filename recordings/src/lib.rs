@@ -53,6 +53,7 @@
 mod agreement;
 mod commands;
 mod compression;
+mod compressor;
 pub mod csv;
 pub mod databento;
 mod error;
@@ -68,6 +69,7 @@ mod venue_book;
 pub use agreement::{Agreement, Cause, ComparedEngine, Difference, Executor};
 pub use commands::{CommandSink, Commands, Counts, Execution, Mode, Unmatched};
 pub use compression::Compression;
+pub use compressor::Compressor;
 pub use error::{Details, Fault, MessageNumber, RecordingError};
 pub use format::Format;
 pub use source::{Line, Source};

@@ -3,6 +3,7 @@
 
 mod archive;
 mod certificate;
+mod convert;
 mod damage;
 mod exchange;
 mod folder;

@@ -1,0 +1,69 @@
+//! A conversion in progress: each command is written, and executed by an engine.
+
+use pricetime_engine::{Command, Engine, Event, Header, Outcome, Sequence, Sink};
+use pricetime_gateway::Outcomes;
+
+use super::super::failure::Failure;
+use super::super::reader::Stop;
+use super::target::Target;
+
+/// A conversion in progress.
+pub(super) struct Run {
+    pub(super) engine: Engine,
+    pub(super) tally: Tally,
+    pub(super) target: Target,
+    /// Whether faulty rows are skipped, so that numbers are missing.
+    pub(super) lenient: bool,
+}
+
+/// What the commands did.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) commands: u64,
+    pub(super) outcomes: Outcomes,
+    /// The commands that got another number.
+    pub(super) renumbered: u64,
+}
+
+impl Run {
+    /// Writes and executes a command.
+    #[inline]
+    pub(super) fn execute(&mut self, command: &Command) -> Result<(), Stop> {
+        let next = self.engine.last_sequence().0.saturating_add(1);
+        if command.sequence.0 != next && self.target.counts_commands() {
+            return self.renumbered(command, Sequence(next));
+        }
+        self.target.write(command, &self.engine)?;
+        self.engine.apply(command, &mut self.tally);
+        Ok(())
+    }
+
+    #[cold]
+    fn renumbered(&mut self, command: &Command, next: Sequence) -> Result<(), Stop> {
+        let found = command.sequence;
+        if !self.lenient || found < next {
+            let text = format!(
+                "command {found} comes where command {next} should: JSON lines and journals number commands \
+                 without gaps; convert to CSV, or leave the column sequence out"
+            );
+            return Err(Failure::failed(text).into());
+        }
+        self.tally.renumbered += 1;
+        self.execute(&Command { sequence: next, ..*command })
+    }
+}
+
+impl Sink for Tally {
+    #[inline]
+    fn begin(&mut self, _: &Header) {
+        self.commands += 1;
+    }
+
+    #[inline]
+    fn event(&mut self, _: &Event) {}
+
+    #[inline]
+    fn end(&mut self, outcome: Outcome) {
+        self.outcomes.count(outcome);
+    }
+}

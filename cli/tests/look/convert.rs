@@ -1,0 +1,151 @@
+//! Tests of `pricetime convert`.
+
+use std::fs;
+use std::path::Path;
+
+use pricetime_tests::record::commands;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::folder::prepared;
+use crate::program::{RunResult, run, run_with};
+
+const DAY: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.25","lot":"0.1","quantity_max":"1000","price_min":"-10","price_max":"100"}}
+{"set_phase":{"market":1,"phase":"continuous"}}
+{"place":{"market":1,"account":"00000000-0000-0000-0000-000000000001","order":"01934d7c-9d1f-7abc-8def-0123456789ab","side":"buy","type":"limit","price":"-9.75","quantity":"5.0","time":"2026-06-01T00:01:00Z"}}
+{"place":{"market":1,"account":"00000000-0000-0000-0000-000000000002","order":"00000000-0000-0000-0000-000000000002","side":"sell","type":"limit","price":"-9.75","quantity":"7.0","display_quantity":"1.0","session":7,"request":"00000000-0000-0000-0000-000000000009","time":"2026-06-01T00:02:00Z"}}
+{"close_epoch":{"market":1,"number":1}}
+{"cancel":{"market":1,"account":"00000000-0000-0000-0000-000000000003","order":"00000000-0000-0000-0000-000000000002"}}
+"#;
+
+/// A folder, and the path of a name in it.
+fn folder() -> (TempDir, impl Fn(&str) -> String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    (folder, move |name| path.join(name).to_str().expect("text").to_owned())
+}
+
+fn converted(done: &RunResult) -> Value {
+    done.lines()[0]["converted"].clone()
+}
+
+/// The digest that `replay` finds.
+fn digest(path: &str) -> Value {
+    run(["replay", path, "--json"]).assert_success().lines()[0]["replayed"]["digest"].clone()
+}
+
+#[test]
+fn every_format_of_commands_leads_to_the_same_digest() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    let expected = digest(&at("day.jsonl"));
+    let names =
+        ["day.csv.gz", "data", "again.csv", "again.jsonl.zst", "other.csv.zst", "last.jsonl"];
+    let mut from = at("day.jsonl");
+    for name in names {
+        let to = at(name);
+        let report = converted(&run(["convert", &from, &to, "--json"]).assert_success());
+        assert_eq!(report["digest"], expected, "{name}");
+        assert_eq!((&report["commands"], &report["rejected"]["not_owner"]), (&6.into(), &1.into()));
+        assert_eq!(digest(&to), expected, "{name}");
+        from = to;
+    }
+    assert_eq!(fs::read_dir(at("")).expect("a folder").count(), 1 + names.len());
+    // A market continues in the new folder.
+    let view = "{\"view\":{\"market\":1}}\n";
+    let viewed = run_with(["run", "--once", "--folder", &at("data")], view).assert_success();
+    assert!(viewed.lines()[0]["book"]["epoch"].as_u64() >= Some(2), "{}", viewed.out);
+    run(["verify", &at("data")]).assert_success();
+}
+
+#[test]
+fn journal_with_every_kind_of_command_is_converted() {
+    let prepared = prepared();
+    let (_folder, at) = folder();
+    let journal = prepared.path.to_str().expect("text");
+    run(["convert", journal, &at("day.csv")]).assert_success();
+    run(["convert", &at("day.csv"), &at("data")]).assert_success();
+    assert_eq!(commands(Path::new(&at("data"))), commands(&prepared.path));
+    let report = run(["convert", &at("data"), &at("day.jsonl"), "--json"]).assert_success();
+    let left_out = converted(&report)["left_out"].clone();
+    assert_eq!(left_out.as_object().expect("an object").len(), 1, "{left_out}");
+    run(["convert", &at("day.jsonl"), &at("again.csv")]).assert_success();
+    assert_eq!(digest(&at("again.csv")), prepared.digest);
+}
+
+#[test]
+fn standard_input_and_output_are_converted() {
+    let rows = run_with(["convert", "-", "-", "--to", "csv"], DAY);
+    let rows = rows.assert_prints(0, &["6 commands in JSON lines", "CSV of commands to -"]);
+    assert!(rows.out.starts_with("time,sequence,action,market"), "{}", rows.out);
+    let lines = run_with(["convert", "-", "-", "--to", "json", "--json"], &rows.out);
+    assert!(lines.err.starts_with("{\"converted\":"), "{}", lines.err);
+    let again = run_with(["convert", "-", "-", "--to", "csv"], &lines.out);
+    assert_eq!(again.out, rows.out);
+}
+
+#[test]
+fn existing_output_is_refused_or_replaced() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    fs::write(at("day.csv"), "mine").expect("written");
+    fs::create_dir(at("data")).expect("created");
+    run(["convert", &at("day.jsonl"), &at("day.csv")])
+        .assert_prints(2, &["day.csv already exists", "--force"]);
+    assert_eq!(fs::read(at("day.csv")).expect("read"), b"mine");
+    run(["convert", &at("day.jsonl"), &at("data"), "--force"])
+        .assert_prints(2, &["data already exists: name another one"]);
+    run(["convert", &at("day.jsonl"), &at("day.jsonl"), "--force"])
+        .assert_prints(2, &["is both the input and the output"]);
+    run(["convert", &at("day.jsonl"), &at("day.csv"), "--force"]).assert_success();
+    assert_eq!(digest(&at("day.csv")), digest(&at("day.jsonl")));
+    fs::write(at("other.csv.part"), "").expect("written");
+    run(["convert", &at("day.jsonl"), &at("other.csv")])
+        .assert_prints(2, &["other.csv.part already exists"]);
+    for (to, expected) in [("x.txt", "the name does not tell the format"), ("-", "no name")] {
+        run(["convert", &at("day.jsonl"), to]).assert_prints(2, &[expected, "--to"]);
+    }
+}
+
+#[test]
+fn faulty_input_leaves_a_partial_file_and_is_reported() {
+    let (_folder, at) = folder();
+    let rows = run_with(["convert", "-", "-", "--to", "csv"], DAY).out;
+    let faulty = rows.replace("set_phase", "set_face");
+    fs::write(at("day.csv"), &faulty).expect("written");
+    let done = run(["convert", &at("day.csv"), &at("day.jsonl")]);
+    done.assert_prints(3, &["1 commands in CSV", "day.jsonl.part", "line 3", "set_face"]);
+    assert!(!Path::new(&at("day.jsonl")).exists());
+    let part = fs::read_to_string(at("day.jsonl.part")).expect("read");
+    assert_eq!(part.lines().count(), 1);
+    let done = run(["convert", &at("day.csv"), &at("day.jsonl"), "--force", "--lenient"]);
+    done.assert_prints(4, &["5 commands", "1 could not be read", "line 3", "4 numbers"]);
+    assert!(!Path::new(&at("day.jsonl.part")).exists());
+    // Lines that are no commands are refused one by one.
+    fs::write(at("more.jsonl"), format!("{DAY}{{\"place\":1}}\n")).expect("written");
+    run(["convert", &at("more.jsonl"), &at("more.csv")]).assert_prints(4, &["more.jsonl:7"]);
+    assert_eq!(
+        digest(&at("more.csv")),
+        run_with(["replay", "-", "--json"], DAY).lines()[0]["replayed"]["digest"]
+    );
+    // Nothing was converted, so nothing stays.
+    fs::write(at("not.csv"), "action,market\nx,y\n").expect("written");
+    run(["convert", &at("not.csv"), &at("not.jsonl")]).assert_prints(3, &["line 2"]);
+    assert!(!Path::new(&at("not.jsonl.part")).exists());
+}
+
+#[test]
+fn commands_that_only_csv_can_hold_are_refused_elsewhere() {
+    let (_folder, at) = folder();
+    let rows =
+        "sequence,action,market,phase,tick,lot\n1,add_market,SUN,,0.01,1\n5,set_phase,SUN,call,,\n";
+    fs::write(at("day.csv"), rows).expect("written");
+    for to in ["day.jsonl", "data"] {
+        run(["convert", &at("day.csv"), &at(to)])
+            .assert_prints(1, &["command 5 comes where command 2 should"]);
+        assert!(!Path::new(&at(to)).exists());
+        assert!(!Path::new(&at(&format!("{to}.part"))).exists());
+    }
+    run(["convert", &at("day.csv"), &at("same.csv")]).assert_success();
+    assert_eq!(digest(&at("same.csv")), digest(&at("day.csv")));
+}
