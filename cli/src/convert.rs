@@ -8,15 +8,18 @@ mod file;
 mod folder;
 mod format;
 mod input;
+mod options;
 mod run;
 mod summary;
 mod target;
+mod venue;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pricetime_journal::keyed_engine;
+use pricetime_recordings::{FromEvents, OrderNumbers};
 use pricetime_terminal::{Paint, disable_progress};
 
 use super::failure::{Code, Failure};
@@ -25,15 +28,16 @@ use super::reader::{self, MarketLimit, Stop};
 use file::Names;
 use format::TargetFormat;
 use input::Input;
+use options::TargetOptions;
 use run::{Run, Tally};
 use summary::Summary;
-use target::Target;
+use target::Creation;
 
 /// Converts a recording into another format.
 ///
 /// The input is whatever `replay` reads: a data folder, JSON lines or CSV of commands, or a day of an exchange
-/// (LOBSTER, ITCH 5.0 or Databento). The name of the output tells its format: .jsonl, .csv, or a new folder
-/// for a journal. .gz and .zst behind it compress.
+/// (LOBSTER, ITCH 5.0 or Databento). The name of the output tells its format: .jsonl, .csv, .itch, a name with
+/// `_message` for LOBSTER, or a new folder for a journal. .gz and .zst behind it compress.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,6 +47,9 @@ Examples:
   pricetime convert day.dbn.zst day.csv.gz             a day of Databento as commands
   pricetime convert AAPL_message.csv --with AAPL_orderbook.csv --mode reconstruct aapl.jsonl
                                                        commands that lead to the book of the exchange
+  pricetime convert day.jsonl.zst day.itch             what an exchange would have published
+  pricetime convert 01302020.NASDAQ_ITCH50.gz --stock AAPL --mode reconstruct AAPL_message_10.csv
+                                                       a stock of ITCH as files of LOBSTER
   zcat day.jsonl.gz | pricetime convert - - --to csv   from standard input to standard output
 
 The output gets its name when it is complete. Until then it ends with .part. An output that exists is
@@ -58,15 +65,11 @@ pub(super) struct Convert {
     /// The file or the new folder to write; - is standard output
     #[arg(value_name = "TO")]
     to: PathBuf,
-    /// The format to write, if the name does not tell
-    #[arg(long = "to", value_name = "FORMAT")]
-    target: Option<TargetFormat>,
-    /// Replace the file if it exists
-    #[arg(long)]
-    force: bool,
     /// Print the summary as one JSON line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: TargetOptions,
     #[command(flatten)]
     recording: RecordingOptions,
     #[command(flatten)]
@@ -80,13 +83,8 @@ impl Convert {
     }
 
     fn convert(&self) -> Result<(), Stop> {
-        let format = self.target.map_or_else(|| TargetFormat::of(&self.to), Ok)?;
-        let is_stdout_used = self.to == Path::new("-");
-        if is_stdout_used && format == TargetFormat::Journal {
-            let text = "a journal is a folder and cannot go to standard output: name a folder";
-            return Err(Failure::new(Code::Usage, text).into());
-        }
-        if is_stdout_used && io::stdout().is_terminal() {
+        let format = self.target.format(&self.to)?;
+        if self.to == Path::new("-") && io::stdout().is_terminal() {
             disable_progress();
         }
         input::check_apart(&self.from, &self.to)?;
@@ -110,21 +108,28 @@ impl Convert {
         names: &mut Vec<Names>,
     ) -> Result<(Summary, Option<Failure>), Stop> {
         let markets_max = self.markets.markets_max;
-        let target = Target::create(format, &self.to, self.force, markets_max, names)?;
         let mode = input.is_venue().then(|| self.recording.mode());
-        let engine = keyed_engine(markets_max);
-        let lenient = self.recording.lenient;
-        let mut run = Run { engine, tally: Tally::default(), target, lenient };
+        let creation = Creation {
+            format,
+            to: &self.to,
+            options: &self.target,
+            markets_max,
+            midnight: self.recording.midnight(),
+        };
+        let target = creation.create(names)?;
+        let ids = if mode.is_some() { OrderNumbers::Keep } else { OrderNumbers::Count };
+        let tally = Tally::new(target.is_of_events().then(|| FromEvents::new(ids)));
+        let (engine, lenient) = (keyed_engine(markets_max), self.recording.lenient);
+        let mut run = Run { engine, tally, target, lenient };
         let mut found = input.convert(&self.recording, &mut run)?;
         let failed = found.failed.take();
         let Run { engine, tally, target, .. } = run;
-        let mut left_out = target.end()?;
-        if tally.renumbered > 0 {
-            let text = "numbers of commands after skipped rows: these got the next ones";
-            left_out.push((tally.renumbered, text.to_owned()));
-        }
+        let (messages, mut left_out) = target.end(tally.messages.as_ref())?;
+        let text = "numbers of commands after skipped rows: these got the next ones";
+        left_out.push((tally.renumbered, text.to_owned()));
+        left_out.retain(|(count, _)| *count > 0);
         let to = self.to.display().to_string();
-        Ok((Summary { found, mode, format, to, tally, left_out, engine }, failed))
+        Ok((Summary { found, mode, format, to, tally, messages, left_out, engine }, failed))
     }
 
     /// Gives the output its name, and prints the summary: on standard error if standard output is taken.

@@ -58,6 +58,7 @@ pub mod csv;
 pub mod databento;
 mod error;
 mod format;
+mod from_events;
 pub mod itch;
 pub mod lobster;
 mod number;
@@ -72,6 +73,7 @@ pub use compression::Compression;
 pub use compressor::Compressor;
 pub use error::{Details, Fault, MessageNumber, RecordingError};
 pub use format::Format;
+pub use from_events::{FromEvents, LeftOut, OrderNumbers};
 pub use source::{Line, Source};
 pub use venue::{
     Cross, DayPart, Instrument, InstrumentId, InstrumentName, TradingState, VenueEvent,

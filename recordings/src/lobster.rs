@@ -27,6 +27,7 @@ use crate::venue::VenueEvent;
 mod book_check;
 mod book_row;
 mod correction;
+mod levels;
 mod reader;
 mod row;
 mod window;

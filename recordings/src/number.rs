@@ -65,6 +65,63 @@ pub(crate) fn rounded_decimal(text: &[u8], places: u8) -> Result<u64, Fault> {
     number.checked_add(u64::from(digit(places.into()) >= 5)).ok_or(RANGE)
 }
 
+/// The two digits of each number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut at) = ([[0; 2]; 100], 0);
+    while at < 100 {
+        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+        at += 1;
+    }
+    pairs
+};
+
+/// Appends a whole number. It takes a third of the time of `write!`.
+#[inline]
+pub(crate) fn append(text: &mut Vec<u8>, mut number: u64) {
+    let (mut digits, mut at) = ([0; 20], 20);
+    while number >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if number > 0 || at == 20 {
+        at -= 1;
+        digits[at] = b'0' + number as u8;
+    }
+    text.extend_from_slice(&digits[at..]);
+}
+
+/// Appends a whole number that may be negative.
+#[inline]
+pub(crate) fn append_signed(text: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        text.push(b'-');
+    }
+    append(text, number.unsigned_abs());
+}
+
+/// Appends a whole number with zeros before it, so that it has this many digits.
+#[inline]
+pub(crate) fn append_padded<const DIGITS: usize>(text: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text.extend_from_slice(&digits);
+}
+
+/// A price with these decimal places as text, for errors.
+pub(crate) fn decimal(price: i64, places: u8) -> String {
+    let (sign, digits) = (if price < 0 { "-" } else { "" }, price.unsigned_abs());
+    let power = 10_u64.checked_pow(places.into()).unwrap_or(u64::MAX);
+    let (whole, part) = (digits / power, digits % power);
+    if places == 0 {
+        return format!("{sign}{whole}");
+    }
+    format!("{sign}{whole}.{part:0width$}", width = usize::from(places))
+}
+
 /// A price with other decimal places, or `None` if it has more than these, or does not fit.
 pub(crate) fn rescaled(price: i64, from: u8, to: u8) -> Option<i64> {
     let factor = 10_i64.checked_pow(from.abs_diff(to).into())?;
@@ -113,6 +170,27 @@ mod tests {
             assert_eq!(text(unsigned(input.as_bytes())), as_unsigned, "{input}");
             assert_eq!(text(signed(input.as_bytes())), as_signed, "{input}");
         }
+    }
+
+    #[test]
+    fn numbers_are_appended_as_they_are_printed() {
+        let mut number = 1_u64;
+        for step in 0..10_000_u32 {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(u64::from(step));
+            for number in [number >> (step % 64), u64::from(step), u64::MAX - u64::from(step)] {
+                let mut text = Vec::new();
+                append(&mut text, number);
+                text.push(b' ');
+                append_signed(&mut text, number.cast_signed());
+                text.push(b' ');
+                append_padded::<9>(&mut text, number % 1_000_000_000);
+                let signed = number.cast_signed();
+                let expected = format!("{number} {signed} {:09}", number % 1_000_000_000);
+                assert_eq!(String::from_utf8(text).unwrap(), expected);
+            }
+        }
+        let shown = [(-5, 4), (12_345, 2), (7, 0)].map(|(price, places)| decimal(price, places));
+        assert_eq!(shown, ["-0.0005", "123.45", "7"]);
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub(super) enum TargetFormat {
     Csv,
     /// A data folder with a journal
     Journal,
+    /// A LOBSTER message file and its order-book file
+    Lobster,
+    /// NASDAQ TotalView-ITCH 5.0
+    Itch,
 }
 
 impl TargetFormat {
@@ -34,7 +38,10 @@ impl TargetFormat {
         let plain = plain.unwrap_or(&name);
         match plain.rsplit_once('.').map(|(_, extension)| extension) {
             Some("jsonl" | "ndjson" | "json") => Ok(Self::Json),
+            // The name of a file of LOBSTER: AAPL_2012-06-21_34200000_57600000_message_10.csv.
+            Some("csv") if plain.contains("_message") => Ok(Self::Lobster),
             Some("csv") => Ok(Self::Csv),
+            Some(it) if it == "itch" || it.ends_with("itch50") => Ok(Self::Itch),
             None if plain == name => Ok(Self::Journal),
             _ => Err(unknown("the name does not tell the format")),
         }
@@ -46,6 +53,8 @@ impl TargetFormat {
             Self::Json => "JSON lines",
             Self::Csv => "CSV of commands",
             Self::Journal => "a Pricetime journal",
+            Self::Lobster => "LOBSTER",
+            Self::Itch => "NASDAQ TotalView-ITCH 5.0",
         }
     }
 }
@@ -60,6 +69,9 @@ mod tests {
             ("day.jsonl", Some(TargetFormat::Json)),
             ("a/day.jsonl.zst", Some(TargetFormat::Json)),
             ("day.CSV.gz", Some(TargetFormat::Csv)),
+            ("AAPL_2012-06-21_34200000_57600000_message_10.csv", Some(TargetFormat::Lobster)),
+            ("01302020.NASDAQ_ITCH50.gz", Some(TargetFormat::Itch)),
+            ("day.itch", Some(TargetFormat::Itch)),
             ("a.b/data", Some(TargetFormat::Journal)),
             ("./data/", Some(TargetFormat::Journal)),
             ("day.gz", None),

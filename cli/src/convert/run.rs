@@ -2,6 +2,7 @@
 
 use pricetime_engine::{Command, Engine, Event, Header, Outcome, Sequence, Sink};
 use pricetime_gateway::Outcomes;
+use pricetime_recordings::FromEvents;
 
 use super::super::failure::Failure;
 use super::super::reader::Stop;
@@ -17,12 +18,21 @@ pub(super) struct Run {
 }
 
 /// What the commands did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
     pub(super) commands: u64,
     pub(super) outcomes: Outcomes,
     /// The commands that got another number.
     pub(super) renumbered: u64,
+    /// What an exchange would report, if that is written.
+    pub(super) messages: Option<FromEvents>,
+}
+
+impl Tally {
+    /// Counts nothing yet.
+    pub(super) fn new(messages: Option<FromEvents>) -> Self {
+        Self { commands: 0, outcomes: Outcomes::default(), renumbered: 0, messages }
+    }
 }
 
 impl Run {
@@ -35,7 +45,7 @@ impl Run {
         }
         self.target.write(command, &self.engine)?;
         self.engine.apply(command, &mut self.tally);
-        Ok(())
+        self.tally.messages.as_mut().map_or(Ok(()), |messages| self.target.write_events(messages))
     }
 
     #[cold]
@@ -55,15 +65,25 @@ impl Run {
 
 impl Sink for Tally {
     #[inline]
-    fn begin(&mut self, _: &Header) {
+    fn begin(&mut self, header: &Header) {
         self.commands += 1;
+        if let Some(messages) = &mut self.messages {
+            messages.begin(header);
+        }
     }
 
     #[inline]
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, event: &Event) {
+        if let Some(messages) = &mut self.messages {
+            messages.event(event);
+        }
+    }
 
     #[inline]
     fn end(&mut self, outcome: Outcome) {
         self.outcomes.count(outcome);
+        if let Some(messages) = &mut self.messages {
+            messages.end(outcome);
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Summary {
     pub(super) format: TargetFormat,
     pub(super) to: String,
     pub(super) tally: Tally,
+    /// The number of messages, if what an exchange would publish was written.
+    pub(super) messages: Option<u64>,
     /// What the output cannot hold, with counts.
     pub(super) left_out: Vec<(u64, String)>,
     pub(super) engine: Engine,
@@ -50,6 +52,8 @@ pub(super) struct Converted {
     duplicates: u64,
     to: String,
     format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages_written: Option<u64>,
     left_out: BTreeMap<String, u64>,
     digest: String,
 }
@@ -88,6 +92,7 @@ impl Summary {
             duplicates: self.tally.outcomes.duplicates,
             to: self.to.clone(),
             format: self.format.name(),
+            messages_written: self.messages,
             left_out: counts(&self.left_out),
             digest: format!("{:032x}", self.engine.digest()),
         })
@@ -115,7 +120,9 @@ impl Summary {
             let text = format!("{} could not be read", grouped(self.refused()));
             writeln!(out, "           {}", paint.text(Tone::Warning, &text))?;
         }
-        writeln!(out, "written    {} to {}", self.format.name(), self.to)?;
+        let messages = self.messages.map(|it| format!("{} messages of ", grouped(it)));
+        let messages = messages.unwrap_or_default();
+        writeln!(out, "written    {messages}{} to {}", self.format.name(), self.to)?;
         for (count, what) in &self.left_out {
             writeln!(out, "left out   {} {what}", grouped(*count))?;
         }

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use pricetime_engine::{Action, Command, Engine};
+use pricetime_engine::{Action, Command, Engine, Timestamp};
 use pricetime_gateway::json::Line;
-use pricetime_recordings::csv;
+use pricetime_recordings::{FromEvents, csv};
 
 use super::super::reader::{Stop, json_line};
 use super::errors::unwritten;
 use super::file::{Names, NewFile};
 use super::folder::NewFolder;
 use super::format::TargetFormat;
+use super::options::TargetOptions;
+use super::venue::VenueTarget;
 
 /// What the commands are written to, in one of the formats.
 pub(super) enum Target {
@@ -20,36 +22,69 @@ pub(super) enum Target {
     Rows(Box<csv::Writer<NewFile>>),
     /// The journal of a new data folder.
     Journal(Box<NewFolder>),
+    /// What an exchange would publish.
+    Venue(Box<VenueTarget>),
 }
 
-impl Target {
+/// How a target is created.
+pub(super) struct Creation<'a> {
+    pub(super) format: TargetFormat,
+    pub(super) to: &'a Path,
+    pub(super) options: &'a TargetOptions,
+    pub(super) markets_max: u32,
+    /// The midnight of the input's times, if it was said.
+    pub(super) midnight: Option<Timestamp>,
+}
+
+impl Creation<'_> {
     /// Creates the files. Their names are added as soon as they exist.
-    pub(super) fn create(
-        format: TargetFormat,
-        to: &Path,
-        replace: bool,
-        markets_max: u32,
-        names: &mut Vec<Names>,
-    ) -> Result<Self, Stop> {
+    pub(super) fn create(self, names: &mut Vec<Names>) -> Result<Target, Stop> {
+        let Self { format, to, options, markets_max, midnight } = self;
+        let replace = options.force;
         Ok(match format {
-            TargetFormat::Json => Self::Lines(NewFile::create(to, replace, names)?, 0),
+            TargetFormat::Json => Target::Lines(NewFile::create(to, replace, names)?, 0),
             TargetFormat::Csv => {
                 let file = NewFile::create(to, replace, names)?;
                 let name = to.display().to_string();
                 let rows = csv::Writer::new(file, &name, &csv::Column::ALL).map_err(unwritten)?;
-                Self::Rows(Box::new(rows))
+                Target::Rows(Box::new(rows))
             }
             TargetFormat::Journal => {
-                Self::Journal(Box::new(NewFolder::create(to, markets_max, names)?))
+                Target::Journal(Box::new(NewFolder::create(to, markets_max, names)?))
+            }
+            TargetFormat::Itch => {
+                Target::Venue(Box::new(VenueTarget::itch(to, options, midnight, names)?))
+            }
+            TargetFormat::Lobster => {
+                Target::Venue(Box::new(VenueTarget::lobster(to, options, midnight, names)?))
             }
         })
+    }
+}
+
+impl Target {
+    /// Returns `true` if it needs the messages that the engine's events become.
+    pub(super) const fn is_of_events(&self) -> bool {
+        match self {
+            Self::Venue(_) => true,
+            Self::Lines(..) | Self::Rows(_) | Self::Journal(_) => false,
+        }
     }
 
     /// Returns `true` if commands get their numbers by their order when they are read again.
     pub(super) const fn counts_commands(&self) -> bool {
         match self {
             Self::Lines(..) | Self::Journal(_) => true,
-            Self::Rows(_) => false,
+            Self::Rows(_) | Self::Venue(_) => false,
+        }
+    }
+
+    /// Writes what the last command did.
+    #[inline]
+    pub(super) fn write_events(&mut self, messages: &mut FromEvents) -> Result<(), Stop> {
+        match self {
+            Self::Venue(venue) => venue.write(messages),
+            Self::Lines(..) | Self::Rows(_) | Self::Journal(_) => Ok(()),
         }
     }
 
@@ -69,12 +104,13 @@ impl Target {
             }
             Self::Rows(rows) => rows.write(command).map_err(unwritten),
             Self::Journal(folder) => folder.append(command),
+            Self::Venue(_) => Ok(()),
         }
     }
 
-    /// Writes and syncs what is left. The files keep their temporary names. Returns what could not be written, with
-    /// counts.
-    pub(super) fn end(self) -> Result<Vec<(u64, String)>, Stop> {
+    /// Writes and syncs what is left. The files keep their temporary names. Returns the number of messages, if they
+    /// were written, and what could not be, with counts.
+    pub(super) fn end(self, messages: Option<&FromEvents>) -> Result<Ended, Stop> {
         let mut left_out = Vec::new();
         match self {
             Self::Lines(file, changed) => {
@@ -85,8 +121,16 @@ impl Target {
             }
             Self::Rows(rows) => rows.finish().map_err(unwritten)?.end()?,
             Self::Journal(folder) => folder.end()?,
+            Self::Venue(venue) => {
+                if let Some(messages) = messages {
+                    let (written, left_out) = venue.end(messages)?;
+                    return Ok((Some(written), left_out));
+                }
+            }
         }
-        left_out.retain(|(count, _)| *count > 0);
-        Ok(left_out)
+        Ok((None, left_out))
     }
 }
+
+/// The number of messages, if these were written, and what could not be.
+pub(super) type Ended = (Option<u64>, Vec<(u64, String)>);

@@ -156,6 +156,11 @@ impl RecordingOptions {
         Self { format: named, mode, ..self.clone() }
     }
 
+    /// The midnight from which times count, if it was said.
+    pub(in super::super) fn midnight(&self) -> Option<Timestamp> {
+        self.midnight.map(|time| time.0)
+    }
+
     /// Refuses options that only files have.
     pub(in super::super) fn check_folder(&self) -> Result<(), Failure> {
         let Self { format, mode, with, stock, midnight, lenient } = self;

@@ -18,11 +18,26 @@ const DAY: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.25","lot
 {"cancel":{"market":1,"account":"00000000-0000-0000-0000-000000000003","order":"00000000-0000-0000-0000-000000000002"}}
 "#;
 
+/// Two asks and a bid; an order that takes an ask and a part of the other one, which hides most of itself.
+const LOBSTER: &str = "34200.1,1,7,100,5853300,-1
+34200.2,1,8,100,5853400,-1
+34200.3,1,9,70,5853200,1
+34200.4,4,7,100,5853300,-1
+34200.4,4,8,50,5853400,-1
+34200.5,2,9,20,5853200,1
+34200.6,3,9,50,5853200,1
+";
+
 /// A folder, and the path of a name in it.
 fn folder() -> (TempDir, impl Fn(&str) -> String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_owned();
     (folder, move |name| path.join(name).to_str().expect("text").to_owned())
+}
+
+/// The day with prices above zero, as ITCH needs them.
+fn above_zero() -> String {
+    DAY.replace("-10", "0").replace("\"-", "\"")
 }
 
 fn converted(done: &RunResult) -> Value {
@@ -148,4 +163,87 @@ fn commands_that_only_csv_can_hold_are_refused_elsewhere() {
     }
     run(["convert", &at("day.csv"), &at("same.csv")]).assert_success();
     assert_eq!(digest(&at("same.csv")), digest(&at("day.csv")));
+}
+
+#[test]
+fn commands_become_messages_of_an_exchange_with_the_same_book() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), above_zero()).expect("written");
+    for to in ["day.itch.gz", "SUN_message_10.csv.zst"] {
+        let midnight = ["--to-midnight", "2026-06-01T00:00Z"];
+        let done = run([&["convert", &at("day.jsonl"), &at(to)], midnight.as_slice()].concat());
+        let words = [
+            "messages of",
+            "1 hidden parts of orders",
+            "1 closes of epochs",
+            "1 commands that were refused",
+        ];
+        done.assert_prints(0, &words);
+        let (from, book) = (at(to), at("SUN_orderbook_10.csv.zst"));
+        let mut words = vec!["replay", &from, "--mode", "reconstruct", "--json"];
+        if to.starts_with("SUN") {
+            words.extend(["--with", &book]);
+        }
+        let report = run(words).assert_success().lines()[0]["replayed"].clone();
+        // A market, its phase, the bid, its execution by the ask, and what the ask shows then.
+        assert_eq!((&report["accepted"], &report["trades"]), (&5.into(), &0.into()), "{report}");
+    }
+}
+
+#[test]
+fn lobster_becomes_itch_and_lobster_again() {
+    let (_folder, at) = folder();
+    fs::write(at("AAPL_message_1.csv"), LOBSTER).expect("written");
+    let from = at("AAPL_message_1.csv");
+    for mode in ["rematch", "reconstruct"] {
+        let itch = at(&format!("{mode}.itch"));
+        run(["convert", &from, &itch, "--mode", mode]).assert_success();
+        let again = at(&format!("{mode}_message_1.csv"));
+        let words = ["convert", &itch, &again, "--mode", mode, "--levels", "1"];
+        run(words).assert_prints(0, &["NASDAQ TotalView-ITCH 5.0", "messages of LOBSTER"]);
+        let text = fs::read_to_string(&again).expect("read");
+        let orders: Vec<_> = text.lines().filter(|line| !line.contains(",7,0,")).collect();
+        if mode == "rematch" {
+            assert_eq!(orders, LOBSTER.lines().collect::<Vec<_>>());
+        } else {
+            // What was executed is taken away instead.
+            let reduced = LOBSTER.replace(",4,7,", ",3,7,").replace(",4,8,", ",2,8,");
+            assert_eq!(orders, reduced.lines().collect::<Vec<_>>());
+        }
+        let rows = fs::read_to_string(at(&format!("{mode}_orderbook_1.csv"))).expect("read");
+        assert_eq!(rows.lines().count(), text.lines().count());
+        assert_eq!(rows.lines().last(), Some("5853400,50,-9999999999,0"));
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_the_format_of_an_exchange_is_refused() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    let words = ["convert", &at("day.jsonl"), &at("day.itch")];
+    run(words).assert_prints(1, &["command 3", "price \"-9.7500\" is not from 0"]);
+    assert_eq!(fs::read_dir(at("")).expect("a folder").count(), 1);
+    let fine = DAY.replace("0.25", "0.00001").replace("-9.75", "1.00001").replace("-10", "0");
+    fs::write(at("fine.jsonl"), &fine).expect("written");
+    for to in ["fine.itch", "fine_message.csv"] {
+        let words = ["convert", &at("fine.jsonl"), &at(to)];
+        run(words).assert_prints(1, &["price \"1.00001\" has more than 4 decimal places"]);
+    }
+    let other = DAY.lines().next().expect("a line");
+    let other = other.replace("SUN", "WIND").replace("\"market\":1", "\"market\":2");
+    let untimed: Vec<_> = DAY.lines().take(2).chain([other.as_str()]).collect();
+    fs::write(at("two.jsonl"), untimed.join("\n")).expect("written");
+    let words = ["convert", &at("two.jsonl"), &at("two_message.csv")];
+    run(words).assert_prints(2, &["name one with --market"]);
+    let words = ["convert", &at("two.jsonl"), &at("two_message.csv"), "--market", "SUN"];
+    run(words).assert_prints(0, &["2 messages of other markets"]);
+    for (option, value) in
+        [("--market", "1"), ("--book", "x"), ("--to-midnight", "2026-01-01T00:00Z")]
+    {
+        run(["convert", &at("day.jsonl"), &at("day.csv"), option, value])
+            .assert_prints(2, &[option, "is only for"]);
+    }
+    fs::write(at("fine.jsonl"), above_zero()).expect("written");
+    let words = ["convert", &at("fine.jsonl"), &at("x.itch"), "--to-midnight", "2026-01-01T00:00Z"];
+    run(words).assert_prints(1, &["command 3", "time", "within a day of midnight"]);
 }

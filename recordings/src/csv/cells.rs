@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use super::column::{Column, ColumnSet};
 use super::words::{Word, word};
+use crate::number::append;
 
 /// The fields of a row, in any order. Their memory is used again.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ impl Cells {
     }
 
     /// Sets a field to what a function appends.
+    #[inline]
     pub(super) fn put(&mut self, column: Column, append: impl FnOnce(&mut Vec<u8>)) {
         let from = self.text.len();
         append(&mut self.text);
@@ -50,11 +52,17 @@ impl Cells {
         self.filled.insert(column);
     }
 
+    #[inline]
+    pub(super) fn whole(&mut self, column: Column, number: u64) {
+        self.put(column, |text| append(text, number));
+    }
+
     pub(super) fn number(&mut self, column: Column, number: impl Display) {
         // Writing to a vector cannot fail.
         self.put(column, |text| drop(write!(text, "{number}")));
     }
 
+    #[inline]
     pub(super) fn word<T: Word>(&mut self, column: Column, value: T) {
         self.put(column, |text| text.extend_from_slice(word(value).as_bytes()));
     }

@@ -144,6 +144,17 @@ impl ColumnSet {
         self.0 & 1 << column as u64 != 0
     }
 
+    /// The columns in it, in the order of [`Column::ALL`].
+    #[inline]
+    pub(super) fn columns(self) -> impl Iterator<Item = Column> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let column = Column::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*column)
+        })
+    }
+
     const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -25,9 +25,9 @@ pub(super) fn compose(
     let Command { sequence, timestamp, market, account, operator, request, session, action } =
         command;
     time_cell(cells, Column::Time, *timestamp);
-    cells.number(Column::Sequence, sequence);
+    cells.whole(Column::Sequence, sequence.0);
     cells.word(Column::Action, action.kind());
-    cells.number(Column::Market, market);
+    cells.whole(Column::Market, market.0.into());
     cells.word_unless(Column::Operator, *operator, is_for_operators(action.kind()));
     if account.0 != 0 || many_accounts && !operator {
         id_cell(cells, Column::Account, account.0);
@@ -92,7 +92,7 @@ fn place(cells: &mut Cells, place: &Place, units: &Units) {
     let Place { order, reference, side, kind, quantity, time_in_force, post_only, .. } = place;
     id_cell(cells, Column::Order, order.0);
     if *reference != 0 {
-        cells.number(Column::Reference, reference);
+        cells.whole(Column::Reference, *reference);
     }
     cells.word(Column::Side, *side);
     let word = match kind {
@@ -114,7 +114,7 @@ fn place(cells: &mut Cells, place: &Place, units: &Units) {
             Lasting::Date
         }
         TimeInForce::ForEpochs(epochs) => {
-            cells.number(Column::Epochs, epochs);
+            cells.whole(Column::Epochs, epochs);
             Lasting::Epochs
         }
     };

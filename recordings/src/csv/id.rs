@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use pricetime_engine::{SessionId, Symbol};
 
 use crate::error::Fault;
-use crate::number::unsigned;
+use crate::number::{append, unsigned};
 
 #[cold]
 fn bad_id() -> Fault {
@@ -62,9 +62,9 @@ pub(super) fn symbol(text: &[u8]) -> Result<Symbol, Fault> {
 
 /// Writes an id: as a UUID if it does not fit in 64 bits.
 pub(super) fn write(id: u128, text: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
     let _ = match u64::try_from(id) {
-        Ok(id) => write!(text, "{id}"),
+        Ok(id) => return append(text, id),
+        // Writing to a vector cannot fail.
         Err(_) => write!(
             text,
             "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",

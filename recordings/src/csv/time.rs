@@ -1,11 +1,9 @@
 //! Times: RFC 3339, or nanoseconds since 1970.
 
-use std::io::Write as _;
-
 use pricetime_engine::Timestamp;
 
 use crate::error::Fault;
-use crate::number::unsigned;
+use crate::number::{append_padded, unsigned};
 
 /// The nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
@@ -108,11 +106,16 @@ pub(super) fn write(time: Timestamp, text: &mut Vec<u8>) {
     let (year, month) =
         (year + era * 400 + month / 10, if month < 10 { month + 3 } else { month - 9 });
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    // Writing to a vector cannot fail.
-    let _ = write!(
-        text,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z"
-    );
+    append_padded::<4>(text, year);
+    for (separator, number) in
+        [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)]
+    {
+        text.push(separator);
+        append_padded::<2>(text, number);
+    }
+    text.push(b'.');
+    append_padded::<9>(text, nanoseconds);
+    text.push(b'Z');
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use super::fault::CsvFault;
 use super::markets::Markets;
 use crate::error::{Fault, MessageNumber, RecordingError};
 
+/// A comma for each column.
+const COMMAS: [u8; Column::ALL.len()] = [b','; Column::ALL.len()];
+
 /// Writes commands as a CSV file. A value that the reader assumes anyway is left out.
 ///
 /// ```
@@ -39,6 +42,10 @@ pub struct Writer<W> {
     name: String,
     columns: Vec<Column>,
     set: ColumnSet,
+    /// Where each column is.
+    places: [u8; Column::ALL.len()],
+    /// `true` if the columns are in the order of [`Column::ALL`].
+    is_in_order: bool,
     markets: Markets,
     /// The lines that were written.
     lines: u64,
@@ -65,9 +72,15 @@ impl<W: Write> Writer<W> {
         if let Some(needed) = ColumnSet::of(&[Column::Action, Column::Market]).first_beyond(set) {
             return Err(RecordingError::new(name, CsvFault::NoColumn(needed.name()).into()));
         }
+        let mut places = [0; Column::ALL.len()];
+        for (place, column) in (0..).zip(&kept) {
+            places[*column as usize] = place;
+        }
         let mut writer = Self {
             out,
             name: name.to_owned(),
+            places,
+            is_in_order: kept.iter().copied().eq(set.columns()),
             columns: kept,
             set,
             markets: Markets::new(),
@@ -93,10 +106,28 @@ impl<W: Write> Writer<W> {
         }
         self.markets.follow(command);
         self.line.clear();
-        for column in &self.columns {
-            self.line.extend_from_slice(self.cells.text(*column));
-            self.line.push(b',');
+        let mut next = 0;
+        if self.is_in_order {
+            // Most fields are empty, so only the others are visited.
+            for column in self.cells.filled().columns() {
+                let place = usize::from(self.places[column as usize]);
+                if place == next + 1 {
+                    self.line.push(b',');
+                } else {
+                    self.line.extend_from_slice(&COMMAS[next..place]);
+                }
+                self.line.extend_from_slice(self.cells.text(column));
+                next = place;
+            }
+        } else {
+            for column in self.columns.iter().take(self.columns.len() - 1) {
+                self.line.extend_from_slice(self.cells.text(*column));
+                self.line.push(b',');
+            }
+            next = self.columns.len() - 1;
+            self.line.extend_from_slice(self.cells.text(self.columns[next]));
         }
+        self.line.extend_from_slice(&COMMAS[next..self.columns.len()]);
         self.end_line()
     }
 

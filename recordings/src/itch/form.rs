@@ -11,7 +11,7 @@ use super::body::{
 use super::field::Alpha;
 use super::layout::PRICE_PLACES;
 use crate::error::{Fault, RecordingError};
-use crate::number::rescaled;
+use crate::number::{decimal, rescaled};
 use crate::venue::{Cross, VenueEvent};
 use crate::venue_book::{Change, VenueOrder};
 
@@ -182,9 +182,11 @@ impl Form {
     fn price(&self, price: Price) -> Result<u32, RecordingError> {
         let fault = Fault::TooPrecise(PRICE_PLACES);
         let scaled = rescaled(price.0, self.price_places, PRICE_PLACES)
-            .ok_or_else(|| refused("price", price, fault))?;
-        u32::try_from(scaled)
-            .map_err(|_| refused("price", price, Fault::OutOfRange("from 0 to 429496.7295")))
+            .ok_or_else(|| refused("price", decimal(price.0, self.price_places), fault))?;
+        u32::try_from(scaled).map_err(|_| {
+            let fault = Fault::OutOfRange("from 0 to 429496.7295");
+            refused("price", decimal(scaled, PRICE_PLACES), fault)
+        })
     }
 }
 

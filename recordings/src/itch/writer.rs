@@ -1,6 +1,7 @@
 //! Writes files.
 
 use std::io::Write;
+use std::mem;
 
 use foldhash::HashMap;
 use pricetime_engine::Timestamp;
@@ -10,14 +11,15 @@ use super::field::{Alpha, Time};
 use super::form::{Form, number, refused};
 use super::message::Message;
 use crate::error::{Fault, MessageNumber, RecordingError};
-use crate::venue::{DayPart, Instrument, InstrumentId, VenueEvent, VenueMessage};
+use crate::venue::{DayPart, Instrument, InstrumentId, InstrumentName, VenueEvent, VenueMessage};
 use crate::venue_book::VenueBook;
 
 /// Writes messages as a file with lengths.
 ///
 /// Stocks get locate codes in the order of their listing. What rested before the recording becomes an order
 /// for each price, with the numbers down from 2^64 − 1. Accounts are written if they are four letters or digits,
-/// as a market participant id is. Messages about an instrument that was not listed are ignored.
+/// as a market participant id is. A name of more than eight characters is cut, and ends with the number of its
+/// instrument. Messages about an instrument that was not listed are ignored.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -26,6 +28,8 @@ pub struct Writer<W> {
     stocks: HashMap<InstrumentId, Stock>,
     /// The time and the part of the day of the last message. `None` before the first one.
     last: Option<(Time, DayPart)>,
+    /// What one message becomes.
+    bodies: Vec<Body>,
     bytes: Vec<u8>,
 }
 
@@ -40,7 +44,8 @@ impl<W: Write> Writer<W> {
     #[must_use]
     pub fn new(out: W, name: &str, midnight: Timestamp) -> Self {
         let (name, stocks) = (name.to_owned(), HashMap::default());
-        Self { out, name, midnight, stocks, last: None, bytes: Vec::new() }
+        let (bodies, bytes) = (Vec::new(), Vec::new());
+        Self { out, name, midnight, stocks, last: None, bodies, bytes }
     }
 
     /// Writes a message, after the start of messages if it is the first one.
@@ -48,19 +53,28 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Returns an error if the format cannot hold the message, or if it cannot be written.
     pub fn write(&mut self, message: &VenueMessage) -> Result<(), RecordingError> {
-        let bodies = self.bodies(message);
-        let time = self.time(message.time);
-        let written = time.and_then(|time| {
-            let (locate, bodies) = bodies?;
-            let begin = Body::SystemEvent(SystemEvent { event: DayPart::MessagesBegin });
-            if self.last.is_none() && !bodies.contains(&begin) {
-                self.put(0, time, begin)?;
-            }
-            bodies.into_iter().try_for_each(|body| self.put(locate, time, body))
-        });
-        // The number is that of the message in the file that it was read from.
-        let number = MessageNumber::Record(message.number);
-        written.map_err(|error| error.in_file(&self.name).at_message(number))
+        let mut bodies = mem::take(&mut self.bodies);
+        bodies.clear();
+        let written = self.put_all(message, &mut bodies);
+        self.bodies = bodies;
+        written.map_err(|error| {
+            // The number is that of the message in the file that it was read from.
+            error.in_file(&self.name).at_message(MessageNumber::Record(message.number))
+        })
+    }
+
+    fn put_all(
+        &mut self,
+        message: &VenueMessage,
+        bodies: &mut Vec<Body>,
+    ) -> Result<(), RecordingError> {
+        let locate = self.bodies(message, bodies)?;
+        let time = self.time(message.time)?;
+        let begin = Body::SystemEvent(SystemEvent { event: DayPart::MessagesBegin });
+        if self.last.is_none() && !bodies.contains(&begin) {
+            self.put(0, time, &begin)?;
+        }
+        bodies.iter().try_for_each(|body| self.put(locate, time, body))
     }
 
     /// Writes the end of messages if it is missing, and returns what the file was written to.
@@ -72,7 +86,7 @@ impl<W: Write> Writer<W> {
             && part != DayPart::MessagesEnd
         {
             let end = Body::SystemEvent(SystemEvent { event: DayPart::MessagesEnd });
-            self.put(0, time, end).map_err(|error| error.in_file(&self.name))?;
+            self.put(0, time, &end).map_err(|error| error.in_file(&self.name))?;
         }
         self.out.flush().map_err(|error| RecordingError::new(&self.name, Fault::Io(error)))?;
         Ok(self.out)
@@ -85,18 +99,22 @@ impl<W: Write> Writer<W> {
             .ok_or_else(|| refused("time", time.0, Fault::OutOfRange("within a day of midnight")))
     }
 
-    /// Returns the locate code and the bodies that a message becomes.
-    fn bodies(&mut self, message: &VenueMessage) -> Result<(u16, Vec<Body>), RecordingError> {
+    /// Adds the bodies that a message becomes. Returns the locate code.
+    fn bodies(
+        &mut self,
+        message: &VenueMessage,
+        bodies: &mut Vec<Body>,
+    ) -> Result<u16, RecordingError> {
         if let VenueEvent::DayPart(event) = message.event {
-            return Ok((0, vec![Body::SystemEvent(SystemEvent { event })]));
+            bodies.push(Body::SystemEvent(SystemEvent { event }));
+            return Ok(0);
         }
         if let VenueEvent::Listed(instrument) = &message.event {
-            return self.list(message.instrument, instrument);
+            return self.list(message.instrument, instrument, bodies);
         }
         let Some(Stock { form, book }) = self.stocks.get_mut(&message.instrument) else {
-            return Ok((0, Vec::new()));
+            return Ok(0);
         };
-        let mut bodies = Vec::new();
         if message.event == VenueEvent::Cleared {
             let known = book.orders().into_iter().map(|(order, _)| order);
             let earlier = book.all_unreported().into_iter().map(|(order, _)| number(order));
@@ -104,19 +122,18 @@ impl<W: Write> Writer<W> {
             bodies.extend(orders.map(|order| Body::OrderDelete(OrderDelete { order })));
         }
         let change = book.apply(&message.event);
-        form.bodies(&message.event, &change, &mut bodies)?;
-        Ok((form.locate, bodies))
+        form.bodies(&message.event, &change, bodies)?;
+        Ok(form.locate)
     }
 
     fn list(
         &mut self,
         id: InstrumentId,
         instrument: &Instrument,
-    ) -> Result<(u16, Vec<Body>), RecordingError> {
+        bodies: &mut Vec<Body>,
+    ) -> Result<u16, RecordingError> {
         let Instrument { name, price_places, round_lot } = *instrument;
-        let stock = Alpha::padded(name.as_bytes()).ok_or_else(|| {
-            refused("stock", name, Fault::OutOfRange("a name of at most 8 characters"))
-        })?;
+        let stock = Alpha::padded(name.as_bytes()).unwrap_or_else(|| shortened(name, id));
         let next = self.stocks.len() + 1;
         let locate = self.stocks.get(&id).map_or(next, |it| it.form.locate.into());
         let locate = u16::try_from(locate).map_err(|_| {
@@ -145,20 +162,30 @@ impl<W: Write> Writer<W> {
             etp_leverage: 0,
             inverse: no,
         };
-        Ok((locate, vec![Body::StockDirectory(directory)]))
+        bodies.push(Body::StockDirectory(directory));
+        Ok(locate)
     }
 
-    fn put(&mut self, locate: u16, time: Time, body: Body) -> Result<(), RecordingError> {
+    fn put(&mut self, locate: u16, time: Time, body: &Body) -> Result<(), RecordingError> {
         let before = self.last.map_or(DayPart::MessagesBegin, |(_, part)| part);
-        let part = if let Body::SystemEvent(it) = body { it.event } else { before };
+        let part = if let Body::SystemEvent(it) = *body { it.event } else { before };
         self.last = Some((time, part));
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0, 0]);
-        Message { locate, tracking: 0, time, body }.encode(&mut self.bytes);
+        Message { locate, tracking: 0, time, body: *body }.encode(&mut self.bytes);
         // No message is longer than 50 bytes.
         self.bytes[1] = u8::try_from(self.bytes.len() - 2).unwrap_or_default();
         self.out
             .write_all(&self.bytes)
             .map_err(|error| RecordingError::new(&self.name, Fault::Io(error)))
     }
+}
+
+/// The beginning of a long name, and the number of its instrument, which no other one has.
+fn shortened(name: InstrumentName, id: InstrumentId) -> Alpha<8> {
+    let number = format!("_{id}");
+    let room = 8_usize.saturating_sub(number.len());
+    let start = name.as_bytes().get(..room).unwrap_or_default();
+    let text: Vec<u8> = start.iter().copied().chain(number.bytes()).take(8).collect();
+    Alpha::padded(&text).unwrap_or(Alpha(*b"        "))
 }

@@ -17,7 +17,7 @@ pub(super) const DAY: u64 = 86_400_000_000_000;
 /// The columns of a message file. A newer file has one more.
 const COLUMNS: usize = 6;
 /// The largest size of an order. The exchange has 32 bits for it.
-const SIZE_MAX: u64 = u32::MAX as u64;
+pub(super) const SIZE_MAX: u64 = u32::MAX as u64;
 /// The price that stands for no price in an order-book file; of a bid it is negative.
 pub(super) const NO_PRICE: i64 = 9_999_999_999;
 

@@ -4,13 +4,14 @@ use std::io::Write;
 
 use pricetime_engine::{Price, Quantity, Side, Timestamp};
 
-use super::row::{DAY, PRICE_PLACES};
+use super::levels::Levels;
+use super::row::{DAY, NO_PRICE, PRICE_PLACES, SIZE_MAX};
 use crate::error::{Fault, MessageNumber, RecordingError};
-use crate::number::rescaled;
+use crate::number::{append, append_padded, append_signed, decimal, rescaled};
 use crate::venue::{InstrumentId, TradingState, VenueEvent, VenueMessage};
 use crate::venue_book::{Change, VenueBook, VenueOrder};
 
-/// Writes the messages of one instrument as a message file.
+/// Writes the messages of one instrument as a message file, and its order-book file if it is wanted.
 ///
 /// A replaced order becomes a deletion and a new order. Accounts, trade numbers and what rested before
 /// the recording are not written, because the format cannot hold them.
@@ -23,6 +24,16 @@ pub struct Writer<W> {
     price_places: u8,
     book: VenueBook,
     line: Vec<u8>,
+    rows: Option<Rows<W>>,
+}
+
+/// The order-book file.
+#[derive(Debug)]
+struct Rows<W> {
+    out: W,
+    name: String,
+    shown: usize,
+    levels: Levels,
 }
 
 /// The columns of a line after the time.
@@ -41,7 +52,16 @@ impl<W: Write> Writer<W> {
     #[must_use]
     pub fn new(out: W, name: &str, instrument: InstrumentId, midnight: Timestamp) -> Self {
         let (name, book, line) = (name.to_owned(), VenueBook::new(), Vec::new());
-        Self { out, name, instrument, midnight, price_places: PRICE_PLACES, book, line }
+        let price_places = PRICE_PLACES;
+        Self { out, name, instrument, midnight, price_places, book, line, rows: None }
+    }
+
+    /// Also writes an order-book file with the best levels after each line. The book begins empty.
+    #[must_use]
+    pub fn with_book(mut self, out: W, name: &str, levels: usize) -> Self {
+        let (name, shown) = (name.to_owned(), levels);
+        self.rows = Some(Rows { out, name, shown, levels: Levels::default() });
+        self
     }
 
     /// Writes the lines of a message. Messages about other instruments are ignored.
@@ -57,6 +77,7 @@ impl<W: Write> Writer<W> {
         for (order, live) in orders {
             self.line(message, Columns::of(b'3', order, live, live.open))?;
         }
+        self.follow(&message.event)?;
         let change = self.book.apply(&message.event);
         match (message.event, change) {
             (VenueEvent::Listed(instrument), _) => self.price_places = instrument.price_places,
@@ -94,9 +115,51 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Returns an error if it cannot be written.
-    pub fn finish(mut self) -> Result<W, RecordingError> {
+    pub fn finish(self) -> Result<W, RecordingError> {
+        Ok(self.finish_both()?.0)
+    }
+
+    /// Ends the files and returns what they were written to.
+    ///
+    /// # Errors
+    /// Returns an error if one of them cannot be written.
+    pub fn finish_both(mut self) -> Result<(W, Option<W>), RecordingError> {
         self.out.flush().map_err(|error| RecordingError::new(&self.name, Fault::Io(error)))?;
-        Ok(self.out)
+        if let Some(rows) = &mut self.rows {
+            rows.out.flush().map_err(|error| RecordingError::new(&rows.name, Fault::Io(error)))?;
+        }
+        Ok((self.out, self.rows.map(|rows| rows.out)))
+    }
+
+    /// Changes the levels of the order-book file for what has no line.
+    fn follow(&mut self, event: &VenueEvent) -> Result<(), RecordingError> {
+        let Some(rows) = &mut self.rows else { return Ok(()) };
+        let scaled = |price: Price| rescaled(price.0, self.price_places, PRICE_PLACES);
+        match *event {
+            VenueEvent::Rested { side, price, quantity } => {
+                if let Some(price) = scaled(price) {
+                    rows.levels.add(side, price, quantity.0);
+                }
+            }
+            VenueEvent::Vanished { side, price, quantity, .. } => {
+                if let Some(price) = scaled(price) {
+                    rows.levels.take(side, price, quantity.0);
+                }
+            }
+            VenueEvent::Cleared => rows.levels.clear(),
+            VenueEvent::Listed(_)
+            | VenueEvent::DayPart(_)
+            | VenueEvent::StateChanged(_)
+            | VenueEvent::Added { .. }
+            | VenueEvent::Reduced { .. }
+            | VenueEvent::Deleted { .. }
+            | VenueEvent::Replaced { .. }
+            | VenueEvent::Executed { .. }
+            | VenueEvent::HiddenExecuted { .. }
+            | VenueEvent::Crossed { .. }
+            | VenueEvent::TradeBroken { .. } => {}
+        }
+        Ok(())
     }
 
     /// Writes the lines of a message about an order.
@@ -159,10 +222,27 @@ impl<W: Write> Writer<W> {
 
     /// Writes a line whose price has the decimal places of the instrument.
     fn line(&mut self, message: &VenueMessage, columns: Columns) -> Result<(), RecordingError> {
-        let price = rescaled(columns.price, self.price_places, PRICE_PLACES).ok_or_else(|| {
-            let fault = Fault::TooPrecise(PRICE_PLACES);
-            self.failed(message, fault, ("price", &columns.price.to_string()))
-        })?;
+        let refused = |fault, field, value: &str| Err(self.failed(message, fault, (field, value)));
+        let Some(price) = rescaled(columns.price, self.price_places, PRICE_PLACES) else {
+            let price = decimal(columns.price, self.price_places);
+            return refused(Fault::TooPrecise(PRICE_PLACES), "price", &price);
+        };
+        if price.unsigned_abs() >= NO_PRICE.unsigned_abs() {
+            let fault = Fault::OutOfRange("between -999999.9998 and 999999.9998");
+            return refused(fault, "price", &decimal(price, PRICE_PLACES));
+        }
+        if columns.size > SIZE_MAX {
+            let fault = Fault::OutOfRange("at most 4294967295");
+            return refused(fault, "size", &columns.size.to_string());
+        }
+        if let Some(Rows { levels, .. }) = &mut self.rows {
+            let side = if columns.direction == 1 { Side::Buy } else { Side::Sell };
+            match columns.kind {
+                b'1' => levels.add(side, price, columns.size),
+                b'2'..=b'4' => levels.take(side, price, columns.size),
+                _ => {}
+            }
+        }
         self.put(message, Columns { price, ..columns })
     }
 
@@ -176,15 +256,31 @@ impl<W: Write> Writer<W> {
         let (seconds, nanoseconds) = (time / 1_000_000_000, time % 1_000_000_000);
         let line = &mut self.line;
         line.clear();
-        // A vector accepts every write.
-        let _ = write!(line, "{seconds}.{nanoseconds:09}");
+        append(line, seconds);
+        line.push(b'.');
+        append_padded::<9>(line, nanoseconds);
         while line.ends_with(b"0") {
             line.pop();
         }
         line.truncate(line.strip_suffix(b".").unwrap_or(line).len());
-        let kind = char::from(kind);
-        let _ = writeln!(line, ",{kind},{order},{size},{price},{direction}");
-        self.out.write_all(line).map_err(|error| RecordingError::new(&self.name, Fault::Io(error)))
+        line.extend_from_slice(&[b',', kind, b',']);
+        match u64::try_from(order) {
+            Ok(order) => append(line, order),
+            Err(_) => line.extend_from_slice(b"-1"),
+        }
+        line.push(b',');
+        append(line, size);
+        line.push(b',');
+        append_signed(line, price);
+        line.extend_from_slice(if direction == 1 { b",1\n" } else { b",-1\n" });
+        let failed = |name: &str, error| RecordingError::new(name, Fault::Io(error));
+        self.out.write_all(line).map_err(|error| failed(&self.name, error))?;
+        if let Some(Rows { out, name, shown, levels }) = &mut self.rows {
+            line.clear();
+            levels.append_row(*shown, line);
+            out.write_all(line).map_err(|error| failed(name, error))?;
+        }
+        Ok(())
     }
 
     #[cold]

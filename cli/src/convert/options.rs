@@ -1,0 +1,78 @@
+//! How the output is written.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pricetime_engine::MarketId;
+use pricetime_gateway::json::Time;
+
+use super::super::failure::{Code, Failure};
+use super::format::TargetFormat;
+
+/// How the output is written.
+#[derive(Clone, Debug, Args)]
+pub(super) struct TargetOptions {
+    /// The format to write, if the name does not tell
+    #[arg(long = "to", value_name = "FORMAT")]
+    target: Option<TargetFormat>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The market of a LOBSTER output, by number or symbol; without it, the only one
+    #[arg(long, value_name = "MARKET")]
+    market: Option<String>,
+    /// The order-book file of a LOBSTER output; without it, the name of the output with `orderbook` in place
+    /// of `message`, if it has that
+    #[arg(long, value_name = "FILE")]
+    book: Option<PathBuf>,
+    /// The levels of the order-book file
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) levels: u16,
+    /// The midnight from which the times of a LOBSTER or ITCH output count; without it, --midnight, or else
+    /// the midnight (UTC) before the first command
+    #[arg(long, value_name = "TIME")]
+    pub(super) to_midnight: Option<Time>,
+}
+
+impl TargetOptions {
+    /// The format to write. Refuses options that it does not have.
+    pub(super) fn format(&self, to: &Path) -> Result<TargetFormat, Failure> {
+        let format = self.target.map_or_else(|| TargetFormat::of(to), Ok)?;
+        let refused = |option: &str, what: &str| {
+            let text = format!("{option} is only for {what}, and this is {}", format.name());
+            Err(Failure::new(Code::Usage, text))
+        };
+        if self.market.is_some() && format != TargetFormat::Lobster {
+            return refused("--market", "LOBSTER outputs");
+        }
+        if self.book.is_some() && format != TargetFormat::Lobster {
+            return refused("--book", "LOBSTER outputs");
+        }
+        if self.to_midnight.is_some()
+            && !matches!(format, TargetFormat::Lobster | TargetFormat::Itch)
+        {
+            return refused("--to-midnight", "LOBSTER and ITCH outputs");
+        }
+        if to == Path::new("-") && format == TargetFormat::Journal {
+            let text = "a journal is a folder and cannot go to standard output: name a folder";
+            return Err(Failure::new(Code::Usage, text));
+        }
+        Ok(format)
+    }
+
+    /// The name of the order-book file.
+    pub(super) fn book(&self, to: &Path) -> Option<PathBuf> {
+        if self.book.is_some() {
+            return self.book.clone();
+        }
+        let name = to.file_name()?.to_str()?;
+        name.contains("message")
+            .then(|| to.with_file_name(name.replacen("message", "orderbook", 1)))
+    }
+
+    /// Returns `true` if this market is wanted, and `None` if it was not said which one is.
+    pub(super) fn is_wanted(&self, id: MarketId, symbol: &[u8]) -> Option<bool> {
+        let wanted = self.market.as_ref()?;
+        Some(wanted.as_bytes() == symbol || wanted.parse() == Ok(id.0))
+    }
+}
