@@ -32,6 +32,7 @@ use std::str::FromStr;
 use pricetime_engine::Command;
 
 use epochs::Epochs;
+use style::Style;
 use trading::Trading;
 
 /// The streams by name.
@@ -148,23 +149,27 @@ impl Workload {
     /// Returns the commands that add the markets and fill them, and the commands that follow.
     #[must_use]
     pub fn begin(self, seed: u64) -> (Vec<Command>, Flow) {
-        match self {
-            Self::Epochs => {
+        match style::of(self) {
+            Some(style) => Flow::trading(seed, style),
+            None => {
                 let (opening, epochs) = Epochs::begin(seed);
                 (opening, Flow(Kind::Epochs(epochs)))
             }
-            Self::Static
-            | Self::Normal
-            | Self::Swing25
-            | Self::Swing40
-            | Self::Crash
-            | Self::CancelStorm
-            | Self::SweepStorm
-            | Self::Markets => {
-                let (opening, trading) = Trading::begin(seed, style::of(self));
-                (opening, Flow(Kind::Trading(trading)))
-            }
         }
+    }
+
+    /// Like [`begin`](Self::begin), but the opening places this many orders instead of the workload's own
+    /// number. Returns `None` for [`Workload::Epochs`], whose opening places none.
+    #[must_use]
+    pub fn begin_with_orders(self, seed: u64, orders: usize) -> Option<(Vec<Command>, Flow)> {
+        style::of(self).map(|style| Flow::trading(seed, style.with_orders(orders)))
+    }
+}
+
+impl Flow {
+    fn trading(seed: u64, style: Style) -> (Vec<Command>, Self) {
+        let (opening, trading) = Trading::begin(seed, style);
+        (opening, Self(Kind::Trading(trading)))
     }
 }
 

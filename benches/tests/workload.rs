@@ -163,3 +163,23 @@ fn unknown_workload_error_lists_the_known_names() {
     let error = "wild".parse::<Workload>().expect_err("an unknown workload").to_string();
     assert!(Workload::ALL.iter().all(|known| error.contains(known.name())), "{error}");
 }
+
+#[test]
+fn opening_places_the_wanted_number_of_orders() {
+    for workload in Workload::ALL {
+        let Some((opening, flow)) = workload.begin_with_orders(1, 30_000) else {
+            assert_eq!(workload, Workload::Epochs);
+            continue;
+        };
+        let (mut engine, mut count) = (Engine::new(workload.markets()), Count::default());
+        for command in &opening {
+            engine.apply(command, &mut count);
+        }
+        let live: u32 = engine.markets().map(|book| book.live()).sum();
+        assert!((29_000..=30_000).contains(&live), "{workload}: {live} orders");
+        for command in flow.take(1_000) {
+            engine.apply(&command, &mut count);
+        }
+        assert_eq!(count.refused, 0, "{workload}");
+    }
+}

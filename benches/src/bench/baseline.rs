@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::report::{Compared, Head, HostSettings, HostileSettings, Measured, Report, Verdict};
+use super::report::{
+    Compared, Head, HostSettings, HostileSettings, Measured, RecordingSettings, Report, Settings,
+    Verdict,
+};
 use super::runs::Runs;
 use crate::failure::Failure;
 
@@ -13,7 +16,7 @@ const LEAST_PERCENT: f64 = 3.0;
 /// Returns [`Failure::Usage`] if the baseline has other settings.
 pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
     let (then, now) = (&before.head.settings, &now.settings);
-    let describe = |settings: &super::report::Settings| {
+    let describe = |settings: &Settings| {
         let what = settings.host.as_ref().map_or_else(
             || String::from("bench core"),
             |host| {
@@ -39,7 +42,16 @@ pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Resu
             let HostileSettings { orders, rate, hostile_rate } = settings;
             format!("bench hostile --orders {orders} --rate {rate} --hostile-rate {hostile_rate}")
         });
-        format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
+        let orders = settings.orders.map_or_else(String::new, |it| format!(" --orders {it}"));
+        let Settings { seed, commands, .. } = settings;
+        let input = settings.recording.as_ref().map_or_else(
+            || format!("--seed {seed}"),
+            |it| {
+                let RecordingSettings { file, skip, digest } = it;
+                format!("--recording {file} --skip {skip} (digest {digest})")
+            },
+        );
+        format!("`{what}{orders} {input} --commands {commands}`")
     };
     if then == now {
         return Ok(());

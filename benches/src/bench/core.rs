@@ -10,9 +10,10 @@ use crate::workload::Workload;
 use clap::Args;
 
 use super::OutputOptions;
-use super::plan::{Plan, PreparedCommands};
+use super::plan::{Chosen, Plan};
+use super::prepared::PreparedCommands;
 use super::progress::Progress;
-use super::report::{CoreFigures, Head, Latency, Measured, Memory, Report, Settings};
+use super::report::{CoreFigures, Head, Latency, Measured, Memory, Report};
 use super::runs::Runs;
 use crate::failure::Failure;
 use pass::{Pass, Times};
@@ -42,13 +43,18 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let Plan { seed, commands, .. } = self.plan;
-        let head = Head::current(Settings { seed, commands, ..Settings::default() });
+        let chosen = self.plan.chosen()?;
+        let head = Head::current(self.plan.settings(&chosen));
         let before = self.output.baseline(&head)?;
-        let workloads = self.plan.chosen()?;
-        let measured = match workloads.as_slice() {
-            [one] => vec![self.measure(*one)?],
-            many => {
+        let measured = match &chosen {
+            Chosen::Recording(recorded) => {
+                let progress = self.progress();
+                vec![self.passes(&recorded.name, &recorded.prepared, &progress)?]
+            }
+            Chosen::Workloads(workloads) if workloads.len() == 1 => {
+                workloads.iter().map(|one| self.measure(*one)).collect::<Result<_, _>>()?
+            }
+            Chosen::Workloads(many) => {
                 let progress = Progress::new(many.len());
                 let each = |one: &Workload| {
                     progress.now(one.name());
@@ -64,9 +70,7 @@ impl Core {
     fn measure_in_process(&self, workload: Workload) -> Result<Measured, Failure> {
         let mut process = Process::new(env::current_exe()?);
         process.args(["bench", "core", "--json", "--workload", workload.name()]);
-        let Plan { seed, commands, .. } = self.plan;
-        process.arg("--seed").arg(seed.to_string());
-        process.arg("--commands").arg(commands.to_string());
+        process.args(self.plan.arguments());
         process.arg("--runs").arg(self.runs.to_string());
         process.arg("--warmup").arg(self.warmup.to_string());
         let done = process.output()?;
@@ -81,17 +85,21 @@ impl Core {
     }
 
     fn measure(&self, workload: Workload) -> Result<Measured, Failure> {
-        let progress = Progress::new((self.warmup + self.runs) as usize + 1);
+        let progress = self.progress();
         progress.now(format!("{workload}: making its commands"));
         self.plan.prepare(workload, |prepared| {
             progress.done();
-            self.passes(workload, prepared, &progress)
+            self.passes(workload.name(), prepared, &progress)
         })
+    }
+
+    fn progress(&self) -> Progress {
+        Progress::new((self.warmup + self.runs) as usize + 1)
     }
 
     fn passes(
         &self,
-        workload: Workload,
+        workload: &str,
         prepared: &PreparedCommands,
         progress: &Progress,
     ) -> Result<Measured, Failure> {
@@ -121,7 +129,7 @@ impl Core {
         let cpu_share = cpu_time.as_secs_f64() / elapsed.as_secs_f64();
         let core =
             CoreFigures { cpu_percent: 100.0 * cpu_share, ..figures(prepared, &first, &times) };
-        let workload = workload.name().to_owned();
+        let workload = workload.to_owned();
         Ok(Measured { workload, rate: Runs::new(rates), core: Some(core), ..Measured::default() })
     }
 }

@@ -11,7 +11,8 @@ use pricetime::{Draft, Host as RunningHost, Options, Policy};
 
 use super::OutputOptions;
 use super::load::{self, Closed};
-use super::plan::{Plan, PreparedCommands};
+use super::plan::{Chosen, Plan};
+use super::prepared::PreparedCommands;
 use super::progress::Progress;
 use super::report::{Head, HostFigures, HostSettings, Load, Measured, Report, Settings};
 use super::runs::Runs;
@@ -108,7 +109,6 @@ impl Drop for Scratch {
 
 impl Host {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let Plan { seed, commands, .. } = self.plan;
         let policy = match self.policy {
             Durable::Sync => String::from("sync"),
             Durable::Interval => {
@@ -118,20 +118,25 @@ impl Host {
         };
         let (submitters, together) = (self.submitters, self.together);
         let host = Some(HostSettings { policy, submitters, together });
-        let head = Head::current(Settings { seed, commands, host, ..Settings::default() });
+        let chosen = self.plan.chosen()?;
+        let head = Head::current(Settings { host, ..self.plan.settings(&chosen) });
         let before = self.output.baseline(&head)?;
-        let workloads = self.plan.chosen()?;
         // Checks that a folder can be made before it makes the commands.
         drop(Scratch::new(&self.folder, "host")?);
         let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
-        let progress = Progress::new(steps * workloads.len());
+        let workloads: &[Workload] = match &chosen {
+            Chosen::Workloads(workloads) => workloads,
+            Chosen::Recording(_) => &[],
+        };
+        let progress = Progress::new(steps * workloads.len().max(1));
         let mut measured = Vec::new();
+        if let Chosen::Recording(recorded) = &chosen {
+            measured.push(self.measure(&recorded.name, &recorded.prepared, &progress)?);
+        }
         for workload in workloads {
             progress.now(format!("{workload}: making its commands"));
-            let one = self
-                .plan
-                .prepare(workload, |prepared| self.measure(workload, prepared, &progress))?;
-            measured.push(one);
+            let measure = |prepared: &_| self.measure(workload.name(), prepared, &progress);
+            measured.push(self.plan.prepare(*workload, measure)?);
         }
         drop(progress);
         self.output.print(Report::new(head, measured), before.as_ref())
@@ -139,7 +144,7 @@ impl Host {
 
     fn measure(
         &self,
-        workload: Workload,
+        workload: &str,
         prepared: &PreparedCommands,
         progress: &Progress,
     ) -> Result<Measured, Failure> {
@@ -172,7 +177,7 @@ impl Host {
         }
         let refused_percent = 100.0 * refused as f64 / done.max(1) as f64;
         let host = Some(HostFigures { refused_percent, loads });
-        let workload = workload.name().to_owned();
+        let workload = workload.to_owned();
         Ok(Measured { workload, rate, host, ..Measured::default() })
     }
 

@@ -1,10 +1,15 @@
 //! The choice of workloads, and their commands.
 
+use std::path::PathBuf;
+
 use crate::workload::Workload;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
-use pricetime_engine::Command;
 
+use super::prepared::{PreparedCommands, prepare};
+use super::recording::{Recorded, load};
+use super::report::{RecordingSettings, Settings};
+use super::show;
 use crate::failure::Failure;
 
 /// The commands of a measurement.
@@ -13,21 +18,38 @@ pub(super) struct Plan {
     /// The workloads to run
     #[arg(long = "workload", value_name = "NAME", default_value = "all", value_delimiter = ',',
         value_parser = names())]
-    pub(super) workloads: Vec<String>,
+    workloads: Vec<String>,
+    /// A recording instead of a workload: JSON lines or CSV of commands, or a day of an exchange in LOBSTER,
+    /// ITCH 5.0 or Databento, which the engine matches itself
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "orders"])]
+    recording: Option<PathBuf>,
+    /// Number of commands of the recording that fill the books first and are not measured, after those that
+    /// add the markets
+    #[arg(long, default_value_t = 0, value_name = "N", requires = "recording",
+        value_parser = clap::value_parser!(u64).range(..=COMMANDS_MAX).map(|n| n as usize))]
+    skip: usize,
+    /// Number of orders that rest at the start, instead of the workload's own; 10,000,000 take 12 GB of
+    /// memory
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000).map(|n| n as usize))]
+    orders: Option<usize>,
     /// Seed of the commands of a workload
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
-    /// Number of commands after the opening, which places the initial orders and is not measured
+    /// Number of commands after the opening, which places the initial orders and is not measured. Of a
+    /// recording at most as many are read
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
-        value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
+        value_parser = clap::value_parser!(u64).range(1..=COMMANDS_MAX).map(|n| n as usize))]
     pub(super) commands: usize,
 }
 
-/// The commands of a workload.
-pub(super) struct PreparedCommands {
-    pub(super) markets: u32,
-    pub(super) opening: Vec<Command>,
-    pub(super) flow: Vec<Command>,
+/// The most commands that are kept in memory.
+const COMMANDS_MAX: u64 = 20_000_000;
+
+/// What is measured: the workloads, each once, or a recording.
+pub(super) enum Chosen {
+    Workloads(Vec<Workload>),
+    Recording(Box<Recorded>),
 }
 
 fn names() -> PossibleValuesParser {
@@ -37,8 +59,16 @@ fn names() -> PossibleValuesParser {
 }
 
 impl Plan {
-    /// The chosen workloads, each once.
-    pub(super) fn chosen(&self) -> Result<Vec<Workload>, Failure> {
+    /// The chosen workloads, or the recording, which is read now.
+    pub(super) fn chosen(&self) -> Result<Chosen, Failure> {
+        if let Some(path) = &self.recording {
+            let recorded = load(path, self.skip, self.commands)?;
+            if recorded.goes_on {
+                let (name, count) = (&recorded.name, recorded.prepared.flow.len());
+                show::note(&format!("{name} goes on after the {count} commands of --commands"));
+            }
+            return Ok(Chosen::Recording(Box::new(recorded)));
+        }
         let mut chosen = Vec::new();
         for name in &self.workloads {
             let more = match name.as_str() {
@@ -51,22 +81,45 @@ impl Plan {
                 }
             }
         }
-        Ok(chosen)
+        if self.orders.is_some() && chosen.contains(&Workload::Epochs) {
+            let text = "the workload epochs starts with an empty book: name others with --workload, or leave \
+                        out --orders";
+            return Err(Failure::Usage(text.into()));
+        }
+        Ok(Chosen::Workloads(chosen))
     }
 
-    /// Makes the commands of a workload and calls `then` with them. The generator is dropped only
-    /// after that, so that the measured code cannot reuse its memory.
+    /// The settings that two reports of the same commands share.
+    pub(super) fn settings(&self, chosen: &Chosen) -> Settings {
+        let Self { seed, commands, orders, .. } = *self;
+        match chosen {
+            Chosen::Workloads(_) => Settings { seed, commands, orders, ..Settings::default() },
+            Chosen::Recording(recorded) => {
+                let recording = RecordingSettings {
+                    file: recorded.name.clone(),
+                    skip: self.skip,
+                    digest: recorded.digest.clone(),
+                };
+                let (commands, recording) = (recorded.prepared.flow.len(), Some(recording));
+                Settings { seed, commands, recording, ..Settings::default() }
+            }
+        }
+    }
+
+    /// The arguments that select the same commands, except for the workload.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let mut arguments =
+            vec![format!("--seed={}", self.seed), format!("--commands={}", self.commands)];
+        arguments.extend(self.orders.map(|orders| format!("--orders={orders}")));
+        arguments
+    }
+
+    /// Makes the commands of a workload and calls `then` with them.
     pub(super) fn prepare<T>(
         &self,
         workload: Workload,
         then: impl FnOnce(&PreparedCommands) -> T,
     ) -> T {
-        let (opening, mut flow) = workload.begin(self.seed);
-        let mut commands = Vec::with_capacity(self.commands);
-        commands.extend(flow.by_ref().take(self.commands));
-        let prepared = PreparedCommands { markets: workload.markets(), opening, flow: commands };
-        let done = then(&prepared);
-        drop(flow);
-        done
+        prepare(workload, (self.seed, self.commands, self.orders), then)
     }
 }

@@ -18,7 +18,7 @@ use pricetime::persistence::journal::History;
 use pricetime::persistence::redis::{CHANGES_MAX, ImageWriter, Link, read_image};
 
 use super::OutputOptions;
-use super::plan::{Plan, PreparedCommands};
+use super::prepared::{PreparedCommands, prepare};
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, RedisSettings, Report, Settings};
 use super::runs::Runs;
@@ -191,10 +191,10 @@ impl Redis {
         }
         measured.insert(0, zadd.into_measured("zadd", &format!("ZADD, {measured_by}"), "Z", None));
         if hung {
-            let plan = Plan { workloads: Vec::new(), seed, commands };
-            measured.extend(
-                plan.prepare(Workload::Normal, |prepared| self.hung(prepared, &server, &progress))?,
-            );
+            let prepared = (seed, commands, None);
+            measured.extend(prepare(Workload::Normal, prepared, |prepared| {
+                self.hung(prepared, &server, &progress)
+            })?);
         }
         drop(progress);
         self.output.print(Report::new(head, measured), before.as_ref())

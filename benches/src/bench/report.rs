@@ -74,6 +74,12 @@ pub(super) struct Head {
 pub(super) struct Settings {
     pub(super) seed: u64,
     pub(super) commands: usize,
+    /// The number of orders of the opening, if it is not the workload's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) orders: Option<usize>,
+    /// The recording, if it takes the place of a workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recording: Option<RecordingSettings>,
     /// `None` for the core alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) host: Option<HostSettings>,
@@ -89,6 +95,18 @@ pub(super) struct Settings {
     /// Only for attacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hostile: Option<HostileSettings>,
+}
+
+/// The commands of a recording. Two files of the same name have equal digests only if the commands lead to the
+/// same state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RecordingSettings {
+    /// The name of the file without its folder.
+    pub(super) file: String,
+    /// The number of its commands that fill the books first.
+    pub(super) skip: usize,
+    /// The digest of the state after the last command that was read.
+    pub(super) digest: String,
 }
 
 /// The settings that must be equal to compare two reports of subscribers.

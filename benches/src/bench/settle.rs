@@ -17,7 +17,7 @@ use pricetime::persistence::settlement::ledger::{Applied, Deed, Ledger, Token};
 use pricetime_engine::MarketId;
 
 use super::OutputOptions;
-use super::plan::Plan;
+use super::prepared::prepare;
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SettleSettings};
 use super::runs::Runs;
@@ -110,8 +110,7 @@ impl Settle {
             measured.extend(locks::measure(self, &progress)?);
         }
         if commands > 0 {
-            let plan = Plan { workloads: Vec::new(), seed, commands };
-            measured.extend(plan.prepare(Workload::Normal, |prepared| {
+            measured.extend(prepare(Workload::Normal, (seed, commands, None), |prepared| {
                 matching::measure(prepared, (self.runs, &self.folder), &progress)
             })?);
         }

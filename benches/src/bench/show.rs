@@ -60,7 +60,11 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
     if before.is_some_and(|before| before.head.machine != report.head.machine) {
         notes += "the baseline was measured on another machine or under another system\n";
     }
-    // If standard error is closed, the notes are lost.
+    notes.lines().for_each(note);
+}
+
+/// Writes a note to standard error. If that is closed, the note is lost.
+pub(super) fn note(line: &str) {
     let note = Paint::err().text(Tone::Warning, "note:");
-    let _ = notes.lines().try_for_each(|line| writeln!(io::stderr(), "{note} {line}"));
+    let _ = writeln!(io::stderr(), "{note} {line}");
 }

@@ -18,7 +18,7 @@ use tokio::runtime::Builder;
 use super::OutputOptions;
 use super::host::Scratch;
 use super::load;
-use super::plan::{Plan, PreparedCommands};
+use super::prepared::{PreparedCommands, prepare};
 use super::progress::Progress;
 use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SubscriberSettings};
 use super::runs::Runs;
@@ -89,9 +89,9 @@ impl Subscribers {
         let head = Head::current(settings);
         let before = self.output.baseline(&head)?;
         let progress = Progress::new(2 * self.runs as usize);
-        let plan = Plan { workloads: Vec::new(), seed, commands };
-        let mut measured =
-            plan.prepare(Workload::Normal, |prepared| self.rates(prepared, &progress))?;
+        let mut measured = prepare(Workload::Normal, (seed, commands, None), |prepared| {
+            self.rates(prepared, &progress)
+        })?;
         let (opening, _) = Workload::Normal.begin(seed);
         measured.extend(reconnect::measure(self, &opening, &progress)?);
         drop(progress);

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use pricetime_terminal::{Cell, Paint, Tone, table};
 
 use super::numbers::{format_ns, format_number};
-use super::report::{Compared, Goal, Head, HostSettings, Latency, Measured, Report, Verdict};
+use super::report::{
+    Compared, Goal, Head, HostSettings, Latency, Measured, RecordingSettings, Report, Verdict,
+};
 
 /// A report as a table.
 pub(super) fn report(report: &Report) -> String {
@@ -61,15 +63,26 @@ fn head(head: &Head) -> String {
     let commit = build.commit.as_ref().map_or_else(String::new, |commit| format!(" ({commit})"));
     let checked = if build.checked { ", checks on" } else { "" };
     let mut text = format!(
-        "{}, {} cores, {} {}; pricetime {}{commit}{checked}\n{} commands of seed {}",
+        "{}, {} cores, {} {}; pricetime {}{commit}{checked}\n{} commands of ",
         machine.cpu,
         machine.cores,
         machine.os,
         machine.architecture,
         build.version,
         format_number(settings.commands as f64),
-        settings.seed
     );
+    match &settings.recording {
+        Some(RecordingSettings { file, skip, .. }) => {
+            push(&mut text, format_args!("{file}"));
+            if *skip > 0 {
+                push(&mut text, format_args!(" after {}", format_number(*skip as f64)));
+            }
+        }
+        None => push(&mut text, format_args!("seed {}", settings.seed)),
+    }
+    if let Some(orders) = settings.orders {
+        push(&mut text, format_args!(", {} orders at the start", format_number(orders as f64)));
+    }
     if let Some(host) = &settings.host {
         let HostSettings { policy, submitters, together } = host;
         push(&mut text, format_args!(", policy {policy}, submitters {submitters}"));

@@ -32,6 +32,9 @@ pub(super) enum MixCondition {
     Full,
 }
 
+/// The number of orders of an account when there are very many.
+const ORDERS_PER_ACCOUNT: u64 = 20;
+
 const PLAIN: Style = Style {
     live_orders: 20_000,
     width: 500,
@@ -47,13 +50,23 @@ const PLAIN: Style = Style {
 /// time and nothing else would happen.
 const SWINGING: Style = Style { live_orders: 2_000, width: 2_000, ..PLAIN };
 
-/// The style of a workload.
-pub(super) fn of(workload: Workload) -> Style {
-    match workload {
+impl Style {
+    /// The same with another number of orders. The number of accounts grows with it, so that no account reaches
+    /// its limit.
+    pub(super) fn with_orders(self, live_orders: usize) -> Self {
+        let accounts = self.accounts.max(live_orders as u64 / ORDERS_PER_ACCOUNT);
+        Self { live_orders, accounts, ..self }
+    }
+}
+
+/// The style of a workload; `None` if its markets do not trade continuously.
+pub(super) fn of(workload: Workload) -> Option<Style> {
+    Some(match workload {
         Workload::Static => {
             Style { live_orders: 40_000, width: 45, nearest_of: 3, mix: QUOTES, ..PLAIN }
         }
-        Workload::Normal | Workload::Epochs => Style { path: Path::Drift(0), ..PLAIN },
+        Workload::Normal => Style { path: Path::Drift(0), ..PLAIN },
+        Workload::Epochs => return None,
         Workload::Swing25 => Style { path: Path::Swing(25), ..SWINGING },
         Workload::Swing40 => Style { path: Path::Swing(40), ..SWINGING },
         Workload::Crash => {
@@ -73,5 +86,5 @@ pub(super) fn of(workload: Workload) -> Style {
             markets: workload.markets(),
             ..PLAIN
         },
-    }
+    })
 }

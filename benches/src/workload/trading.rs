@@ -46,7 +46,11 @@ impl Trading {
         };
         let mut opening = Vec::with_capacity(style.live_orders + 2 * style.markets as usize);
         for market in 1..=style.markets {
-            opening.extend(trading.generator.open(market, spec(market), Phase::Continuous));
+            opening.extend(trading.generator.open(
+                market,
+                spec(market, style.live_orders),
+                Phase::Continuous,
+            ));
         }
         opening.extend((0..style.live_orders).map(|_| trading.rest()));
         (opening, trading)
@@ -221,14 +225,19 @@ const fn beyond(price: Price, side: Side, ticks: u64) -> Price {
     }
 }
 
-fn spec(market: u32) -> MarketSpec {
+/// The spec of a market that can hold this many orders, and twice as many for a while.
+fn spec(market: u32, live_orders: usize) -> MarketSpec {
+    let limits = Limits::default();
+    let orders_max = u32::try_from(2 * live_orders).unwrap_or(u32::MAX).max(limits.orders_max);
     MarketSpec {
         symbol: Symbol::new(&format!("LOAD-{market}")).expect("a symbol"),
         tick: Step { mantissa: 1, exponent: -2 },
         lot: Step::ONE,
         pricing: Pricing::Maker,
-        quantity_max: Quantity(1 << 40),
-        limits: Limits::default(),
+        quantity_max: Quantity(
+            (1 << 40).min((MarketSpec::LOTS_MAX / u128::from(orders_max)) as u64),
+        ),
+        limits: Limits { orders_max, ..limits },
         terms: Terms {
             price_min: Price(1),
             price_max: Price(10 * MIDDLE),
@@ -236,5 +245,19 @@ fn spec(market: u32) -> MarketSpec {
             reference: None,
             fees: Fees::default(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spec;
+
+    #[test]
+    fn market_can_hold_any_number_of_orders() {
+        for orders in [1, 100_000, 1_000_000, 10_000_000] {
+            let spec = spec(1, orders);
+            assert_eq!(spec.broken(), None, "{orders}");
+            assert!(spec.limits.orders_max as usize >= 2 * orders, "{orders}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pricetime_engine::{Book, Command, Engine, Sequence};
+use pricetime_engine::{Command, Engine};
 use pricetime_gateway::json::{Line, Unreadable};
 use pricetime_journal::lines::too_long;
 
@@ -30,18 +30,7 @@ impl BadLine {
 pub(in super::super) fn command(text: &[u8], engine: &Engine) -> Result<Command, BadLine> {
     let line = Line::read(text.trim_ascii_end())
         .map_err(|Unreadable { column, why }| BadLine { column: Some(column), why })?;
-    let spec = line.market().and_then(|market| engine.market(market)).map(Book::spec);
-    let draft = line.draft(spec).map_err(|bad| BadLine { column: None, why: bad.to_string() })?;
-    Ok(Command {
-        sequence: Sequence(engine.last_sequence().0.saturating_add(1)),
-        timestamp: line.time().map_or(engine.last_timestamp(), |time| time.0),
-        market: draft.market,
-        account: draft.account,
-        operator: draft.operator,
-        request: draft.request,
-        action: draft.action,
-        session: draft.session,
-    })
+    line.recorded(engine).map_err(|bad| BadLine { column: None, why: bad.to_string() })
 }
 
 /// The error message for a file that cannot be read.

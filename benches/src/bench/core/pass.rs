@@ -8,7 +8,7 @@ use pricetime_engine::{Engine, Event, Header, Outcome, Sink};
 
 use super::super::machine::thread_time;
 use super::super::memory;
-use super::super::plan::PreparedCommands;
+use super::super::prepared::PreparedCommands;
 
 /// The results of a first pass, which is not timed.
 pub(super) struct Pass {

@@ -8,7 +8,7 @@ use pricetime::{EpochSchedule, Host, Options};
 
 use super::super::host::Scratch;
 use super::super::load;
-use super::super::plan::PreparedCommands;
+use super::super::prepared::PreparedCommands;
 use super::server::RedisServer;
 use crate::failure::Failure;
 

@@ -8,7 +8,7 @@ use pricetime::{EpochSchedule, Host, Options, Settlement};
 
 use super::super::host::Scratch;
 use super::super::load;
-use super::super::plan::PreparedCommands;
+use super::super::prepared::PreparedCommands;
 use super::super::progress::Progress;
 use super::super::report::Measured;
 use super::super::runs::Runs;

@@ -1,8 +1,9 @@
 //! From a line to a command.
 
 use pricetime_engine::{
-    AccountId, Action, Amend, EpochNumber, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind,
-    Place, Price, Quantity, RequestId, SessionId, Symbol, Terms, TimeInForce,
+    AccountId, Action, Amend, Book, Command, Engine, EpochNumber, Fees, Limits, MarketId,
+    MarketSpec, OrderId, OrderKind, Place, Price, Quantity, RequestId, Sequence, SessionId, Symbol,
+    Terms, TimeInForce,
 };
 
 use super::super::input::{self, Line, OrderType, Whose};
@@ -64,6 +65,26 @@ impl Line {
         let session = if let Self::Place(it) = self { it.session.map(SessionId) } else { None };
         let request = request.map(RequestId::from);
         Ok(Draft { market, account, operator, request, session, action })
+    }
+
+    /// The command in this line of a recording, numbered as the next one of this engine. If the line has no
+    /// time, the command has the time of the one before.
+    ///
+    /// # Errors
+    /// Returns [`BadLine`] if the line is not a command, or not a valid one in its market.
+    pub fn recorded(&self, engine: &Engine) -> Result<Command, BadLine> {
+        let spec = self.market().and_then(|market| engine.market(market)).map(Book::spec);
+        let Draft { market, account, operator, request, session, action } = self.draft(spec)?;
+        Ok(Command {
+            sequence: Sequence(engine.last_sequence().0.saturating_add(1)),
+            timestamp: self.time().map_or(engine.last_timestamp(), |time| time.0),
+            market,
+            account,
+            operator,
+            request,
+            action,
+            session,
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here asserts a time.
 
+mod recording;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
