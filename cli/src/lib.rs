@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod convert;
 mod demo;
+mod diff;
 mod failure;
 mod first;
 mod inspect;
@@ -23,6 +24,7 @@ mod snapshot;
 mod token;
 mod top;
 mod verify;
+mod what_if;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -57,6 +59,8 @@ enum Command {
     Top(top::Top),
     Replay(replay::Replay),
     Convert(convert::Convert),
+    Diff(diff::Diff),
+    WhatIf(what_if::WhatIf),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Snapshot(snapshot::Snapshot),
@@ -100,6 +104,8 @@ pub fn main() -> ExitCode {
         Some(Command::Top(top)) => top.run(),
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Convert(convert)) => convert.run(),
+        Some(Command::Diff(diff)) => diff.run(),
+        Some(Command::WhatIf(what_if)) => what_if.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),
         Some(Command::Verify(verify)) => verify.run(),
         Some(Command::Snapshot(snapshot)) => snapshot.run(),

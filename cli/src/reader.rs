@@ -2,6 +2,7 @@
 //! history, and replays from a snapshot to a moment.
 
 mod at;
+pub(super) mod flow;
 mod moment_replay;
 mod origin;
 mod read_ahead;
@@ -30,7 +31,7 @@ pub(super) use read_ahead::ReadAhead;
 pub(super) use recorded::{BadLine, command, unreadable};
 pub(super) use stop::{Stop, finish};
 pub(super) use stored::{ByteHash, StoredFiles, StoredInput};
-pub(super) use text::{outcome, table};
+pub(super) use text::{book, outcome, table};
 pub(super) use verifier::ReplayVerifier;
 
 pub(super) use pricetime_gateway::{grouped, word};

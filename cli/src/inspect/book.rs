@@ -1,14 +1,11 @@
 //! `pricetime inspect book`: the price levels of one market.
 
-use std::io::Write as _;
-
 use clap::Args;
 use pricetime::MarketView;
 use pricetime_engine::MarketId;
-use pricetime_gateway::json::{Answer, Book, CallLine};
-use pricetime_terminal::{Cell, Tone};
+use pricetime_gateway::json::{Answer, Book};
 
-use super::super::reader::{Stop, json_line, table, word};
+use super::super::reader::{self, Stop, json_line};
 use super::{MomentArgs, Out, no_such_market};
 
 /// Shows the public view of a market's book.
@@ -33,39 +30,6 @@ impl BookCommand {
         if self.moment.json {
             return Ok(json_line(out, &Answer::Book(answer))?);
         }
-        let last = answer.last_price.as_ref().map_or("-".into(), ToString::to_string);
-        writeln!(
-            out,
-            "{} ({market}) at command {sequence}: {}, epoch {}, last price {last}",
-            answer.symbol,
-            word(&answer.phase),
-            answer.epoch
-        )?;
-        if let Some(CallLine { indicative, market_bids, market_asks }) = &answer.call {
-            let price = indicative.as_ref().map_or("nothing would trade".into(), |it| {
-                format!("{} would trade at {}, surplus {}", it.volume, it.price, it.surplus)
-            });
-            writeln!(
-                out,
-                "in call: {price}; market orders: {} to buy ({}), {} to sell ({})",
-                market_bids.orders, market_bids.quantity, market_asks.orders, market_asks.quantity
-            )?;
-        }
-        let rows = answer.bids.len().max(answer.asks.len());
-        let cells: Vec<_> = (0..rows)
-            .map(|at| {
-                let cell = |level: Option<&pricetime_gateway::json::LevelLine>| match level {
-                    Some(it) => {
-                        [it.orders.to_string(), it.quantity.to_string(), it.price.to_string()]
-                    }
-                    None => [const { String::new() }; 3],
-                };
-                let [bids, bought, bid] = cell(answer.bids.get(at));
-                let [asks, sold, ask] = cell(answer.asks.get(at));
-                let (bid, ask) = (Cell::new(Tone::Buy, bid), Cell::new(Tone::Sell, ask));
-                [bids.into(), bought.into(), bid, ask, sold.into(), asks.into()]
-            })
-            .collect();
-        Ok(table(out, [" orders", " quantity", " bid", " ask", " quantity", " orders"], cells)?)
+        Ok(reader::book(out, &answer)?)
     }
 }

@@ -1,0 +1,123 @@
+//! `pricetime diff`: where two recordings part.
+
+mod report;
+mod side;
+
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
+
+use clap::Args;
+use pricetime_engine::Command;
+
+use super::failure::{Code, Failure};
+use super::reader::flow::FlowEnd;
+use super::reader::recording::RecordingOptions;
+use super::reader::{self, MarketLimit, Stop};
+use report::{Difference, Report};
+use side::Side;
+
+/// Compares two recordings, and shows the first command that differs.
+///
+/// Both are read side by side. The books before the command that differs are the same in both; that of its
+/// market is shown, and what each of the two commands does there.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime diff ./data day.jsonl                      is the export the same as the journal?
+  pricetime diff monday.jsonl tuesday.jsonl --ignore-times
+  pricetime diff day.csv.gz day.jsonl --json
+
+Any two of these can be compared: data folders, JSON lines and CSV of commands, and days of an exchange.
+
+Exit codes: 0 they are the same; 3 they differ, or one is damaged; 4 they are the same, but some lines were
+refused.")]
+pub(super) struct Diff {
+    /// A data folder or a file; - is standard input
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// Do not compare the times of commands
+    #[arg(long)]
+    ignore_times: bool,
+    /// How many levels of the book to show per side
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    depth: usize,
+    /// Print the result as one JSON line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    recording: RecordingOptions,
+    #[command(flatten)]
+    markets: MarketLimit,
+}
+
+impl Diff {
+    /// Compares, and prints the result.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        reader::finish(self.compare())
+    }
+
+    fn compare(&self) -> Result<(), Stop> {
+        let markets = self.markets.markets_max;
+        let (walked, ends) = thread::scope(|scope| {
+            let [(mut a, to_a), (mut b, to_b)] = [Side::new(), Side::new()];
+            let reads = [(&self.a, to_a), (&self.b, to_b)]
+                .map(|(path, to)| scope.spawn(move || to.read(path, &self.recording, markets)));
+            let walked = self.walk(&mut a, &mut b);
+            // A reader ends once nobody takes what it reads.
+            drop((a, b));
+            (walked, reads.map(|read| read.join().unwrap_or_else(|it| resume_unwind(it))))
+        });
+        let [a, b] = ends;
+        let (a, b) = (a?, b?);
+        let mut report = walked?;
+        report.keep_if_read([a.failed.is_some(), b.failed.is_some()]);
+        report.print(self.json)?;
+        let is_same = report.is_same();
+        let refused = a.refused + b.refused;
+        if let Some(failed) = a.failed.or(b.failed) {
+            return Err(failed.into());
+        }
+        if !is_same {
+            return Err(Failure::new(Code::Unsound, "").into());
+        }
+        Ok(FlowEnd { refused, failed: None }.result()?)
+    }
+
+    /// Executes the commands that both sides share.
+    fn walk(&self, a: &mut Side, b: &mut Side) -> Result<Report, Stop> {
+        let mut engine = match (a.start(), b.start()) {
+            (Some(a), Some(b)) if a.digest == b.digest => a.engine()?,
+            (Some(a), Some(b)) => {
+                let text = format!(
+                    "A begins after command {}, and B after command {}, in another state: there is \
+                     nothing to compare",
+                    a.state.last_sequence, b.state.last_sequence
+                );
+                return Err(Failure::new(Code::Unsound, text).into());
+            }
+            // One of them could not be opened, which its reader reports.
+            (Some(_) | None, _) => return Ok(Report::default()),
+        };
+        let mut same = 0;
+        let difference = loop {
+            match [a.next(), b.next()] {
+                [Some(a), Some(b)] if self.is_same(&a, &b) => {
+                    engine.apply(&a, &mut ());
+                    same += 1;
+                }
+                [None, None] => break None,
+                different => break Some(Difference::of(&engine, different, self.depth)?),
+            }
+        };
+        Ok(Report::new(same, &engine, difference))
+    }
+
+    fn is_same(&self, a: &Command, b: &Command) -> bool {
+        let timestamp = if self.ignore_times { a.timestamp } else { b.timestamp };
+        *a == Command { timestamp, ..*b }
+    }
+}
