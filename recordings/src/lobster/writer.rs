@@ -136,7 +136,7 @@ impl<W: Write> Writer<W> {
         let Some(rows) = &mut self.rows else { return Ok(()) };
         let scaled = |price: Price| rescaled(price.0, self.price_places, PRICE_PLACES);
         match *event {
-            VenueEvent::Rested { side, price, quantity } => {
+            VenueEvent::Rested { order: None, side, price, quantity } => {
                 if let Some(price) = scaled(price) {
                     rows.levels.add(side, price, quantity.0);
                 }
@@ -147,7 +147,8 @@ impl<W: Write> Writer<W> {
                 }
             }
             VenueEvent::Cleared => rows.levels.clear(),
-            VenueEvent::Listed(_)
+            VenueEvent::Rested { order: Some(_), .. }
+            | VenueEvent::Listed(_)
             | VenueEvent::DayPart(_)
             | VenueEvent::StateChanged(_)
             | VenueEvent::Added { .. }
