@@ -76,12 +76,12 @@ fn sorted(mut books: Books) -> Books {
 
 /// Returns `true` if an order is beyond the limits of the markets of a recording.
 fn is_large(message: &VenueMessage) -> bool {
-    match message.event {
-        VenueEvent::Added { quantity, price, .. }
-        | VenueEvent::Replaced { quantity, price, .. } => {
-            quantity.0 > 1 << 33 || price.0.unsigned_abs() > 1 << 61
-        }
-        _ => false,
+    if let VenueEvent::Added { quantity, price, .. }
+    | VenueEvent::Replaced { quantity, price, .. } = message.event
+    {
+        quantity.0 > 1 << 33 || price.0.unsigned_abs() > 1 << 61
+    } else {
+        false
     }
 }
 
@@ -207,7 +207,14 @@ fn fitting(message: &VenueMessage) -> Option<VenueMessage> {
         }
         VenueEvent::Deleted { price: Some(at), .. } => *at = price(*at)?,
         VenueEvent::StateChanged(_) => {}
-        other => panic!("{other:?} does not come from events"),
+        VenueEvent::Reduced { .. }
+        | VenueEvent::Executed { .. }
+        | VenueEvent::Deleted { .. }
+        | VenueEvent::DayPart(_)
+        | VenueEvent::Rested { .. }
+        | VenueEvent::Vanished { .. }
+        | VenueEvent::TradeBroken { .. }
+        | VenueEvent::Cleared => panic!("{event:?} does not come from events"),
     }
     Some(VenueMessage { time: Timestamp(message.number.min(1_000_000)), event, ..*message })
 }

@@ -17,7 +17,7 @@ use super::venue::VenueTarget;
 /// What the commands are written to, in one of the formats.
 pub(super) enum Target {
     /// JSON lines, and how many commands became others.
-    Lines(NewFile, u64),
+    Lines(Box<NewFile>, u64),
     /// Rows of CSV.
     Rows(Box<csv::Writer<NewFile>>),
     /// The journal of a new data folder.
@@ -42,7 +42,7 @@ impl Creation<'_> {
         let Self { format, to, options, markets_max, midnight } = self;
         let replace = options.force;
         Ok(match format {
-            TargetFormat::Json => Target::Lines(NewFile::create(to, replace, names)?, 0),
+            TargetFormat::Json => Target::Lines(Box::new(NewFile::create(to, replace, names)?), 0),
             TargetFormat::Csv => {
                 let file = NewFile::create(to, replace, names)?;
                 let name = to.display().to_string();

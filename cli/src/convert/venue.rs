@@ -30,10 +30,16 @@ pub(super) struct VenueTarget {
     early: u64,
 }
 
+/// A message file, and an order-book file with its name.
+struct LobsterFiles {
+    messages: NewFile,
+    book: Option<(String, NewFile)>,
+}
+
 enum Writer {
     /// The files before the first message.
-    Itch(NewFile),
-    Lobster(NewFile, Option<(String, NewFile)>),
+    Itch(Box<NewFile>),
+    Lobster(Box<LobsterFiles>),
     /// The files after it.
     ItchOpen(Box<itch::Writer<NewFile>>),
     LobsterOpen(InstrumentId, Box<lobster::Writer<NewFile>>),
@@ -49,7 +55,7 @@ impl VenueTarget {
         midnight: Option<Timestamp>,
         names: &mut Vec<Names>,
     ) -> Result<Self, Failure> {
-        let writer = Writer::Itch(NewFile::create(to, options.force, names)?);
+        let writer = Writer::Itch(Box::new(NewFile::create(to, options.force, names)?));
         Ok(Self::new(to, options, midnight, writer))
     }
 
@@ -67,7 +73,8 @@ impl VenueTarget {
                 Some((book.display().to_string(), file))
             }
         };
-        let writer = Writer::Lobster(NewFile::create(to, options.force, names)?, book);
+        let messages = NewFile::create(to, options.force, names)?;
+        let writer = Writer::Lobster(Box::new(LobsterFiles { messages, book }));
         Ok(Self::new(to, options, midnight, writer))
     }
 
@@ -108,7 +115,7 @@ impl VenueTarget {
                 }
                 writer.write(message)
             }
-            Writer::Itch(_) | Writer::Lobster(..) | Writer::None => {
+            Writer::Itch(_) | Writer::Lobster(_) | Writer::None => {
                 return self.open(message);
             }
         };
@@ -123,23 +130,24 @@ impl VenueTarget {
         let name = &self.name;
         self.writer = match std::mem::replace(&mut self.writer, Writer::None) {
             Writer::Itch(file) => {
-                Writer::ItchOpen(Box::new(itch::Writer::new(file, name, midnight)))
+                Writer::ItchOpen(Box::new(itch::Writer::new(*file, name, midnight)))
             }
-            Writer::Lobster(file, book) => {
+            Writer::Lobster(files) => {
                 let market = message.instrument;
                 let is_wanted = is_wanted(&self.options, message);
                 if is_wanted == Some(false) {
-                    self.writer = Writer::Lobster(file, book);
+                    self.writer = Writer::Lobster(files);
                     self.of_others += 1;
                     return Ok(());
                 }
-                let mut writer = lobster::Writer::new(file, name, market, midnight);
+                let LobsterFiles { messages, book } = *files;
+                let mut writer = lobster::Writer::new(messages, name, market, midnight);
                 if let Some((name, book)) = book {
                     writer = writer.with_book(book, &name, self.options.levels.into());
                 }
                 Writer::LobsterOpen(market, Box::new(writer))
             }
-            opened => opened,
+            opened @ (Writer::ItchOpen(_) | Writer::LobsterOpen(..) | Writer::None) => opened,
         };
         self.message(message)
     }
@@ -173,9 +181,9 @@ impl VenueTarget {
         match self.writer {
             Writer::Itch(file) => file.end()?,
             Writer::ItchOpen(writer) => writer.finish().map_err(unwritten)?.end()?,
-            Writer::Lobster(file, book) => {
-                file.end()?;
-                book.map_or(Ok(()), |(_, book)| book.end())?;
+            Writer::Lobster(files) => {
+                files.messages.end()?;
+                files.book.map_or(Ok(()), |(_, book)| book.end())?;
             }
             Writer::LobsterOpen(_, writer) => {
                 let (file, book) = writer.finish_both().map_err(unwritten)?;

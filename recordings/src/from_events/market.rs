@@ -36,6 +36,33 @@ pub(super) struct Order {
     pub(super) account: Option<NonZeroU64>,
 }
 
+/// An order that takes.
+#[derive(Debug)]
+pub(super) struct Taker {
+    pub(super) id: OrderId,
+    pub(super) order: Order,
+    /// What is still in the book of an order that was amended.
+    pub(super) before: Option<Order>,
+}
+
+/// What an order traded.
+#[derive(Clone, Copy)]
+pub(super) struct Fill {
+    pub(super) price: Price,
+    pub(super) quantity: Quantity,
+    /// What is open afterwards.
+    pub(super) open: Quantity,
+    pub(super) cross: bool,
+}
+
+/// How an order is from now on.
+pub(super) struct Amended {
+    pub(super) price: Option<Price>,
+    pub(super) open: Quantity,
+    pub(super) shown: Quantity,
+    pub(super) priority: Priority,
+}
+
 impl Market {
     pub(super) fn new(spec: &MarketSpec) -> Self {
         let exponent = i16::from(spec.tick.exponent);

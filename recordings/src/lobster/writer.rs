@@ -77,7 +77,7 @@ impl<W: Write> Writer<W> {
         for (order, live) in orders {
             self.line(message, Columns::of(b'3', order, live, live.open))?;
         }
-        self.follow(&message.event)?;
+        self.follow(&message.event);
         let change = self.book.apply(&message.event);
         match (message.event, change) {
             (VenueEvent::Listed(instrument), _) => self.price_places = instrument.price_places,
@@ -132,35 +132,20 @@ impl<W: Write> Writer<W> {
     }
 
     /// Changes the levels of the order-book file for what has no line.
-    fn follow(&mut self, event: &VenueEvent) -> Result<(), RecordingError> {
-        let Some(rows) = &mut self.rows else { return Ok(()) };
+    fn follow(&mut self, event: &VenueEvent) {
+        let Some(Rows { levels, .. }) = &mut self.rows else { return };
         let scaled = |price: Price| rescaled(price.0, self.price_places, PRICE_PLACES);
-        match *event {
-            VenueEvent::Rested { order: None, side, price, quantity } => {
-                if let Some(price) = scaled(price) {
-                    rows.levels.add(side, price, quantity.0);
-                }
-            }
-            VenueEvent::Vanished { side, price, quantity, .. } => {
-                if let Some(price) = scaled(price) {
-                    rows.levels.take(side, price, quantity.0);
-                }
-            }
-            VenueEvent::Cleared => rows.levels.clear(),
-            VenueEvent::Rested { order: Some(_), .. }
-            | VenueEvent::Listed(_)
-            | VenueEvent::DayPart(_)
-            | VenueEvent::StateChanged(_)
-            | VenueEvent::Added { .. }
-            | VenueEvent::Reduced { .. }
-            | VenueEvent::Deleted { .. }
-            | VenueEvent::Replaced { .. }
-            | VenueEvent::Executed { .. }
-            | VenueEvent::HiddenExecuted { .. }
-            | VenueEvent::Crossed { .. }
-            | VenueEvent::TradeBroken { .. } => {}
+        if let VenueEvent::Rested { order: None, side, price, quantity } = *event
+            && let Some(price) = scaled(price)
+        {
+            levels.add(side, price, quantity.0);
+        } else if let VenueEvent::Vanished { side, price, quantity, .. } = *event
+            && let Some(price) = scaled(price)
+        {
+            levels.take(side, price, quantity.0);
+        } else if let VenueEvent::Cleared = event {
+            levels.clear();
         }
-        Ok(())
     }
 
     /// Writes the lines of a message about an order.

@@ -105,14 +105,11 @@ fn writer_refuses_what_the_format_cannot_hold() {
         aggressor: None,
         cross: true,
     };
-    let name = InstrumentName::new(b"SPY240315C");
-    let long = VenueEvent::Listed(Instrument { name, price_places: 4, round_lot: 1 });
     for (places, event, expected) in [
-        (9, place(1, 1, 1), "price \"1\" has more than 4 decimal places"),
-        (4, place(1, -1, 1), "price \"-1\" is not from 0 to 429496.7295"),
-        (4, place(1, 1 << 32, 1), "price \"4294967296\" is not from 0 to 429496.7295"),
+        (9, place(1, 1, 1), "price \"0.000000001\" has more than 4 decimal places"),
+        (4, place(1, -1, 1), "price \"-0.0001\" is not from 0 to 429496.7295"),
+        (4, place(1, 1 << 32, 1), "price \"429496.7296\" is not from 0 to 429496.7295"),
         (4, place(1, 1, 1 << 32), "shares \"4294967296\" is not from 1 to 4294967295"),
-        (4, long, "stock \"SPY240315C\" is not a name of at most 8 characters"),
         (
             4,
             cross,
@@ -138,4 +135,19 @@ fn writer_refuses_what_the_format_cannot_hold() {
         assert_eq!(error, expected);
     }
     assert!(writer.write(&at(1_000)).is_ok());
+}
+
+#[test]
+fn long_name_is_cut_and_ends_with_the_number_of_its_instrument() {
+    let mut writer = Writer::new(Vec::new(), "out.itch", Timestamp(0));
+    for (number, name) in [(7, "SPY240315C"), (65_536, "SPY240315P"), (2, "AAPL")] {
+        let name = InstrumentName::new(name.as_bytes());
+        let event = VenueEvent::Listed(Instrument { name, price_places: 4, round_lot: 1 });
+        let (time, instrument) = (Timestamp(0), InstrumentId(number));
+        writer.write(&VenueMessage { time, number: 1, instrument, event }).unwrap();
+    }
+    let bytes = writer.finish().unwrap();
+    for stock in [b"SPY240_7", b"SP_65536", b"AAPL    "] {
+        assert!(bytes.windows(8).any(|it| it == stock), "{}", stock.escape_ascii());
+    }
 }

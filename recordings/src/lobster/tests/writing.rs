@@ -65,7 +65,7 @@ fn writer_expresses_what_the_format_has_no_type_for() {
 fn writer_refuses_what_the_format_cannot_hold() {
     let deleted = VenueEvent::Deleted { order: 4, quantity: None, side: None, price: None };
     for (places, event, expected) in [
-        (9, added(1, 1), "out.csv: record 2: price \"1\" has more than 4 decimal places"),
+        (9, added(1, 1), "out.csv: record 2: price \"0.000000001\" has more than 4 decimal places"),
         (
             4,
             deleted,
