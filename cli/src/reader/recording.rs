@@ -173,17 +173,25 @@ impl RecordingOptions {
     }
 
     /// Opens a file; `-` is standard input.
-    #[expect(dead_code, reason = "for commands that need no hash")]
     pub(in super::super) fn open(
         &self,
         path: &Path,
         progress: &Arc<Progress>,
     ) -> Result<Recording, Failure> {
-        self.open_hashed(path, progress, None)
+        self.open_with(path, progress, None)
     }
 
-    /// Opens a file. With `stored`, it and its second file are hashed while they are read.
+    /// Opens a file. It and its second file are hashed while they are read.
     pub(in super::super) fn open_hashed(
+        &self,
+        path: &Path,
+        progress: &Arc<Progress>,
+        stored: &StoredFiles,
+    ) -> Result<Recording, Failure> {
+        self.open_with(path, progress, Some(stored))
+    }
+
+    fn open_with(
         &self,
         path: &Path,
         progress: &Arc<Progress>,

@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Certificate {
-    /// The version of the document, by which a certificate is recognized.
+    /// The version of the document, which tells that it is a certificate.
     pricetime_certificate: u32,
     /// `true` if the input is a data folder. Then its hash is that of its commands as JSON lines.
     pub(in super::super) folder: bool,

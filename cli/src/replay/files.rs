@@ -52,7 +52,10 @@ pub(super) fn replay(
     let progress = progress_over("replaying", files);
     let mut found = Found::default();
     for (number, path) in files.iter().enumerate() {
-        let recording = options.open_hashed(path, &progress, stored)?;
+        let recording = match stored {
+            Some(stored) => options.open_hashed(path, &progress, stored)?,
+            None => options.open(path, &progress)?,
+        };
         let format = recording.format();
         found.format = format.filter(|_| number == 0 || found.format == format);
         match recording {

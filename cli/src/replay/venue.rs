@@ -49,7 +49,7 @@ impl VenueReport {
         run.sink.group = Some(Group::default());
         let mut commands = Commands::new(self.mode.into());
         let driven = Driven { run, pace, ended: Ok(false) };
-        let mut compared = ComparedEngine::new(driven, Agreement::default());
+        let mut compared = ComparedEngine::<Driven<'_>>::new(driven, Agreement::default());
         let mut failed = None;
         let mut missing = options.stock.clone();
         while matches!(compared.engine.ended, Ok(false)) {

@@ -36,7 +36,7 @@ impl WholeFile {
         let mut unfinished = OsString::from(name);
         unfinished.push(format!(".{}.tmp", process::id()));
         let unfinished = to.with_file_name(unfinished);
-        let file = File::create_new(&unfinished).map_err(|error| failed(&unfinished, &error))?;
+        let file = File::create_new(&unfinished).map_err(|error| failed(&to, &error))?;
         Ok(Self { to, unfinished, file: BufWriter::new(file), is_complete: false })
     }
 

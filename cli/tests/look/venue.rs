@@ -87,6 +87,8 @@ fn options_that_do_not_fit_are_refused() {
     let (_folder, day) = file(DAY);
     run(["replay", &day, "--stock", "AAPL"]).assert_prints(2, &["--stock is only for ITCH"]);
     run(["replay", &day, &day]).assert_prints(2, &["name it alone"]);
+    let late = ["replay", &day, "--midnight", "2554-07-20T00:00Z"];
+    run(late).assert_prints(2, &["--midnight 2554-07-20T00:00:00", "is too late: give a time up"]);
     let rows = "action,market,phase,tick,lot\nadd_market,SUN,,0.01,1\nset_phase,SUN,continuous,,\n";
     let (_other, rows) = file(rows);
     run(["replay", &rows]).assert_prints(0, &["2 accepted"]);

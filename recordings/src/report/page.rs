@@ -114,7 +114,7 @@ fn ratio(number: u64, by: u64) -> String {
     if by == 0 {
         return String::from("–");
     }
-    let tenths = u128::from(number) * 10 / u128::from(by);
+    let tenths = (u128::from(number) * 20 / u128::from(by)).div_ceil(2);
     format!("{}.{}", grouped(tenths / 10), tenths % 10)
 }
 

@@ -88,7 +88,7 @@ fn page(report: &Report, collector: &Collector) -> String {
 }
 
 /// The values of the charts.
-fn data(page: &str) -> Value {
+fn values(page: &str) -> Value {
     let text = page.split("type=\"application/json\">").nth(1).unwrap().split("</script>").next();
     serde_json::from_str(text.unwrap()).unwrap()
 }
@@ -119,7 +119,7 @@ fn page_needs_no_network_and_escapes_names() {
             assert!(!page.contains(text), "{text}");
         }
         assert!(page.contains("66.67 %"));
-        data(&page);
+        values(&page);
     }
 }
 
@@ -169,7 +169,7 @@ fn opening_of_continuous_trading_is_an_uncross() {
     assert_eq!((opening.cleared, close.cleared, collector.markets[0].closed), (3, 0, 1));
     assert_eq!(opening.curves.demand.points, [(Price(1_000), 5)]);
     assert_eq!(close.curves.supply.points, [(Price(1_000), 2)]);
-    let data = data(&page(&Report::default(), &collector));
+    let data = values(&page(&Report::default(), &collector));
     assert_eq!(data["axis"], "sequence");
     assert_eq!(data["markets"][0]["bid"], serde_json::json!([null, null, null, null, 900, 900]));
     assert_eq!(data["markets"][0]["t"], serde_json::json!([0, 1, 2, 3, 4, 5]));
@@ -184,7 +184,7 @@ fn long_run_is_thinned_and_its_sums_are_exact() {
     assert_eq!((market.epochs.seen, market.epochs.stride), (450, 4));
     assert!(market.epochs.kept.len() <= EPOCHS_MAX);
     assert!(market.epochs.kept.iter().all(|it| it.number % 4 == 1));
-    let data = data(&page(&Report::default(), &collector));
+    let data = values(&page(&Report::default(), &collector));
     let members = data["markets"][0].as_object().unwrap().iter();
     let series = members.filter(|(name, _)| !["tick", "lot", "epochs"].contains(&name.as_str()));
     let lengths: Vec<_> = series.filter_map(|(_, it)| it.as_array()).map(Vec::len).collect();
@@ -203,7 +203,7 @@ fn commands_of_one_time_begin_an_axis_of_times() {
     let first = day.0[2].timestamp;
     day.0[..10_000].iter_mut().for_each(|command| command.timestamp = first);
     let collector = day.collect();
-    let data = data(&page(&Report::default(), &collector));
+    let data = values(&page(&Report::default(), &collector));
     assert_eq!((&data["axis"], &data["markets"][0]["t"][0]), (&"time".into(), &0.into()));
     assert_eq!(data["markets"][0]["messages"][0], 9_997);
     let (epochs, latency) = (&data["markets"][0]["epochs"], &data["latency"]);
@@ -229,7 +229,7 @@ fn extreme_times_prices_and_quantities_are_shown() {
     let (mut engine, mut collector) = (Engine::new(1), Collector::default());
     for command in &day.0 {
         execute(&mut collector, &mut engine, command);
-        data(&page(&Report::default(), &collector));
+        values(&page(&Report::default(), &collector));
     }
 }
 
@@ -251,6 +251,6 @@ fn refusals_and_markets_beyond_the_limit_are_counted() {
     assert!(page.contains("2 further markets are not shown."));
     assert!(page.contains("<th scope=\"row\">add market</th><td>10</td><td>0</td>"), "{page}");
     assert_eq!((collector.totals.commands, collector.totals.refused()), (13, 1));
-    assert_eq!(data(&page)["markets"][0]["name"], "M10");
-    assert_eq!(data(&page)["markets"].as_array().map(Vec::len), Some(8));
+    assert_eq!(values(&page)["markets"][0]["name"], "M10");
+    assert_eq!(values(&page)["markets"].as_array().map(Vec::len), Some(8));
 }

@@ -59,7 +59,7 @@ function priceChart(whole) {
   const section = card({
     title: "Price and trades",
     text:
-      `The best bid and ask are shown while trading is continuous.${isTime ? " Times are UTC." : ""}` +
+      `The best bid and ask are shown while trading is continuous.${isTime ? ` ${clockText}` : ""}` +
       (whole.start === undefined ? "" : ` The charts leave out what was before a long pause, from ${moment(whole.start)}.`),
     legend: [
       [sample('<path class="line mark" style="stroke-width:3" d="M13 1V11"/>'), "trades, lowest to highest"],
@@ -145,7 +145,7 @@ function priceChart(whole) {
           : `, best bid ${p("bid", at)}, best ask ${p("ask", at)}`),
       table: {
         heads: [
-          isTime ? "Time (UTC)" : "Sequence",
+          isTime ? timeHead : "Sequence",
           "Trades",
           "Volume",
           "Lowest",
@@ -241,7 +241,7 @@ function depthChart(whole) {
         `${q("ask_best", at)} and ${q("ask_depth", at)}`,
       table: {
         heads: [
-          isTime ? "Time (UTC)" : "Sequence",
+          isTime ? timeHead : "Sequence",
           "Best bid",
           `${data.levels} bids`,
           "Best ask",
@@ -296,7 +296,7 @@ function spreadChart(whole) {
         : "",
       at: (at) => `${moment(market.t[at])}: ${p("spread", at)}, from ${p("narrow", at)} to ${p("wide", at)}`,
       table: {
-        heads: [isTime ? "Time (UTC)" : "Sequence", "Spread", "Narrowest", "Widest"],
+        heads: [isTime ? timeHead : "Sequence", "Spread", "Narrowest", "Widest"],
         rows: market.t.map((t, at) => [moment(t), p("spread", at), p("narrow", at), p("wide", at)]),
       },
     };

@@ -55,7 +55,7 @@ function epochCharts(market) {
     return `${all}, ${cleared} in the uncross at ${exact(it.price, market.tick)}${surplus}.`;
   };
   const table = {
-    heads: ["Epoch", isTime ? "Time (UTC)" : "Sequence", "Price", "Volume", "Trades", "Surplus"],
+    heads: ["Epoch", isTime ? timeHead : "Sequence", "Price", "Volume", "Trades", "Surplus"],
     rows: epochs.map((it) => [
       name(it),
       moment(it.t),

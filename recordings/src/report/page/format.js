@@ -60,6 +60,10 @@ function clock(position, step) {
   if (step >= 1e6) return iso.slice(11, 23);
   return iso.slice(11, 23) + String(Math.floor(position % 1e6)).padStart(6, "0");
 }
+// A recording whose date is not known begins on the first day of 1970.
+const isDated = data.origin >= 864e5;
+const clockText = isDated ? "Times are UTC." : "Times count from midnight.";
+const timeHead = isDated ? "Time (UTC)" : "Time";
 function moment(position) {
   if (!isTime) return `command ${clock(position)}`;
   const date = new Date(data.origin + Math.floor(position / 1e6)).toISOString();
