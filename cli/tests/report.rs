@@ -64,6 +64,7 @@ fn chromium(folder: &Path, dark: bool, size: &str, action: &str) -> String {
 }
 
 /// Opens `day.html` in this folder, checks it and keeps a picture of it. Returns the titles of its charts.
+#[expect(clippy::print_stdout, reason = "a person wants to see the pictures")]
 fn look_at(folder: &Path, name: &str, dark: bool, width: u32) -> Vec<String> {
     fs::write(folder.join("frame.html"), FRAME.replace("WIDTH", &width.to_string()))
         .expect("written");
