@@ -8,9 +8,13 @@ use std::path::Path;
 use crate::compression::{Compression, uncompressed};
 use crate::error::{Fault, RecordingError};
 
+/// U+FEFF as UTF-8, which spreadsheets write at the beginning of text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// A file, standard input or any other reader as a stream of uncompressed bytes.
 ///
-/// gzip and zstd are recognised by their first bytes, whatever the name. The memory that a source needs is
+/// gzip and zstd are recognised by their first bytes, whatever the name. A byte-order mark of UTF-8 at the beginning
+/// is skipped; no binary format begins with its bytes. The memory that a source needs is
 /// constant: its buffer, and at most 128 MiB for the window of a zstd stream.
 ///
 /// ```
@@ -81,6 +85,9 @@ impl Source {
         let name = name.to_owned();
         let mut source =
             Self { name, input, compression, buffer, start: 0, end: 0, offset: 0, ended: false };
+        if source.fill(BYTE_ORDER_MARK.len())?.starts_with(BYTE_ORDER_MARK) {
+            source.consume(BYTE_ORDER_MARK.len());
+        }
         if source.fill(1)?.is_empty() {
             return Err(RecordingError::new(&source.name, Fault::Empty));
         }

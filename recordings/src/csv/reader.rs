@@ -16,7 +16,6 @@ use crate::source::{Line, Source};
 
 /// The length of the shortest header. The format of a binary file is guessed from as many bytes.
 const START: usize = "action,market".len();
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a file does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +58,7 @@ impl Reader {
         let start = start[..start.len().min(START)].to_vec();
         let header = match source.line() {
             Ok(Some(line)) => {
-                let text = line.text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line.text);
-                header(text).map_err(|bad| {
+                header(line.text).map_err(|bad| {
                     // A header of ours can have a faulty column. Everything else is another format.
                     let is_ours = matches!(
                         bad.fault,

@@ -60,6 +60,18 @@ fn source_reads_lines_of_plain_and_compressed_streams_with_offsets() {
 }
 
 #[test]
+fn byte_order_mark_is_skipped_at_the_beginning_only() {
+    let marked = "\u{feff}first\n\u{feff}second\n".as_bytes();
+    let expected = [(3, "first"), (9, "\u{feff}second")].map(|(n, s)| (n, s.to_owned()));
+    for bytes in [marked.to_vec(), gzip(marked), zstd(marked)] {
+        let source = Source::of("slow", Slow(bytes, 0)).unwrap();
+        assert_eq!(lines(source).unwrap(), expected);
+    }
+    let error = Source::of("a.csv", "\u{feff}".as_bytes()).unwrap_err();
+    assert!(matches!(error.details().fault, Fault::Empty), "{error:?}");
+}
+
+#[test]
 fn source_returns_bytes_across_refills() {
     let bytes: Vec<u8> = (0..Source::MESSAGE_MAX * 3).map(|at| (at % 251) as u8).collect();
     let mut source = Source::of("bytes", io::Cursor::new(bytes.clone())).unwrap();

@@ -193,6 +193,17 @@ fn order_book_file_survives_a_round_trip() {
 }
 
 #[test]
+fn files_with_byte_order_marks_and_carriage_returns_are_read() {
+    let marked = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let agreement = checked(&marked(MESSAGES), &marked(ROWS), Learn::EveryRow).unwrap();
+    assert_eq!((agreement.rows, agreement.agreed), (6, 6));
+    let (messages, rows) = (marked(MESSAGES).replace(",1,1,18,", ",1,x,18,"), marked(ROWS));
+    let error = checked(&messages, &rows, Learn::EveryRow).unwrap_err();
+    let start = "m.csv: line 1, byte 3: order id \"x\" is not a whole number";
+    assert!(error.to_string().starts_with(start), "{error}");
+}
+
+#[test]
 fn wrong_order_book_file_is_an_error() {
     let (first, rest) = MESSAGES.split_once('\n').unwrap();
     let one_row = ROWS.lines().next().unwrap();
