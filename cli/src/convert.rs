@@ -122,7 +122,7 @@ impl Convert {
         let (engine, lenient) = (keyed_engine(markets_max), self.recording.lenient);
         let mut run = Run { engine, tally, target, lenient };
         let mut found = input.convert(&self.recording, &mut run)?;
-        let failed = found.failed.take();
+        let failed = found.end.failed.take();
         let Run { engine, tally, target, .. } = run;
         let (messages, mut left_out) = target.end(tally.messages.as_ref())?;
         let text = "numbers of commands after skipped rows: these got the next ones";

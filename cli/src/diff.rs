@@ -84,7 +84,7 @@ impl Diff {
         if !is_same {
             return Err(Failure::new(Code::Unsound, "").into());
         }
-        Ok(FlowEnd { refused, failed: None }.result()?)
+        Ok(FlowEnd { refused, ..FlowEnd::default() }.result()?)
     }
 
     /// Executes the commands that both sides share.

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::failure::{Code, Failure};
-use super::reader::flow::{self, Executor};
+use super::reader::flow::{self, FlowSink, FlowStart};
 use super::reader::recording::RecordingOptions;
 use super::reader::{self, MarketLimit, Stop, note};
 use report::Report;
@@ -174,7 +174,7 @@ impl Flow {
     }
 }
 
-impl Executor for Pair {
+impl FlowStart for Pair {
     fn start(&mut self, engine: Engine) -> Result<(), Stop> {
         let after = engine.last_sequence();
         if after > Sequence(0) {
@@ -188,7 +188,9 @@ impl Executor for Pair {
         self.recorded.engine = engine;
         Ok(())
     }
+}
 
+impl FlowSink for Pair {
     fn engine(&self) -> &Engine {
         &self.recorded.engine
     }

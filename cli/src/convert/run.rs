@@ -38,7 +38,7 @@ impl Tally {
 impl Run {
     /// Writes and executes a command.
     #[inline]
-    pub(super) fn execute(&mut self, command: &Command) -> Result<(), Stop> {
+    pub(super) fn convert(&mut self, command: &Command) -> Result<(), Stop> {
         let next = self.engine.last_sequence().0.saturating_add(1);
         if command.sequence.0 != next && self.target.counts_commands() {
             return self.renumbered(command, Sequence(next));
@@ -59,7 +59,7 @@ impl Run {
             return Err(Failure::failed(text).into());
         }
         self.tally.renumbered += 1;
-        self.execute(&Command { sequence: next, ..*command })
+        self.convert(&Command { sequence: next, ..*command })
     }
 }
 

@@ -66,7 +66,22 @@ impl Summary {
 
     /// The number of lines, rows and messages that could not be read.
     pub(super) const fn refused(&self) -> u64 {
-        self.found.refused
+        self.found.end.refused
+    }
+
+    /// The number of messages, if an exchange's were read.
+    fn messages_read(&self) -> Option<u64> {
+        Some(self.found.end.counts?.messages)
+    }
+
+    /// The messages that became no command, by reason.
+    fn without_command(&self) -> [(u64, String); 2] {
+        let counts = self.found.end.counts.unwrap_or_default();
+        [
+            (counts.unknown_orders, "messages are about orders from before the recording"),
+            (counts.unlisted, "messages are about an instrument that is not listed"),
+        ]
+        .map(|(count, what)| (count, what.to_owned()))
     }
 
     /// The name of the format that was read.
@@ -83,9 +98,9 @@ impl Summary {
         SummaryLine::Converted(Converted {
             from: self.from(),
             mode: self.mode.map(Mode::name),
-            messages: self.found.messages,
-            without_command: counts(&self.found.without_command),
-            refused: self.found.refused,
+            messages: self.messages_read(),
+            without_command: counts(&self.without_command()),
+            refused: self.found.end.refused,
             commands: self.tally.commands,
             accepted: self.tally.outcomes.accepted,
             rejected: self.tally.outcomes.reasons(),
@@ -102,7 +117,7 @@ impl Summary {
     pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
         let commands = grouped(self.tally.commands);
         let from = self.from().unwrap_or_else(|| String::from("an empty file"));
-        match self.found.messages.zip(self.mode) {
+        match self.messages_read().zip(self.mode) {
             Some((messages, mode)) => writeln!(
                 out,
                 "read       {} events in {from}; mode {} makes {commands} commands of them",
@@ -111,11 +126,9 @@ impl Summary {
             )?,
             None => writeln!(out, "read       {commands} commands in {from}")?,
         }
-        let without = &self.found.without_command;
-        let without = without.iter().filter(|(count, _)| *count > 0);
-        without
-            .clone()
-            .try_for_each(|(count, what)| writeln!(out, "           {} {what}", grouped(*count)))?;
+        for (count, what) in self.without_command().iter().filter(|(count, _)| *count > 0) {
+            writeln!(out, "           {} {what}", grouped(*count))?;
+        }
         if self.refused() > 0 {
             let text = format!("{} could not be read", grouped(self.refused()));
             writeln!(out, "           {}", paint.text(Tone::Warning, &text))?;

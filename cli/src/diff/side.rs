@@ -9,7 +9,7 @@ use pricetime_journal::keyed_engine;
 
 use super::super::failure::{Code, Failure};
 use super::super::reader::Stop;
-use super::super::reader::flow::{self, Executor, FlowEnd};
+use super::super::reader::flow::{self, FlowEnd, FlowSink, FlowStart};
 use super::super::reader::recording::RecordingOptions;
 
 /// How many commands are passed on together, and how often before the reader waits.
@@ -106,7 +106,7 @@ impl Reading {
     }
 }
 
-impl Executor for Reading {
+impl FlowStart for Reading {
     fn start(&mut self, engine: Engine) -> Result<(), Stop> {
         let (state, digest) = (engine.snapshot(), engine.digest());
         let start = Start { state, digest, markets_max: engine.markets_max() };
@@ -115,7 +115,9 @@ impl Executor for Reading {
         let _ = self.to.send(Passed::Start(Box::new(start)));
         Ok(())
     }
+}
 
+impl FlowSink for Reading {
     fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -1,28 +1,27 @@
 //! A recording of any kind as one flow of commands.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::PathBuf;
 
 use pricetime_engine::{Action, Command, Engine};
 use pricetime_gateway::why_not_json_lines;
 use pricetime_journal::keyed_engine;
 use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::{CommandSink, Commands, RecordingError, Source, VenueReader, csv};
+use pricetime_recordings::{
+    CommandSink, Commands, Counts, RecordingError, Source, VenueEvent, VenueReader, csv,
+};
 
 use super::super::failure::{Code, Failure};
-use super::recording::{Recording, RecordingOptions, failure, progress_over};
-use super::{BadLine, OpenFolder, Origin, PreparedReplay, Stop, command, note, unreadable};
+use super::recording::{NOTES_MAX, Recording, RecordingOptions, failure, progress_over};
+use super::{
+    BadLine, OpenFolder, Origin, PreparedReplay, ReadAhead, Stop, command, note, unreadable,
+};
 
 /// The most markets of an exchange: ITCH numbers its stocks with 16 bits.
-const VENUE_MARKETS_MAX: u32 = 1 << 16;
-/// The most faulty lines, rows and messages that are reported one by one.
-const NOTES_MAX: u64 = 10;
+pub(in super::super) const VENUE_MARKETS_MAX: u32 = 1 << 16;
 
 /// Executes the commands of a recording.
-pub(in super::super) trait Executor {
-    /// Takes the engine in which the flow begins.
-    fn start(&mut self, engine: Engine) -> Result<(), Stop>;
-
+pub(in super::super) trait FlowSink {
     /// The engine, which is needed to read the next command.
     fn engine(&self) -> &Engine;
 
@@ -30,11 +29,19 @@ pub(in super::super) trait Executor {
     fn execute(&mut self, command: &Command) -> Result<bool, Stop>;
 }
 
+/// A sink that takes any state in which a flow begins.
+pub(in super::super) trait FlowStart: FlowSink {
+    /// Takes the engine in which the flow begins.
+    fn start(&mut self, engine: Engine) -> Result<(), Stop>;
+}
+
 /// How the end of a flow was reached.
 #[derive(Debug, Default)]
 pub(in super::super) struct FlowEnd {
     /// The number of lines, rows and messages that are no commands.
     pub(in super::super) refused: u64,
+    /// What was found in the messages of an exchange.
+    pub(in super::super) counts: Option<Counts>,
     /// Why reading ended early.
     pub(in super::super) failed: Option<Failure>,
 }
@@ -52,12 +59,17 @@ impl FlowEnd {
         Ok(())
     }
 
-    /// Counts something that is no command, and reports it unless there have been many.
-    fn refuse(&mut self, what: impl std::fmt::Display) {
+    /// Counts a faulty row or message. Returns `false` if reading ends there.
+    fn goes_on(&mut self, lenient: bool, error: &RecordingError) -> bool {
+        if !lenient || !error.is_in_one_message() {
+            self.failed = Some(failure(error));
+            return false;
+        }
         self.refused += 1;
         if self.refused <= NOTES_MAX {
-            note(what);
+            note(error);
         }
+        true
     }
 }
 
@@ -66,13 +78,16 @@ pub(in super::super) fn each(
     from: &[PathBuf],
     options: &RecordingOptions,
     markets_max: u32,
-    to: &mut impl Executor,
+    to: &mut impl FlowStart,
 ) -> Result<FlowEnd, Stop> {
     if let [folder] = from
         && folder.is_dir()
     {
         options.check_folder()?;
-        return journal(&OpenFolder::open(folder)?, markets_max, to);
+        let data = OpenFolder::open(folder)?;
+        let PreparedReplay { engine, commands, .. } = data.begin(Origin::Oldest, markets_max)?;
+        to.start(engine)?;
+        return journal(&data, commands, to);
     }
     let progress = progress_over("reading", from);
     let mut end = FlowEnd::default();
@@ -103,17 +118,21 @@ pub(in super::super) fn each(
     Ok(end)
 }
 
-fn journal(data: &OpenFolder, markets_max: u32, to: &mut impl Executor) -> Result<FlowEnd, Stop> {
-    let PreparedReplay { engine, commands, .. } = data.begin(Origin::Oldest, markets_max)?;
-    to.start(engine)?;
+/// Executes the commands of a journal.
+pub(in super::super) fn journal(
+    data: &OpenFolder,
+    commands: ReadAhead,
+    to: &mut impl FlowSink,
+) -> Result<FlowEnd, Stop> {
     let mut end = FlowEnd::default();
     for command in commands {
         match command {
             Ok(command) if to.execute(&command)? => {}
             Ok(_) => return Ok(end),
             Err(error) => {
-                let Stop::Failed(failed) = error.into() else { return Ok(end) };
-                end.failed = Some(failed);
+                if let Stop::Failed(failed) = error.into() {
+                    end.failed = Some(failed);
+                }
                 return Ok(end);
             }
         }
@@ -123,14 +142,15 @@ fn journal(data: &OpenFolder, markets_max: u32, to: &mut impl Executor) -> Resul
 }
 
 /// Executes JSON lines. Returns `false` if the flow ends with them.
-fn lines(source: Source, to: &mut impl Executor, end: &mut FlowEnd) -> Result<bool, Stop> {
+pub(in super::super) fn lines(
+    source: Source,
+    to: &mut impl FlowSink,
+    end: &mut FlowEnd,
+) -> Result<bool, Stop> {
     let name = source.name().to_owned();
-    let unread = |error: std::io::Error| match error.downcast::<RecordingError>() {
-        Ok(error) => failure(&error),
-        Err(error) => Failure::failed(unreadable(&name, &error)),
-    };
     let mut reader = BufReader::with_capacity(1 << 18, source);
-    if let Some(why) = why_not_json_lines(&name, reader.fill_buf().map_err(unread)?) {
+    let start = reader.fill_buf().map_err(|error| unread(&name, error))?;
+    if let Some(why) = why_not_json_lines(&name, start) {
         return Err(Failure::new(Code::Usage, why).into());
     }
     let (mut text, mut number) = (Vec::new(), 0_u64);
@@ -139,7 +159,7 @@ fn lines(source: Source, to: &mut impl Executor, end: &mut FlowEnd) -> Result<bo
             Ok(NextLine::End) => return Ok(true),
             Ok(read) => read,
             Err(error) => {
-                end.failed = Some(unread(error));
+                end.failed = Some(unread(&name, error));
                 return Ok(false);
             }
         };
@@ -152,54 +172,73 @@ fn lines(source: Source, to: &mut impl Executor, end: &mut FlowEnd) -> Result<bo
         match command {
             Ok(command) if to.execute(&command)? => {}
             Ok(_) => return Ok(false),
-            Err(bad) => end.refuse(bad.text(&name, number)),
+            Err(bad) => {
+                end.refused += 1;
+                note(bad.text(&name, number));
+            }
         }
     }
 }
 
 /// Executes rows. Returns `false` if the flow ends with them.
-fn rows(
+pub(in super::super) fn rows(
     commands: csv::Reader,
     lenient: bool,
-    to: &mut impl Executor,
+    to: &mut impl FlowSink,
     end: &mut FlowEnd,
 ) -> Result<bool, Stop> {
     for command in commands {
         match command {
             Ok(command) if to.execute(&command)? => {}
             Ok(_) => return Ok(false),
-            Err(error) if lenient && error.is_in_one_message() => end.refuse(error),
-            Err(error) => {
-                end.failed = Some(failure(&error));
-                return Ok(false);
-            }
+            Err(error) if end.goes_on(lenient, &error) => {}
+            Err(_) => return Ok(false),
         }
     }
     Ok(true)
 }
 
 /// Executes the commands of an exchange's messages. Returns `false` if the flow ends with them.
-fn venue(
+pub(in super::super) fn venue(
     mut messages: Box<dyn VenueReader>,
     options: &RecordingOptions,
-    to: &mut impl Executor,
+    to: &mut impl FlowSink,
     end: &mut FlowEnd,
 ) -> Result<bool, Stop> {
     let mut commands = Commands::new(options.mode().into());
     let mut sink = VenueSink { to, goes_on: Ok(true) };
+    let mut missing = options.stock.clone();
     while matches!(sink.goes_on, Ok(true)) {
         match messages.next() {
-            Ok(Some(message)) => commands.apply(&message, &mut sink),
-            Ok(None) => break,
-            Err(error) if options.lenient && error.is_in_one_message() => end.refuse(error),
-            Err(error) => {
-                end.failed = Some(failure(&error));
-                break;
+            Ok(Some(message)) => {
+                if !missing.is_empty()
+                    && let VenueEvent::Listed(instrument) = &message.event
+                {
+                    missing.retain(|name| name.as_bytes() != instrument.name.as_bytes());
+                }
+                commands.apply(&message, &mut sink);
             }
+            Ok(None) => break,
+            Err(error) if end.goes_on(options.lenient, &error) => {}
+            Err(_) => break,
         }
     }
     commands.finish(&mut sink);
-    sink.goes_on
+    end.counts = Some(commands.counts());
+    let goes_on = sink.goes_on?;
+    if let Some(name) = missing.first().filter(|_| goes_on && end.failed.is_none()) {
+        let text = format!("stock {name} is not in the recording; names are in capital letters");
+        end.failed = Some(Failure::failed(text));
+    }
+    Ok(goes_on)
+}
+
+/// The failure for lines that cannot be read.
+fn unread(name: &str, error: io::Error) -> Failure {
+    match error.downcast::<RecordingError>() {
+        Ok(error) => failure(&error),
+        Err(error) => Failure::failed(unreadable(name, &error)),
+    }
 }
 
 /// Executes the commands that follow from an exchange's messages.
@@ -208,7 +247,8 @@ struct VenueSink<'a, E> {
     goes_on: Result<bool, Stop>,
 }
 
-impl<E: Executor> CommandSink for VenueSink<'_, E> {
+impl<E: FlowSink> CommandSink for VenueSink<'_, E> {
+    #[inline]
     fn command(&mut self, command: &Command) {
         if let Ok(true) = self.goes_on {
             self.goes_on = self.to.execute(command);

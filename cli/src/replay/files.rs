@@ -1,25 +1,18 @@
 //! Files of commands, or of an exchange's messages.
 
-use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 
-use pricetime_engine::Sequence;
-use pricetime_gateway::why_not_json_lines;
+use pricetime_engine::{Command, Engine, Sequence};
 use pricetime_journal::keyed_engine;
-use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::{Format, RecordingError, Source, csv};
+use pricetime_recordings::Format;
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::recording::{
-    NOTES_MAX, Recording, RecordingOptions, failure, progress_over,
-};
-use super::super::reader::{self, BadLine, Stop, StoredFiles};
+use super::super::reader::flow::{self, FlowEnd, FlowSink, VENUE_MARKETS_MAX};
+use super::super::reader::recording::{Recording, RecordingOptions, progress_over};
+use super::super::reader::{Stop, StoredFiles};
 use super::pace::Pacer;
 use super::run::Run;
 use super::venue::VenueReport;
-
-/// The most markets of an exchange: ITCH numbers its stocks with 16 bits.
-const VENUE_MARKETS_MAX: u32 = 1 << 16;
 
 /// What was found in the files, besides what their commands did.
 #[derive(Debug, Default)]
@@ -50,7 +43,7 @@ pub(super) fn replay(
     stored: Option<&StoredFiles>,
 ) -> Result<Found, Stop> {
     let progress = progress_over("replaying", files);
-    let mut found = Found::default();
+    let (mut found, mut end) = (Found::default(), FlowEnd::default());
     for (number, path) in files.iter().enumerate() {
         let recording = match stored {
             Some(stored) => options.open_hashed(path, &progress, stored)?,
@@ -61,7 +54,7 @@ pub(super) fn replay(
         match recording {
             Recording::Empty => {}
             Recording::Lines(source) => {
-                if !lines(source, &mut found, run, pace)? {
+                if !flow::lines(source, &mut Paced { run, pace }, &mut end)? {
                     break;
                 }
             }
@@ -71,7 +64,7 @@ pub(super) fn replay(
                 return Err(Failure::new(Code::Usage, text).into());
             }
             Recording::Rows(commands) => {
-                if !rows(*commands, options.lenient, &mut found, run, pace)? {
+                if !flow::rows(*commands, options.lenient, &mut Paced { run, pace }, &mut end)? {
                     break;
                 }
             }
@@ -85,83 +78,27 @@ pub(super) fn replay(
                 let markets = run.engine.markets_max().max(VENUE_MARKETS_MAX);
                 run.engine = keyed_engine(markets);
                 let mut report = VenueReport::new(format, options);
-                found.failed = report.replay(messages, options, run, pace)?;
+                end.failed = report.replay(messages, options, run, pace)?;
                 found.venue = Some(report);
             }
         }
     }
-    Ok(found)
+    Ok(Found { refused: end.refused, failed: end.failed, ..found })
 }
 
-/// Replays JSON lines. Returns `false` if the replay has reached its end before the lines have.
-fn lines(source: Source, found: &mut Found, run: &mut Run, pace: &mut Pacer) -> Result<bool, Stop> {
-    let name = source.name().to_owned();
-    let mut reader = BufReader::with_capacity(1 << 18, source);
-    let start = reader.fill_buf().map_err(|error| unread(&name, error))?;
-    if let Some(why) = why_not_json_lines(&name, start) {
-        return Err(Failure::new(Code::Usage, why).into());
-    }
-    let (mut text, mut number) = (Vec::new(), 0_u64);
-    loop {
-        let read = match next_line(&mut reader, &mut text) {
-            Ok(NextLine::End) => return Ok(true),
-            Ok(read) => read,
-            Err(error) => {
-                found.failed = Some(unread(&name, error));
-                return Ok(false);
-            }
-        };
-        number += 1;
-        let command = match read {
-            NextLine::Long => Err(BadLine::too_long()),
-            NextLine::Line | NextLine::End if text.trim_ascii().is_empty() => continue,
-            NextLine::Line | NextLine::End => reader::command(&text, &run.engine),
-        };
-        match command {
-            Ok(command) => {
-                if !run.execute(&command, pace)? {
-                    return Ok(false);
-                }
-            }
-            Err(bad) => {
-                found.refused += 1;
-                reader::note(bad.text(&name, number));
-            }
-        }
-    }
+/// A replay that waits for the time of each command.
+struct Paced<'a> {
+    run: &'a mut Run,
+    pace: &'a mut Pacer,
 }
 
-/// Replays rows. Returns `false` if the replay ends with them.
-fn rows(
-    commands: csv::Reader,
-    lenient: bool,
-    found: &mut Found,
-    run: &mut Run,
-    pace: &mut Pacer,
-) -> Result<bool, Stop> {
-    for command in commands {
-        match command {
-            Ok(command) if run.execute(&command, pace)? => {}
-            Ok(_) => return Ok(false),
-            Err(error) if lenient && error.is_in_one_message() => {
-                found.refused += 1;
-                if found.refused <= NOTES_MAX {
-                    reader::note(error);
-                }
-            }
-            Err(error) => {
-                found.failed = Some(failure(&error));
-                return Ok(false);
-            }
-        }
+impl FlowSink for Paced<'_> {
+    fn engine(&self) -> &Engine {
+        &self.run.engine
     }
-    Ok(true)
-}
 
-/// The failure for lines that cannot be read.
-fn unread(name: &str, error: io::Error) -> Failure {
-    match error.downcast::<RecordingError>() {
-        Ok(error) => failure(&error),
-        Err(error) => Failure::failed(reader::unreadable(name, &error)),
+    #[inline]
+    fn execute(&mut self, command: &Command) -> Result<bool, Stop> {
+        self.run.execute(command, self.pace)
     }
 }
