@@ -2,7 +2,7 @@
 
 use pricetime_recordings::databento::{Definitions, Reader};
 use pricetime_tests::databento::{
-    LAST, Mbo, SNAPSHOT, UNDEF_PRICE, UNIT, definition_file, metadata,
+    LAST, Mbo, SNAPSHOT, UNDEF_PRICE, UNIT, definition_file, mbo, metadata,
 };
 
 use super::{execute, goes_on_within, messages, source};
@@ -19,10 +19,24 @@ pub fn file(bytes: &mut Bytes<'_>) -> Vec<u8> {
     let mut time = 5;
     for _ in 0..bytes.byte() % 64 {
         time += u64::from(bytes.byte() % 2);
-        file.extend(record(time, bytes));
+        if bytes.once_in(4) {
+            file.extend(trade(time, bytes).iter().flat_map(|it| it.bytes()));
+        } else {
+            file.extend(record(time, bytes));
+        }
     }
     bytes.corrupt(&mut file);
     file
+}
+
+/// An order that hits another one, which is usually known.
+fn trade(time: u64, bytes: &mut Bytes<'_>) -> [Mbo; 3] {
+    let (order, price) = (u64::from(bytes.byte() % 16), i64::from(bytes.byte() % 8));
+    let size = 1 + u32::from(bytes.byte() % 8);
+    let [taker, fill, change] = bytes.pick(&[[b"TB", b"FA", b"CA"], [b"TA", b"FB", b"CB"]]);
+    let change = mbo(change, order, price, size, LAST);
+    [mbo(taker, 99, price, size, 0), mbo(fill, order, price, size, 0), change]
+        .map(|record| Mbo { time, ..record })
 }
 
 fn record(time: u64, bytes: &mut Bytes<'_>) -> Vec<u8> {
