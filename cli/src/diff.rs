@@ -5,7 +5,7 @@ mod side;
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use clap::Args;
 use pricetime_engine::Command;
@@ -15,7 +15,7 @@ use super::reader::flow::FlowEnd;
 use super::reader::recording::RecordingOptions;
 use super::reader::{self, MarketLimit, Stop};
 use report::{Difference, Report};
-use side::Side;
+use side::{Reading, Side};
 
 /// Compares two recordings, and shows the first command that differs.
 ///
@@ -64,15 +64,20 @@ impl Diff {
         let markets = self.markets.markets_max;
         let (walked, ends) = thread::scope(|scope| {
             let [(mut a, to_a), (mut b, to_b)] = [Side::new(), Side::new()];
-            let reads = [(&self.a, to_a), (&self.b, to_b)]
-                .map(|(path, to)| scope.spawn(move || to.read(path, &self.recording, markets)));
+            let read = |path, to: Reading| {
+                let read = move || to.read(path, &self.recording, markets);
+                thread::Builder::new().name("pt-diff".into()).spawn_scoped(scope, read)
+            };
+            let reads = [read(&self.a, to_a), read(&self.b, to_b)];
             let walked = self.walk(&mut a, &mut b);
             // A reader ends once nobody takes what it reads.
             drop((a, b));
-            (walked, reads.map(|read| read.join().unwrap_or_else(|it| resume_unwind(it))))
+            let end =
+                |read: ScopedJoinHandle<'_, _>| read.join().unwrap_or_else(|it| resume_unwind(it));
+            (walked, reads.map(|read| read.map(end)))
         });
         let [a, b] = ends;
-        let (a, b) = (a?, b?);
+        let (a, b) = (a??, b??);
         let mut report = walked?;
         report.keep_if_read([a.failed.is_some(), b.failed.is_some()]);
         report.print(self.json)?;

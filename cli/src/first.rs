@@ -4,10 +4,11 @@ use clap::Command;
 use pricetime_terminal::{Paint, Tone};
 
 /// The commands, by what they are for. A name is skipped if there is no such command.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Watch a market", &["demo", "top"]),
     ("Run a market", &["run", "send", "config", "token", "schema"]),
     ("Look into it", &["inspect", "replay", "verify"]),
+    ("Use recordings", &["convert", "diff", "what-if"]),
     ("Operate it", &["snapshot", "archive", "redis", "settle"]),
     ("Tools", &["bench", "completions", "man"]),
 ];

@@ -71,10 +71,10 @@ pub(super) fn load(path: &Path, skip: usize, commands: usize) -> Result<Recorded
 }
 
 fn failure(error: RecordingError) -> Failure {
-    match error.details().fault {
-        Fault::Io(_) => Failure::Failed(error.to_string()),
-        _ => Failure::Unsound(error.to_string()),
+    if matches!(error.details().fault, Fault::Io(_)) {
+        return Failure::Failed(error.to_string());
     }
+    Failure::Unsound(error.to_string())
 }
 
 /// Collects commands, and executes them to know the markets and the live orders.
