@@ -160,7 +160,8 @@ impl Convert {
             return Err(failed.into());
         }
         if refused > 0 {
-            let text = format!("{refused} lines were refused, the others were converted");
+            let text =
+                format!("refused {}; the others were converted", reader::many(refused, "line"));
             return Err(Failure::new(Code::Refused, text).into());
         }
         Ok(())

@@ -28,10 +28,10 @@ pub(super) use at::Moment;
 pub(super) use moment_replay::MomentReplay;
 pub(super) use origin::{Origin, PreparedReplay};
 pub(super) use read_ahead::ReadAhead;
-pub(super) use recorded::{BadLine, command, unreadable};
+pub(super) use recorded::{BadLine, command, exported, unreadable};
 pub(super) use stop::{Stop, finish};
 pub(super) use stored::{ByteHash, StoredFiles, StoredInput};
-pub(super) use text::{book, outcome, table};
+pub(super) use text::{book, many, outcome, table};
 pub(super) use verifier::ReplayVerifier;
 
 pub(super) use pricetime_gateway::{grouped, word};

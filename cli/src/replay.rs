@@ -204,7 +204,8 @@ impl Replay {
         }
         self.end(done, is_stdout_used)?;
         if refused > 0 {
-            let text = format!("{refused} lines were refused, the others were carried out");
+            let text =
+                format!("refused {}; the others were carried out", reader::many(refused, "line"));
             return Err(Failure::new(Code::Refused, text).into());
         }
         Ok(())

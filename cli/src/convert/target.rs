@@ -6,7 +6,7 @@ use pricetime_engine::{Action, Command, Engine, Timestamp};
 use pricetime_gateway::json::Line;
 use pricetime_recordings::{FromEvents, csv};
 
-use super::super::reader::{Stop, json_line};
+use super::super::reader::{Stop, exported, json_line};
 use super::errors::unwritten;
 use super::file::{Names, NewFile};
 use super::folder::NewFolder;
@@ -93,13 +93,9 @@ impl Target {
     pub(super) fn write(&mut self, command: &Command, engine: &Engine) -> Result<(), Stop> {
         match self {
             Self::Lines(file, changed) => {
-                let spec = engine.market(command.market).map(|book| book.spec());
-                let line = Line::of(command, spec);
-                *changed += u64::from(line.is_none());
-                // Without a market, a price has no units and cannot be written. Such a command is refused
-                // and only takes a sequence number, as an `AdvanceTime` does there.
-                let advance = || Command { action: Action::AdvanceTime, ..*command };
-                let line = line.or_else(|| Line::of(&advance(), spec));
+                let line = exported(command, engine);
+                let is_other = matches!(line, Some(Line::AdvanceTime(_)));
+                *changed += u64::from(is_other && command.action != Action::AdvanceTime);
                 line.map_or(Ok(()), |line| json_line(file, &line).map_err(Stop::from))
             }
             Self::Rows(rows) => rows.write(command).map_err(unwritten),

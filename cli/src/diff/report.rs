@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::failure::Failure;
-use super::super::reader::{book, grouped, json_line};
+use super::super::reader::{book, exported, grouped, json_line};
 use super::side::restored;
 
 /// The result of a comparison.
@@ -136,7 +136,7 @@ impl Commanded {
         copy.apply(command, &mut group);
         let [before, after] =
             [engine, &copy].map(|it| it.market(command.market).map(|it| *it.spec()));
-        let line = Line::of(command, before.as_ref());
+        let line = exported(command, engine);
         let done = before.or(after).map(|spec| Done::of_group(&group, &spec));
         Ok(Self { line, done })
     }

@@ -14,7 +14,7 @@ use pricetime_recordings::{
 use super::super::failure::{Code, Failure};
 use super::recording::{NOTES_MAX, Recording, RecordingOptions, failure, progress_over};
 use super::{
-    BadLine, OpenFolder, Origin, PreparedReplay, ReadAhead, Stop, command, note, unreadable,
+    BadLine, OpenFolder, Origin, PreparedReplay, ReadAhead, Stop, command, many, note, unreadable,
 };
 
 /// The most markets of an exchange: ITCH numbers its stocks with 16 bits.
@@ -53,7 +53,8 @@ impl FlowEnd {
             return Err(failed);
         }
         if self.refused > 0 {
-            let text = format!("{} lines were refused, the others were carried out", self.refused);
+            let text =
+                format!("refused {}; the others were carried out", many(self.refused, "line"));
             return Err(Failure::new(Code::Refused, text));
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pricetime_engine::{Command, Engine};
+use pricetime_engine::{Action, Command, Engine};
 use pricetime_gateway::json::{Line, Unreadable};
 use pricetime_journal::lines::too_long;
 
@@ -31,6 +31,15 @@ pub(in super::super) fn command(text: &[u8], engine: &Engine) -> Result<Command,
     let line = Line::read(text.trim_ascii_end())
         .map_err(|Unreadable { column, why }| BadLine { column: Some(column), why })?;
     line.recorded(engine).map_err(|bad| BadLine { column: None, why: bad.to_string() })
+}
+
+/// The line that stands for a command in a recording.
+pub(in super::super) fn exported(command: &Command, engine: &Engine) -> Option<Line> {
+    let spec = engine.market(command.market).map(|book| book.spec());
+    // Without a market, a price has no units and cannot be written. Such a command is refused and only takes a
+    // sequence number. An `AdvanceTime` is refused there too, so it is written instead.
+    Line::of(command, spec)
+        .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec))
 }
 
 /// The error message for a file that cannot be read.

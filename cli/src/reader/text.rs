@@ -4,8 +4,13 @@ use std::io::{self, Write};
 
 use pricetime_engine::Outcome;
 use pricetime_gateway::json::{Book, CallLine, LevelLine};
-use pricetime_gateway::word;
+use pricetime_gateway::{grouped, word};
 use pricetime_terminal::{Cell, Paint, Tone};
+
+/// A number of things.
+pub(in super::super) fn many(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
 
 /// Writes a table in the colors of standard output.
 pub(in super::super) fn table<const N: usize>(

@@ -4,13 +4,13 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use pricetime_engine::{
-    Action, Command, Engine, EngineSnapshot, EpochNumber, Fees, Group, Limits, MarketId,
-    MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
+    Command, Engine, EngineSnapshot, EpochNumber, Fees, Group, Limits, MarketId, MarketSpec, Price,
+    Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
-use pricetime_gateway::json::{Answer, Done, Line};
+use pricetime_gateway::json::{Answer, Done};
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::{ByteHash, Moment, ReplayVerifier, Stop, json_line, lines_to};
+use super::super::reader::{ByteHash, Moment, ReplayVerifier, Stop, exported, json_line, lines_to};
 use super::pace::Pacer;
 use super::sink::ReplaySink;
 use super::watch::Watch;
@@ -151,12 +151,7 @@ impl Run {
     }
 
     fn write_command(&mut self, command: &Command) -> Result<(), Stop> {
-        let spec = self.engine.market(command.market).map(|book| book.spec());
-        // Without a market, a price has no units and cannot be written. Such a command was refused and only
-        // took a sequence number. An `AdvanceTime` is refused there too, so it is written instead.
-        let line = Line::of(command, spec)
-            .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec));
-        let Some(line) = &line else { return Ok(()) };
+        let Some(line) = &exported(command, &self.engine) else { return Ok(()) };
         if let Some(out) = &mut self.commands {
             json_line(out, line)?;
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
 use super::super::reader::recording::{Mode, NOTES_MAX, RecordingOptions, failure};
-use super::super::reader::{Stop, grouped, note};
+use super::super::reader::{Stop, grouped, many, note};
 use super::pace::Pacer;
 use super::run::Run;
 
@@ -165,11 +165,6 @@ impl VenueReport {
         )?;
         differences.iter().try_for_each(|text| writeln!(out, "difference {text}"))
     }
-}
-
-/// A number of things.
-fn many(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// The share in percent.

@@ -9,7 +9,7 @@ use crate::program::{run, run_with};
 const DAY: &str = r#"{"add_market":{"market":1,"symbol":"SUN/EUR","tick":"0.01","lot":"0.1","quantity_max":"1000","price_min":"0","price_max":"5","time":"2026-11-30T10:00:00Z"}}
 {"set_phase":{"market":1,"phase":"continuous","time":"2026-11-30T10:00:00Z"}}
 {"place":{"market":1,"account":"00000000-0000-0000-0000-00000000000a","order":"00000000-0000-0000-0000-000000000001","side":"sell","type":"limit","price":"1.00","quantity":"10.0","time":"2026-11-30T10:01:00Z"}}
-{"place":{"market":1,"account":"00000000-0000-0000-0000-00000000000b","order":"00000000-0000-0000-0000-000000000002","side":"buy","type":"limit","price":"1.20","quantity":"4.0","time_in_force":"ioc","time":"2026-11-30T10:02:00Z"}}
+{"place":{"market":1,"account":"00000000-0000-0000-0000-00000000000b","order":"00000000-0000-0000-0000-000000000002","side":"buy","type":"limit","price":"1.20","quantity":"4.0","time_in_force":"immediate_or_cancel","time":"2026-11-30T10:02:00Z"}}
 {"place":{"market":1,"account":"00000000-0000-0000-0000-00000000000a","order":"00000000-0000-0000-0000-000000000003","side":"buy","type":"limit","price":"1.00","quantity":"1.0","self_trade":"none","time":"2026-11-30T10:20:00Z"}}
 "#;
 
@@ -82,7 +82,7 @@ fn other_rules_have_to_be_named_and_possible() {
         run(["what-if", "day.jsonl"].iter().chain(rules)).assert_prints(2, &[words]);
     }
     run_with(["what-if", "-", "--fees", "1,1"], "nonsense")
-        .assert_prints(2, &["not a JSON object"]);
+        .assert_prints(3, &["the format is none of"]);
     let faulty = DAY.to_owned() + "{\"place\":{}}\n";
     run_with(["what-if", "-", "--fees", "1,1"], &faulty).assert_prints(4, &["-:6", "1 line"]);
     let short = prepared_short();
