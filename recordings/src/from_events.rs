@@ -69,7 +69,7 @@ const OWN_NUMBERS: u64 = 1 << 62;
 ///     buy.into(),
 /// ];
 /// for (number, action) in (1..).zip(actions) {
-///     let (time, account) = (Timestamp(number), AccountId(0));
+///     let (time, account) = (Timestamp(number), AccountId(number.into()));
 ///     let command = Command::new(Sequence(number), time, MarketId(1), account, action);
 ///     engine.apply(&Command { operator: number < 3, ..command }, &mut messages);
 ///     reported.extend(messages.drain()?);
