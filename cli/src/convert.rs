@@ -87,7 +87,14 @@ impl Convert {
         if self.to == Path::new("-") && io::stdout().is_terminal() {
             disable_progress();
         }
-        input::check_apart(&self.from, &self.to)?;
+        let book = self.target.book(&self.to).filter(|_| format == TargetFormat::Lobster);
+        if book.as_ref() == Some(&self.to) {
+            let text = "the messages and the order book need two files: name another --book";
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        for to in [Some(&self.to), book.as_ref()].into_iter().flatten() {
+            input::check_apart(self.from.iter().chain(&self.recording.with), to)?;
+        }
         let input = Input::open(&self.from, &self.recording)?;
         let mut names = Vec::new();
         let done = self.write(format, input, &mut names);

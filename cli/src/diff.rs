@@ -4,7 +4,7 @@ mod report;
 mod side;
 
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 
 use clap::Args;
@@ -29,6 +29,8 @@ Examples:
   pricetime diff day.csv.gz day.jsonl --json
 
 Any two of these can be compared: data folders, JSON lines and CSV of commands, and days of an exchange.
+The options about the days of exchanges apply to both sides. So if only one side needs them, convert it
+first (`pricetime convert`).
 
 Exit codes: 0 they are the same; 3 they differ, or one is damaged; 4 they are the same, but some lines were
 refused.")]
@@ -61,6 +63,10 @@ impl Diff {
     }
 
     fn compare(&self) -> Result<(), Stop> {
+        if self.a == self.b && self.a == Path::new("-") {
+            let text = "standard input cannot be both sides: name a file for one of them";
+            return Err(Failure::new(Code::Usage, text).into());
+        }
         let markets = self.markets.markets_max;
         let (walked, ends) = thread::scope(|scope| {
             let [(mut a, to_a), (mut b, to_b)] = [Side::new(), Side::new()];
@@ -70,7 +76,7 @@ impl Diff {
             };
             let reads = [read(&self.a, to_a), read(&self.b, to_b)];
             let walked = self.walk(&mut a, &mut b);
-            // A reader ends once nobody takes what it reads.
+            // A reader ends once its receiver is dropped.
             drop((a, b));
             let end =
                 |read: ScopedJoinHandle<'_, _>| read.join().unwrap_or_else(|it| resume_unwind(it));

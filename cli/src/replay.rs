@@ -214,8 +214,13 @@ impl Replay {
     /// Refuses to write over a file that is read.
     fn check_outputs(&self) -> Result<(), Failure> {
         let inputs: Vec<_> = self.inputs().filter_map(|path| fs::canonicalize(path).ok()).collect();
-        for output in [&self.events, &self.commands, &self.report, &self.certificate] {
-            let Some(output) = output else { continue };
+        let outputs = [&self.events, &self.commands, &self.report, &self.certificate];
+        let outputs: Vec<_> = outputs.into_iter().flatten().collect();
+        for (number, output) in outputs.iter().enumerate() {
+            if outputs.iter().skip(number + 1).any(|other| other == output) {
+                let text = format!("{} is named for two outputs", output.display());
+                return Err(Failure::new(Code::Usage, text));
+            }
             if fs::canonicalize(output).is_ok_and(|path| inputs.contains(&path)) {
                 let text =
                     format!("{} is an input: name another file for the output", output.display());
@@ -314,7 +319,9 @@ impl Replay {
     /// Writes the certificate, unless the replay is not what was asked for.
     fn certify(&self, done: &mut Done, to: WholeFile) -> Result<(), Stop> {
         if done.found.failed.is_some() || !done.run.is_reached() {
-            reader::note("the replay is not complete, so no certificate is written");
+            reader::note(
+                "the replay is not complete, so no certificate is written; a file of this name stays as it was",
+            );
             return Ok(());
         }
         let certificate = Certificate::of(self, done);

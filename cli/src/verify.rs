@@ -39,8 +39,10 @@ Examples:
                                        the same, if its input is elsewhere now
 
 Exit codes: 0 all checks pass; 3 something is wrong; 1 the folder cannot be read, or the certificate
-is of other rules. Nothing is changed. Beside a running process, verify checks up to the last command that is marked as durable
-and reports how many are left out; without one, it checks every command, as opening the folder
+is of other rules.
+
+Nothing is changed. Beside a running process, verify checks up to the last command that is marked as
+durable and reports how many are left out; without one, it checks every command, as opening the folder
 would. Bytes after the last command that a power cut or a kill left unfinished are not damage:
 they were never acknowledged, and the next opening removes them.")]
 pub(super) struct Verify {

@@ -17,10 +17,13 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use super::failure::{Code, Failure};
 use super::reader::flow::{self, FlowSink, FlowStart};
 use super::reader::recording::RecordingOptions;
-use super::reader::{self, MarketLimit, Stop, note};
+use super::reader::{self, MarketLimit, Stop, grouped, note};
 use report::Report;
 use rules::{Closes, OtherRules, close, next_sequence};
 use tally::Tally;
+
+/// The most epochs that close between two commands: a year of epochs of half a minute.
+const CLOSES_MAX: u32 = 1 << 20;
 
 /// Replays the same orders under other rules, and compares what comes of them.
 ///
@@ -61,7 +64,7 @@ pub(super) struct WhatIf {
     /// cancel_both or decrement
     #[arg(long, value_name = "RULE", value_parser = word::<SelfTrade>)]
     self_trade: Option<SelfTrade>,
-    /// Close the epochs at multiples of this length, like 15m, instead of when they closed
+    /// Close the epochs at multiples of this length since 1970, like 15m, instead of when they closed
     #[arg(long, value_name = "LENGTH", value_parser = epoch_length)]
     epochs_every: Option<u64>,
     /// How many markets, and how many accounts of each, to show: those with the most trades, and the largest
@@ -136,13 +139,25 @@ impl Pair {
     }
 
     /// Closes the epochs that end at or before the time of this command.
-    fn close_epochs(&mut self, command: &Command) {
-        let Some(closes) = &mut self.closes else { return };
+    fn close_epochs(&mut self, command: &Command) -> Result<(), Failure> {
+        let Some(closes) = &mut self.closes else { return Ok(()) };
+        let mut count = 0_u32;
         while let Some(time) = closes.due(command.timestamp) {
             if !self.other.close_all(time) {
                 closes.skip_to(command.timestamp);
             }
+            count += 1;
+            if count == CLOSES_MAX {
+                let text = format!(
+                    "before command {} more than {} epochs close while orders rest: are the times of the \
+                     recording right? Otherwise give longer epochs",
+                    command.sequence,
+                    grouped(CLOSES_MAX.into())
+                );
+                return Err(Failure::failed(text));
+            }
         }
+        Ok(())
     }
 
     /// Closes the last epochs.
@@ -197,7 +212,7 @@ impl FlowSink for Pair {
 
     fn execute(&mut self, command: &Command) -> Result<bool, Stop> {
         self.recorded.engine.apply(command, &mut self.recorded.tally);
-        self.close_epochs(command);
+        self.close_epochs(command)?;
         if let Some(action) = self.rules.action(command.action) {
             let sequence = next_sequence(&self.other.engine);
             let command = Command { sequence, action, ..*command };

@@ -46,7 +46,9 @@ frame.onload = () => {
 fn chromium(folder: &Path, dark: bool, size: &str, action: &str) -> String {
     let profile = tempfile::tempdir().expect("a folder");
     let scheme = if dark { "preferredColorScheme=0" } else { "preferredColorScheme=1" };
-    let done = Command::new("chromium")
+    // A browser that hangs fails here, and not only when the whole run is cut off.
+    let done = Command::new("timeout")
+        .args(["300", "chromium"])
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .args(["--no-first-run", "--allow-file-access-from-files", "--enable-logging=stderr"])
         // A container may have too little shared memory.

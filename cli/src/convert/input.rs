@@ -94,11 +94,14 @@ impl Input {
     }
 }
 
-/// Refuses an input that is also the output.
-pub(super) fn check_apart(from: &[PathBuf], to: &Path) -> Result<(), Failure> {
-    let same = |path: &PathBuf| path.canonicalize().ok().zip(to.canonicalize().ok());
-    if from.iter().filter_map(same).any(|(from, to)| from == to) {
-        let text = format!("{} is both the input and the output", to.display());
+/// Refuses an output that is also an input.
+pub(super) fn check_apart<'a>(
+    from: impl Iterator<Item = &'a PathBuf>,
+    to: &Path,
+) -> Result<(), Failure> {
+    let Ok(to) = to.canonicalize() else { return Ok(()) };
+    if from.filter_map(|path| path.canonicalize().ok()).any(|from| from == to) {
+        let text = format!("{} is both an input and an output", to.display());
         return Err(Failure::new(Code::Usage, text));
     }
     Ok(())

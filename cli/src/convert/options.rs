@@ -20,7 +20,7 @@ pub(super) struct TargetOptions {
     pub(super) force: bool,
     /// The market of a LOBSTER output, by number or symbol; without it, the only one
     #[arg(long, value_name = "MARKET")]
-    market: Option<String>,
+    pub(super) market: Option<String>,
     /// The order-book file of a LOBSTER output; without it, the name of the output with `orderbook` in place
     /// of `message`, if it has that
     #[arg(long, value_name = "FILE")]

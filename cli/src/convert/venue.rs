@@ -182,6 +182,10 @@ impl VenueTarget {
             Writer::Itch(file) => file.end()?,
             Writer::ItchOpen(writer) => writer.finish().map_err(unwritten)?.end()?,
             Writer::Lobster(files) => {
+                if let Some(market) = &self.options.market {
+                    let text = format!("there is no market {market} in the recording");
+                    return Err(Failure::failed(text).into());
+                }
                 files.messages.end()?;
                 files.book.map_or(Ok(()), |(_, book)| book.end())?;
             }

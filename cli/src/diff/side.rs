@@ -87,7 +87,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Reads until the end, or until nobody takes the commands.
+    /// Reads until the end, or until the receiver is dropped.
     pub(super) fn read(
         mut self,
         path: &Path,
@@ -99,7 +99,7 @@ impl Reading {
         Ok(end)
     }
 
-    /// Passes the batch on. Returns `false` if nobody takes it.
+    /// Passes the batch on. Returns `false` if the receiver is dropped.
     fn pass_on(&mut self) -> bool {
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
         batch.is_empty() || self.to.send(Passed::Commands(batch)).is_ok()
@@ -111,7 +111,7 @@ impl FlowStart for Reading {
         let (state, digest) = (engine.snapshot(), engine.digest());
         let start = Start { state, digest, markets_max: engine.markets_max() };
         self.engine = engine;
-        // If nobody takes it, the first batch finds out.
+        // If the receiver is dropped, the first batch finds out.
         let _ = self.to.send(Passed::Start(Box::new(start)));
         Ok(())
     }

@@ -105,7 +105,7 @@ pub(in super::super) fn each(
             let markets = if is_venue { markets_max.max(VENUE_MARKETS_MAX) } else { markets_max };
             to.start(keyed_engine(markets))?;
         }
-        is_first = false;
+        is_first &= matches!(recording, Recording::Empty);
         let goes_on = match recording {
             Recording::Empty => true,
             Recording::Lines(source) => lines(source, to, &mut end)?,

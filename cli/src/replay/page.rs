@@ -21,14 +21,17 @@ pub(super) fn write(replay: &Replay, done: &Done, out: &mut impl io::Write) -> i
 
 /// The names of the inputs, without their folders.
 fn title(done: &Done) -> String {
-    let last =
-        |name: &str| name.trim_end_matches('/').rsplit('/').next().unwrap_or(name).to_owned();
     let names: Vec<_> = done.inputs.iter().map(|input| last(&input.name)).collect();
     match names.as_slice() {
         [] => String::from("Replay"),
-        [first] => first.clone(),
+        [first] => (*first).to_owned(),
         [first, others @ ..] => format!("{first} and {} more", others.len()),
     }
+}
+
+/// A path without its folders: whoever gets the page does not need them.
+fn last(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 
 fn facts(replay: &Replay, done: &Done) -> Vec<(String, String)> {
@@ -36,7 +39,7 @@ fn facts(replay: &Replay, done: &Done) -> Vec<(String, String)> {
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
     let what = if done.is_folder { "commands as JSON lines, " } else { "" };
     for input in &done.inputs {
-        add("Input", format!("{} ({what}{} bytes)", input.name, grouped(input.bytes)));
+        add("Input", format!("{} ({what}{} bytes)", last(&input.name), grouped(input.bytes)));
         add("SHA-256", input.sha256.clone());
     }
     if let Some(format) = done.found.format {

@@ -47,6 +47,7 @@ impl WholeFile {
     ) -> Result<(), Failure> {
         let done = write(&mut self.file)
             .and_then(|()| self.file.flush())
+            .and_then(|()| self.file.get_ref().sync_all())
             .and_then(|()| fs::rename(&self.unfinished, &self.to));
         self.is_complete = done.is_ok();
         done.map_err(|error| failed(&self.to, &error))

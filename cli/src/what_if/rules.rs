@@ -74,7 +74,7 @@ pub(super) struct Closes {
 }
 
 impl Closes {
-    /// Epochs of this length, counted from midnight.
+    /// Epochs of this length, counted from 1970.
     pub(super) const fn every(length: u64) -> Self {
         Self { length, next: None }
     }

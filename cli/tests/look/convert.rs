@@ -111,7 +111,7 @@ fn existing_output_is_refused_or_replaced() {
     run(["convert", &at("day.jsonl"), &at("data"), "--force"])
         .assert_prints(2, &["data already exists: name another one"]);
     run(["convert", &at("day.jsonl"), &at("day.jsonl"), "--force"])
-        .assert_prints(2, &["is both the input and the output"]);
+        .assert_prints(2, &["is both an input and an output"]);
     run(["convert", &at("day.jsonl"), &at("day.csv"), "--force"]).assert_success();
     assert_eq!(digest(&at("day.csv")), digest(&at("day.jsonl")));
     fs::write(at("other.csv.part"), "").expect("written");

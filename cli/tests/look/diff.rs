@@ -68,6 +68,7 @@ fn times_can_be_ignored() {
 fn what_cannot_be_read_is_no_difference() {
     let (_folder, [a, b]) = files(DAY, &(DAY.to_owned() + "{\"place\":{}}\n"));
     run(["diff", &a, &b]).assert_prints(4, &["same       4 commands", "b.jsonl:5"]);
+    run(["diff", "-", "-"]).assert_prints(2, &["cannot be both sides"]);
     run(["diff", &a, "/nowhere/day.jsonl"]).assert_prints(1, &["/nowhere/day.jsonl"]);
     let (whole, short) = (prepared(), prepared_short());
     let [whole, short] = [&whole, &short].map(|it| it.path.to_str().expect("text"));

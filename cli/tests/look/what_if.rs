@@ -83,6 +83,12 @@ fn other_rules_have_to_be_named_and_possible() {
     }
     run_with(["what-if", "-", "--fees", "1,1"], "nonsense")
         .assert_prints(3, &["the format is none of"]);
+    // An order rests at 1970, and the next command comes today.
+    let timeless = DAY
+        .replacen(r#","time":"2026-11-30T10:01:00Z""#, "", 1)
+        .replace("2026-11-30T10:00:00Z", "1970-01-01T00:00:00Z");
+    run_with(["what-if", "-", "--epochs-every", "1s"], &timeless)
+        .assert_prints(1, &["more than 1,048,576 epochs close"]);
     let faulty = DAY.to_owned() + "{\"place\":{}}\n";
     run_with(["what-if", "-", "--fees", "1,1"], &faulty).assert_prints(4, &["-:6", "1 line"]);
     let short = prepared_short();

@@ -68,7 +68,7 @@ fn market(market: &MarketRun, offset: &impl Fn(u64) -> u64, text: &mut String) -
     array(text, "high", price(|it| it.1))?;
     array(text, "last", price(|it| it.2))?;
     for (name, of) in [("bid", bids as fn(&BookSample) -> SideSample), ("ask", asks)] {
-        // In a call nobody can trade at the best price.
+        // In a call, no order can trade at the best price yet.
         let open = buckets.clone().map(|it| it.book.filter(|book| book.continuous));
         array(text, name, open.map(|it| it.and_then(|it| of(&it).best).map(|it| it.0)))?;
         let side = buckets.clone().map(|it| it.book.as_ref().map(of));
