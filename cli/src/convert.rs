@@ -45,10 +45,10 @@ Examples:
   pricetime convert day.jsonl day.csv                  JSON lines as CSV ...
   pricetime convert day.csv ./copy                     ... and CSV as the journal of a new data folder
   pricetime convert day.dbn.zst day.csv.gz             a day of Databento as commands
-  pricetime convert AAPL_message.csv --with AAPL_orderbook.csv --mode reconstruct aapl.jsonl
+  pricetime convert AAPL_message.csv aapl.jsonl --with AAPL_orderbook.csv --mode reconstruct
                                                        commands that lead to the book of the exchange
   pricetime convert day.jsonl.zst day.itch             what an exchange would have published
-  pricetime convert 01302020.NASDAQ_ITCH50.gz --stock AAPL --mode reconstruct AAPL_message_10.csv
+  pricetime convert 01302020.NASDAQ_ITCH50.gz AAPL_message_10.csv --stock AAPL --mode reconstruct
                                                        a stock of ITCH as files of LOBSTER
   zcat day.jsonl.gz | pricetime convert - - --to csv   from standard input to standard output
 
