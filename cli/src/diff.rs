@@ -1,4 +1,4 @@
-//! `pricetime diff`: where two recordings part.
+//! `pricetime diff`: the first difference of two recordings.
 
 mod report;
 mod side;

@@ -1,4 +1,4 @@
-//! What two recordings have in common, and where they part.
+//! What two recordings have in common, and their first difference.
 
 use std::io::{self, Write};
 
@@ -99,16 +99,21 @@ impl Difference {
         depth: usize,
     ) -> Result<Self, Failure> {
         let first = a.or(b);
+        // A line has no number.
+        let is_renumbered = matches!((a, b), (Some(a), Some(b)) if a.sequence != b.sequence);
         let book = first.and_then(|command| engine.market(command.market)).map(|book| {
             Book::of(&MarketView::of_book(book, engine.last_sequence(), depth), book.spec())
         });
         let [a, b] = [a, b].map(|it| it.map(|it| Commanded::of(engine, &it)).transpose());
         let (a, b) = (a?, b?);
         let value = |side: &Option<Commanded>| serde_json::to_value(&side.as_ref()?.line).ok();
-        let parts = match (value(&a), value(&b)) {
+        let mut parts = match (value(&a), value(&b)) {
             (Some(a), Some(b)) => parts(&a, &b),
             _ => Vec::new(),
         };
+        if is_renumbered {
+            parts.push(String::from("sequence"));
+        }
         let command = engine.last_sequence().0.saturating_add(1);
         Ok(Self { command, parts, a, b, book })
     }

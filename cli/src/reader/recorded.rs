@@ -33,7 +33,7 @@ pub(in super::super) fn command(text: &[u8], engine: &Engine) -> Result<Command,
     line.recorded(engine).map_err(|bad| BadLine { column: None, why: bad.to_string() })
 }
 
-/// The line that stands for a command in a recording.
+/// The line of a command in a recording.
 pub(in super::super) fn exported(command: &Command, engine: &Engine) -> Option<Line> {
     let spec = engine.market(command.market).map(|book| book.spec());
     // Without a market, a price has no units and cannot be written. Such a command is refused and only takes a

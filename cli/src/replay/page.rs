@@ -29,7 +29,7 @@ fn title(done: &Done) -> String {
     }
 }
 
-/// A path without its folders: whoever gets the page does not need them.
+/// A path without its folders, because the page is for other people too.
 fn last(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }

@@ -58,6 +58,13 @@ fn recording_that_ends_early_is_a_difference() {
 }
 
 #[test]
+fn number_of_a_command_is_a_part_of_it() {
+    let rows = "sequence,action,market,phase,tick,lot\n1,add_market,SUN,,0.01,1\n2,set_phase,SUN,continuous,,\n";
+    let (_folder, [a, b]) = files(rows, &rows.replace("\n2,", "\n3,"));
+    run(["diff", &a, &b]).assert_prints(3, &["command 2: sequence"]);
+}
+
+#[test]
 fn times_can_be_ignored() {
     let (_folder, [a, b]) = files(DAY, &DAY.replace("10:02", "10:03"));
     run(["diff", &a, &b]).assert_prints(3, &["command 4: time"]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::folder::{prepared, prepared_short};
 use crate::program::{run, run_with};
 
-/// A market, a seller who wants 1.00 and a buyer who gives up to 1.20; then the seller meets its own order.
+/// A market, a seller who wants 1.00 and a buyer who pays up to 1.20; then the seller meets its own order.
 const DAY: &str = r#"{"add_market":{"market":1,"symbol":"SUN/EUR","tick":"0.01","lot":"0.1","quantity_max":"1000","price_min":"0","price_max":"5","time":"2026-11-30T10:00:00Z"}}
 {"set_phase":{"market":1,"phase":"continuous","time":"2026-11-30T10:00:00Z"}}
 {"place":{"market":1,"account":"00000000-0000-0000-0000-00000000000a","order":"00000000-0000-0000-0000-000000000001","side":"sell","type":"limit","price":"1.00","quantity":"10.0","time":"2026-11-30T10:01:00Z"}}
