@@ -3,6 +3,7 @@
 
 mod at;
 pub(super) mod flow;
+mod followed;
 mod moment_replay;
 mod origin;
 mod read_ahead;
@@ -25,6 +26,7 @@ use pricetime_journal::{FolderReader, JournalError, JournalState, RealDisk, Segm
 use pricetime_terminal::{Paint, Tone, suspend_progress};
 
 pub(super) use at::Moment;
+pub(super) use followed::Followed;
 pub(super) use moment_replay::MomentReplay;
 pub(super) use origin::{Origin, PreparedReplay};
 pub(super) use read_ahead::ReadAhead;
