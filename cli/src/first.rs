@@ -8,7 +8,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Watch a market", &["demo", "top"]),
     ("Run a market", &["run", "send", "config", "token", "schema"]),
     ("Look into it", &["inspect", "replay", "verify"]),
-    ("Use recordings", &["convert", "diff", "what-if"]),
+    ("Use recordings", &["record", "convert", "diff", "what-if"]),
     ("Operate it", &["snapshot", "archive", "redis", "settle"]),
     ("Tools", &["bench", "completions", "man"]),
 ];

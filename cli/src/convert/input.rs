@@ -107,8 +107,8 @@ pub(super) fn check_apart<'a>(
     Ok(())
 }
 
-/// Converts the journal of a data folder.
-fn journal(data: &OpenFolder, run: &mut Run) -> Result<FlowEnd, Stop> {
+/// Refuses a journal that does not begin with the first command.
+pub(super) fn check_begins(data: &OpenFolder) -> Result<(), Failure> {
     let oldest = data.journal.replayable;
     if oldest > Sequence(1) {
         let text = format!(
@@ -116,8 +116,14 @@ fn journal(data: &OpenFolder, run: &mut Run) -> Result<FlowEnd, Stop> {
              a snapshot, which is no command",
             data.reader.path().display()
         );
-        return Err(Failure::failed(text).into());
+        return Err(Failure::failed(text));
     }
+    Ok(())
+}
+
+/// Converts the journal of a data folder.
+fn journal(data: &OpenFolder, run: &mut Run) -> Result<FlowEnd, Stop> {
+    check_begins(data)?;
     let PreparedReplay { commands, .. } = data.begin(Origin::Oldest, run.engine.markets_max())?;
     flow::journal(data, commands, run)
 }

@@ -8,5 +8,6 @@ mod listen;
 mod markets;
 #[path = "../program/mod.rs"]
 mod program;
+mod record;
 mod recording;
 mod run;
