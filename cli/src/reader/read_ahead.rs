@@ -1,7 +1,8 @@
 //! Reads and decodes the commands of a journal on a separate thread, so that the core does not wait for the
 //! disk.
 
-use std::thread::Builder;
+use std::panic::resume_unwind;
+use std::thread::{Builder, JoinHandle};
 use std::vec::IntoIter;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -19,6 +20,8 @@ const BATCHES: usize = 8;
 pub(in super::super) struct ReadAhead {
     batches: Receiver<Result<Vec<Command>, JournalError>>,
     batch: IntoIter<Command>,
+    /// The reader thread, until it has ended.
+    thread: Option<JoinHandle<()>>,
     progress: Progress,
 }
 
@@ -27,8 +30,9 @@ impl ReadAhead {
     pub(in super::super) fn of(commands: Commands, progress: Progress) -> std::io::Result<Self> {
         let (to_core, batches) = bounded(BATCHES);
         // The thread ends at the end of the journal, or when the receiver is dropped.
-        Builder::new().name(String::from("pt-ahead")).spawn(move || read(commands, &to_core))?;
-        Ok(Self { batches, batch: Vec::new().into_iter(), progress })
+        let name = String::from("pt-ahead");
+        let thread = Builder::new().name(name).spawn(move || read(commands, &to_core))?;
+        Ok(Self { batches, batch: Vec::new().into_iter(), thread: Some(thread), progress })
     }
 }
 
@@ -42,12 +46,17 @@ impl Iterator for ReadAhead {
             if let Some(command) = self.batch.next() {
                 return Some(Ok(command));
             }
-            match self.batches.recv().ok()? {
-                Ok(batch) => {
+            match self.batches.recv() {
+                Ok(Ok(batch)) => {
                     self.progress.add(batch.len() as u64);
                     self.batch = batch.into_iter();
                 }
-                Err(error) => return Some(Err(error)),
+                Ok(Err(error)) => return Some(Err(error)),
+                Err(_) => {
+                    // A panic of the thread must not look like the end of the journal.
+                    let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+                    return ended.map_or_else(|panic| resume_unwind(panic), |()| None);
+                }
             }
         }
     }
