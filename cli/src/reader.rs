@@ -12,6 +12,7 @@ pub(super) mod recording;
 mod stop;
 mod stored;
 mod text;
+pub(super) mod venue_ahead;
 mod verifier;
 
 use std::fmt;

@@ -1,14 +1,17 @@
 //! Reads the commands of a data folder, of files of commands, or of an exchange's messages.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pricetime_engine::{Command, Engine, Sequence};
 use pricetime_journal::keyed_engine;
 use pricetime_recordings::{Format, VenueReader};
+use pricetime_terminal::Progress;
 
 use super::super::failure::{Code, Failure};
 use super::super::reader::flow::{self, FlowEnd, FlowSink, VENUE_MARKETS_MAX};
-use super::super::reader::recording::{Mode, Recording, RecordingOptions, progress_over};
+use super::super::reader::recording::{Recording, RecordingOptions, progress_over};
+use super::super::reader::venue_ahead::not_reconstructed;
 use super::super::reader::{OpenFolder, Origin, PreparedReplay, Stop};
 use super::run::Run;
 
@@ -24,7 +27,8 @@ pub(super) struct Found {
 /// An input that is ready to be read.
 pub(super) enum Input {
     Folder(Box<OpenFolder>),
-    Files(Vec<(PathBuf, Recording)>),
+    /// Files, and the bar of their bytes.
+    Files(Vec<Recording>, Arc<Progress>),
 }
 
 impl Input {
@@ -48,28 +52,28 @@ impl Input {
                 let text = format!("{}: only JSON lines are in several files", path.display());
                 return Err(Failure::new(Code::Usage, text).into());
             }
-            files.push((path.clone(), recording));
+            files.push(recording);
         }
-        Ok(Self::Files(files))
+        Ok(Self::Files(files, progress))
     }
 
     /// Returns `true` if it holds the messages of an exchange.
     pub(super) fn is_venue(&self) -> bool {
-        matches!(self, Self::Files(files) if matches!(files[..], [(_, Recording::Venue(..))]))
+        matches!(self, Self::Files(files, _) if matches!(files[..], [Recording::Venue(..)]))
     }
 
     /// Converts all of it.
     pub(super) fn convert(self, options: &RecordingOptions, run: &mut Run) -> Result<Found, Stop> {
         let mut found = Found::default();
-        let files = match self {
+        let (files, _progress) = match self {
             Self::Folder(data) => {
                 found.format = Some(Format::Journal);
                 found.end = journal(&data, run)?;
                 return Ok(found);
             }
-            Self::Files(files) => files,
+            Self::Files(files, progress) => (files, progress),
         };
-        for (_, recording) in files {
+        for recording in files {
             let format = match recording {
                 Recording::Empty => continue,
                 Recording::Lines(source) => {
@@ -130,7 +134,7 @@ fn journal(data: &OpenFolder, run: &mut Run) -> Result<FlowEnd, Stop> {
 
 /// Converts the messages of an exchange.
 fn venue(
-    messages: Box<dyn VenueReader>,
+    messages: Box<dyn VenueReader + Send>,
     options: &RecordingOptions,
     run: &mut Run,
     end: &mut FlowEnd,
@@ -138,11 +142,8 @@ fn venue(
     // No command has been executed yet, so the engine may be replaced by a larger one.
     run.engine = keyed_engine(run.engine.markets_max().max(VENUE_MARKETS_MAX));
     flow::venue(messages, options, run, end)?;
-    let rejected = run.tally.outcomes.rejected();
-    if options.mode() == Mode::Reconstruct && rejected > 0 && end.failed.is_none() {
-        let text = "commands were rejected, so the book is not the exchange's";
-        end.failed = Some(Failure::new(Code::Unsound, format!("{rejected} {text}")));
-    }
+    let failed = not_reconstructed(options.mode(), run.tally.outcomes.rejected());
+    end.failed = end.failed.take().or(failed);
     Ok(())
 }
 

@@ -7,12 +7,11 @@ use pricetime_engine::{Action, Command, Engine};
 use pricetime_gateway::why_not_json_lines;
 use pricetime_journal::keyed_engine;
 use pricetime_journal::lines::{NextLine, next_line};
-use pricetime_recordings::{
-    CommandSink, Commands, Counts, RecordingError, Source, VenueEvent, VenueReader, csv,
-};
+use pricetime_recordings::{CommandSink, Counts, RecordingError, Source, VenueReader, csv};
 
 use super::super::failure::{Code, Failure};
 use super::recording::{NOTES_MAX, Recording, RecordingOptions, failure, progress_over};
+use super::venue_ahead::{self, VenueEnd, VenueSink};
 use super::{
     BadLine, OpenFolder, Origin, PreparedReplay, ReadAhead, Stop, command, many, note, unreadable,
 };
@@ -201,36 +200,17 @@ pub(in super::super) fn rows(
 
 /// Executes the commands of an exchange's messages. Returns `false` if the flow ends with them.
 pub(in super::super) fn venue(
-    mut messages: Box<dyn VenueReader>,
+    messages: Box<dyn VenueReader + Send>,
     options: &RecordingOptions,
     to: &mut impl FlowSink,
     end: &mut FlowEnd,
 ) -> Result<bool, Stop> {
-    let mut commands = Commands::new(options.mode().into());
-    let mut sink = VenueSink { to, goes_on: Ok(true) };
-    let mut missing = options.stock.clone();
-    while matches!(sink.goes_on, Ok(true)) {
-        match messages.next() {
-            Ok(Some(message)) => {
-                if !missing.is_empty()
-                    && let VenueEvent::Listed(instrument) = &message.event
-                {
-                    missing.retain(|name| name.as_bytes() != instrument.name.as_bytes());
-                }
-                commands.apply(&message, &mut sink);
-            }
-            Ok(None) => break,
-            Err(error) if end.goes_on(options.lenient, &error) => {}
-            Err(_) => break,
-        }
-    }
-    commands.finish(&mut sink);
-    end.counts = Some(commands.counts());
+    let mut sink = Executed { to, goes_on: Ok(true) };
+    let VenueEnd { counts, faulty, failed } = venue_ahead::execute(messages, options, &mut sink)?;
     let goes_on = sink.goes_on?;
-    if let Some(name) = missing.first().filter(|_| goes_on && end.failed.is_none()) {
-        let text = format!("stock {name} is not in the recording; names are in capital letters");
-        end.failed = Some(Failure::failed(text));
-    }
+    end.counts = Some(counts);
+    end.refused += faulty;
+    end.failed = failed;
     Ok(goes_on)
 }
 
@@ -243,12 +223,19 @@ fn unread(name: &str, error: io::Error) -> Failure {
 }
 
 /// Executes the commands that follow from an exchange's messages.
-struct VenueSink<'a, E> {
+struct Executed<'a, E> {
     to: &'a mut E,
     goes_on: Result<bool, Stop>,
 }
 
-impl<E: FlowSink> CommandSink for VenueSink<'_, E> {
+impl<E: FlowSink> VenueSink for Executed<'_, E> {
+    #[inline]
+    fn goes_on(&self) -> bool {
+        matches!(self.goes_on, Ok(true))
+    }
+}
+
+impl<E: FlowSink> CommandSink for Executed<'_, E> {
     #[inline]
     fn command(&mut self, command: &Command) {
         if let Ok(true) = self.goes_on {

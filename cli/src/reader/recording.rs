@@ -127,7 +127,7 @@ pub(in super::super) enum Recording {
     /// Rows of commands.
     Rows(Box<csv::Reader>),
     /// The messages of an exchange.
-    Venue(Format, Box<dyn VenueReader>),
+    Venue(Format, Box<dyn VenueReader + Send>),
 }
 
 impl Recording {
@@ -262,7 +262,7 @@ impl RecordingOptions {
         format: Format,
         from: Source,
         stored: Option<&StoredFiles>,
-    ) -> Result<Box<dyn VenueReader>, Failure> {
+    ) -> Result<Box<dyn VenueReader + Send>, Failure> {
         let midnight = self.midnight.map_or(Timestamp(0), |time| time.0);
         let with = self.with.as_ref().map(|path| source(path, None, stored));
         let with = with.transpose().map_err(failed)?;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::mem;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use pricetime_recordings::{Fault, RecordingError, Source};
 use pricetime_terminal::{Progress, disable_progress};
@@ -123,7 +123,7 @@ pub(super) fn source(
         }
         Box::new(file)
     };
-    let from = Counted { from: raw, progress: progress.map(Arc::clone) };
+    let from = Counted { from: raw, progress: progress.map(Arc::downgrade) };
     match stored {
         Some(stored) => Source::of(&name, stored.add(&name, from)),
         None => Source::of(&name, from),
@@ -133,13 +133,14 @@ pub(super) fn source(
 /// An input whose bytes are counted.
 struct Counted {
     from: Box<dyn Read + Send>,
-    progress: Option<Arc<Progress>>,
+    /// The bar, which may be gone while another thread still reads.
+    progress: Option<Weak<Progress>>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(buffer)?;
-        if let Some(progress) = &self.progress {
+        if let Some(progress) = self.progress.as_ref().and_then(Weak::upgrade) {
             progress.add(read as u64);
         }
         Ok(read)

@@ -6,15 +6,15 @@ use std::mem;
 
 use pricetime_engine::{Book, Command, Group, MarketId};
 use pricetime_recordings::{
-    Agreement, Cause, Commands, ComparedEngine, Counts, Executor, Format, VenueEvent, VenueReader,
-    report,
+    Agreement, Cause, ComparedEngine, Counts, Executor, Format, VenueReader, report,
 };
 use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
-use super::super::failure::{Code, Failure};
-use super::super::reader::recording::{Mode, NOTES_MAX, RecordingOptions, failure};
-use super::super::reader::{Stop, grouped, many, note};
+use super::super::failure::Failure;
+use super::super::reader::recording::{Mode, RecordingOptions};
+use super::super::reader::venue_ahead::{self, VenueSink, not_reconstructed};
+use super::super::reader::{Stop, grouped, many};
 use super::pace::Pacer;
 use super::run::Run;
 
@@ -41,62 +41,23 @@ impl VenueReport {
     /// Replays messages. Returns why it could not read all of them.
     pub(super) fn replay(
         &mut self,
-        mut messages: Box<dyn VenueReader>,
+        messages: Box<dyn VenueReader + Send>,
         options: &RecordingOptions,
         run: &mut Run,
         pace: &mut Pacer,
     ) -> Result<Option<Failure>, Stop> {
         run.sink.group = Some(Group::default());
-        let mut commands = Commands::new(self.mode.into());
         let driven = Driven { run, pace, ended: Ok(false) };
         let mut compared = ComparedEngine::<Driven<'_>>::new(driven, Agreement::default());
-        let mut failed = None;
-        let mut missing = options.stock.clone();
-        while matches!(compared.engine.ended, Ok(false)) {
-            match messages.next() {
-                Ok(Some(message)) => {
-                    if !missing.is_empty()
-                        && let VenueEvent::Listed(instrument) = &message.event
-                    {
-                        missing.retain(|name| name.as_bytes() != instrument.name.as_bytes());
-                    }
-                    commands.apply(&message, &mut compared);
-                }
-                Ok(None) => break,
-                Err(error) if options.lenient && error.is_in_one_message() => {
-                    self.faulty += 1;
-                    if self.faulty <= NOTES_MAX {
-                        note(&error);
-                    }
-                }
-                Err(error) => {
-                    failed = Some(failure(&error));
-                    break;
-                }
-            }
-        }
-        commands.finish(&mut compared);
+        let found = venue_ahead::execute(messages, options, &mut compared)?;
         let ComparedEngine { engine: Driven { run, ended, .. }, agreement, .. } = compared;
-        (self.counts, self.agreement) = (commands.counts(), agreement);
+        (self.counts, self.faulty, self.agreement) = (found.counts, found.faulty, agreement);
         let differences = self.agreement.differences().iter();
         self.differences = differences.map(|it| it.text(run.spec(it.market))).collect();
-        let is_early = ended?;
-        Ok(failed.or_else(|| self.failure(run, missing.first().filter(|_| !is_early))))
-    }
-
-    /// Why the replay is not what was asked for, although the recording could be read.
-    fn failure(&self, run: &Run, missing: Option<&String>) -> Option<Failure> {
-        if let Some(name) = missing {
-            let text =
-                format!("stock {name} is not in the recording; names are in capital letters");
-            return Some(Failure::failed(text));
-        }
+        ended?;
         let tally = &run.sink.tally;
-        let rejected = tally.commands.saturating_sub(tally.outcomes.accepted);
-        (self.mode == Mode::Reconstruct && rejected > 0).then(|| {
-            let text = "commands were rejected, so the book is not the exchange's";
-            Failure::new(Code::Unsound, format!("{} {text}", grouped(rejected)))
-        })
+        let refused = tally.commands.saturating_sub(tally.outcomes.accepted);
+        Ok(found.failed.or_else(|| not_reconstructed(self.mode, refused)))
     }
 
     /// The number of messages that could not be read.
@@ -227,6 +188,13 @@ impl From<&VenueReport> for VenueLine {
             unlisted: counts.unlisted,
             agreement: (*mode == Mode::Rematch).then_some(compared),
         }
+    }
+}
+
+impl VenueSink for ComparedEngine<Driven<'_>> {
+    #[inline]
+    fn goes_on(&self) -> bool {
+        matches!(self.engine.ended, Ok(false))
     }
 }
 
