@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
+use super::failure::{Code, Failure};
 use super::reader::recording::RecordingOptions;
 use super::reader::{self, MarketLimit, Stop};
 use input::Input;
@@ -35,7 +35,9 @@ pub(super) use record::Record;
 /// (LOBSTER, ITCH 5.0 or Databento). The name of the output tells its format: .jsonl, .csv, .itch, a name with
 /// `_message` for LOBSTER, or a new folder for a journal. .gz and .zst behind it compress.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "pricetime convert [OPTIONS] <FROM>... <TO>",
+    after_help = "\
 Examples:
   pricetime convert ./data day.jsonl.zst               the journal in ./data as JSON lines
   pricetime convert day.jsonl day.csv                  JSON lines as CSV ...
@@ -53,14 +55,14 @@ refused; --force replaces a file, but no folder. The summary says how much was r
 what the output cannot hold. docs/recordings.md describes the formats.
 
 If the input is faulty, what was converted before stays in the .part file, and the exit code is 3;
-with --lenient, faulty rows and messages are reported and skipped, and the exit code is 4.")]
+with --lenient, faulty rows and messages are reported and skipped, and the exit code is 4."
+)]
 pub(super) struct Convert {
-    /// A data folder, files of JSON lines, or one other recording; - is standard input
-    #[arg(required = true, value_name = "FROM")]
-    from: Vec<PathBuf>,
-    /// The file or the new folder to write; - is standard output
-    #[arg(value_name = "TO")]
-    to: PathBuf,
+    /// FROM is a data folder, files of JSON lines, or one other recording. TO is the file or the new folder to
+    /// write. - is standard input or standard output
+    // One list, because clap does not find the last path if options stand before it.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Print the summary as one JSON line
     #[arg(long)]
     json: bool,
@@ -79,9 +81,13 @@ impl Convert {
     }
 
     fn convert(&self) -> Result<(), Stop> {
-        let output = Output::new(&self.to, &self.target, self.json)?;
-        output.check_apart(self.from.iter().chain(&self.recording.with))?;
-        let input = Input::open(&self.from, &self.recording)?;
+        let Some((to, from)) = self.paths.split_last().filter(|(_, from)| !from.is_empty()) else {
+            let text = "two names are needed: what to convert, and the output";
+            return Err(Failure::new(Code::Usage, text).into());
+        };
+        let output = Output::new(to, &self.target, self.json)?;
+        output.check_apart(from.iter().chain(&self.recording.with))?;
+        let input = Input::open(from, &self.recording)?;
         let reading = Reading {
             mode: input.is_venue().then(|| self.recording.mode()),
             lenient: self.recording.lenient,
