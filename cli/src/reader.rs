@@ -69,11 +69,14 @@ impl FolderArgument {
     }
 }
 
+/// The maximum number of markets, unless the command line says otherwise.
+pub(super) const MARKETS_MAX: u32 = 10_000;
+
 /// The maximum number of markets of an engine. It decides whether an `add_market` is rejected.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct MarketLimit {
     /// The maximum number of markets that the engine had when the journal was written
-    #[arg(long, default_value_t = 10_000, value_name = "N", hide_short_help = true)]
+    #[arg(long, default_value_t = MARKETS_MAX, value_name = "N", hide_short_help = true)]
     pub(super) markets_max: u32,
 }
 

@@ -10,7 +10,7 @@ use pricetime_terminal::{Paint, disable_progress};
 
 use super::super::failure::{Code, Failure};
 use super::super::reader::recording::Mode;
-use super::super::reader::{self, Stop};
+use super::super::reader::{self, MARKETS_MAX, Stop, grouped};
 use super::file::Names;
 use super::format::TargetFormat;
 use super::input::{self, Found};
@@ -109,6 +109,11 @@ impl<'a> Output<'a> {
         let text = "numbers of commands after skipped rows: these got the next ones";
         left_out.push((tally.renumbered, text.to_owned()));
         left_out.retain(|(count, _)| *count > 0);
+        let markets = engine.markets().count();
+        if markets > MARKETS_MAX as usize && tally.messages.is_none() {
+            let text = format!("to read the output, give --markets-max {markets}");
+            reader::note(format_args!("there are {} markets: {text}", grouped(markets as u64)));
+        }
         let to = to.display().to_string();
         Ok((Summary { found, mode, format, to, tally, messages, left_out, engine }, failed))
     }

@@ -247,3 +247,20 @@ fn what_does_not_fit_into_the_format_of_an_exchange_is_refused() {
     let words = ["convert", &at("fine.jsonl"), &at("x.itch"), "--to-midnight", "2026-01-01T00:00Z"];
     run(words).assert_prints(1, &["command 3", "time", "within a day of midnight"]);
 }
+
+#[test]
+fn more_markets_than_usual_are_named() {
+    let (_folder, at) = folder();
+    let add = DAY.lines().next().expect("a line");
+    let markets = 1..=10_001;
+    let lines = markets.map(|market| {
+        let add = add.replace("\"market\":1,", &format!("\"market\":{market},"));
+        add.replace("SUN", &format!("SUN-{market}"))
+    });
+    fs::write(at("day.jsonl"), lines.collect::<Vec<_>>().join("\n")).expect("written");
+    let arguments = ["convert", &at("day.jsonl"), "--markets-max", "10001", &at("day.csv")];
+    let done = run(arguments).assert_success();
+    let note = "there are 10,001 markets: to read the output, give --markets-max 10001";
+    assert!(done.err.contains(note), "{}", done.err);
+    run(["convert", "day.csv"]).assert_prints(2, &["two names are needed"]);
+}
