@@ -154,6 +154,8 @@ impl Run {
         let log = tracing_subscriber::fmt()
             .with_writer(|| SuspendingWriter(std::io::stderr()))
             .with_max_level(most)
+            // It would report a failed write with a macro that panics if standard error is closed.
+            .log_internal_errors(false)
             .with_ansi(Paint::err().is_on())
             .with_target(false);
         if self.json {

@@ -45,6 +45,18 @@ fn invalid_line_is_reported_and_the_others_run() {
 }
 
 #[test]
+fn closed_standard_error_does_not_end_a_market() {
+    let folder = folder();
+    std::fs::write(folder.path().join("orders.jsonl"), MARKET).expect("a file");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_pricetime"));
+    program.args(["run", "--once", "--input", "orders.jsonl"]).current_dir(folder.path());
+    let done = program.stderr(writer).output().expect("the program");
+    assert_eq!((done.status.code(), lines(&out(&done)).len()), (Some(0), 2));
+}
+
+#[test]
 fn answers_keep_the_order_of_the_lines() {
     let folder = folder();
     let mut input = MARKET.to_owned();
