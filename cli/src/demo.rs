@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use pricetime_engine::{Book, Command, Engine};
-use pricetime_gateway::json::Line;
+use pricetime_gateway::json::write_command;
 
 use super::screen;
 use live::{LiveScreen, MarketState};
@@ -110,7 +110,7 @@ impl Demo {
             }
         }
         if let Some(recording) = recording {
-            recording.0.into_inner()?.sync_all()?;
+            recording.file.into_inner()?.sync_all()?;
         }
         let measured =
             Measured { wall: started.elapsed().saturating_sub(output.paused()), in_core };
@@ -123,22 +123,25 @@ impl Demo {
 }
 
 /// The file of commands that `--write` names.
-struct Recording(BufWriter<File>);
+struct Recording {
+    file: BufWriter<File>,
+    line: Vec<u8>,
+}
 
 impl Recording {
     fn create(path: &Path) -> io::Result<Self> {
         let named = |why| io::Error::other(format!("{}: {why}", path.display()));
-        Ok(Self(BufWriter::new(File::create(path).map_err(named)?)))
+        let file = BufWriter::new(File::create(path).map_err(named)?);
+        Ok(Self { file, line: Vec::new() })
     }
 
     /// Writes the commands of the last batch.
     fn write(&mut self, market: &Market) -> io::Result<()> {
         for command in &market.batch {
             let spec = market.engine.market(command.market).map(Book::spec);
-            if let Some(line) = Line::of(command, spec) {
-                serde_json::to_writer(&mut self.0, &line)?;
-                self.0.write_all(b"\n")?;
-            }
+            self.line.clear();
+            write_command(&mut self.line, command, spec)?;
+            self.file.write_all(&self.line)?;
         }
         Ok(())
     }

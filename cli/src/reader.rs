@@ -31,7 +31,7 @@ pub(super) use followed::Followed;
 pub(super) use moment_replay::MomentReplay;
 pub(super) use origin::{Origin, PreparedReplay};
 pub(super) use read_ahead::ReadAhead;
-pub(super) use recorded::{BadLine, command, exported, unreadable};
+pub(super) use recorded::{BadLine, append_exported, command, exported, unreadable};
 pub(super) use stop::{Stop, finish};
 pub(super) use stored::{ByteHash, StoredFiles, StoredInput};
 pub(super) use text::{book, many, outcome, table};

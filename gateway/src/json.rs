@@ -40,7 +40,7 @@ pub use output::{
 };
 pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};
-pub use write::write_done;
+pub use write::{write_command, write_done};
 
 /// The version of the format. It grows when a line changes its meaning.
 pub const FORMAT: u32 = 1;

@@ -4,7 +4,9 @@
 use jsonschema::Validator;
 use pricetime::Principal;
 use pricetime_engine::{Action, Command, Engine, Event, Group, MarketSpec, Price, Symbol};
-use pricetime_gateway::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine, write_done};
+use pricetime_gateway::json::{
+    Answer, BadLine, Done, EventLine, Line, MarketSpecLine, write_command, write_done,
+};
 use pricetime_tests::record::day;
 use schemars::schema_for;
 use serde_json::{Value, json};
@@ -75,12 +77,15 @@ fn commands_and_events_survive_a_json_round_trip() {
                     assert!(output.is_valid(&value), "{text}");
                 }
             }
+            let mut written = Vec::new();
+            let is_written = write_command(&mut written, command, before.as_ref()).unwrap();
             let Some(line) = Line::of(command, before.as_ref()) else {
-                assert_eq!(before, None);
+                assert_eq!((before, is_written, written.len()), (None, false, 0));
                 continue;
             };
             all += 1;
             let text = serde_json::to_string(&line).unwrap();
+            assert_eq!(String::from_utf8(written).unwrap(), format!("{text}\n"));
             if seed < 4 {
                 let value: Value = serde_json::from_str(&text).unwrap();
                 assert!(input.is_valid(&value), "{text}");

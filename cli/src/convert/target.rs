@@ -1,12 +1,12 @@
 //! What the commands are written to.
 
+use std::io::Write as _;
 use std::path::Path;
 
-use pricetime_engine::{Action, Command, Engine, Timestamp};
-use pricetime_gateway::json::Line;
+use pricetime_engine::{Command, Engine, Timestamp};
 use pricetime_recordings::{FromEvents, csv};
 
-use super::super::reader::{Stop, exported, json_line};
+use super::super::reader::{Stop, append_exported};
 use super::errors::unwritten;
 use super::file::{Names, NewFile};
 use super::folder::NewFolder;
@@ -16,14 +16,22 @@ use super::venue::VenueTarget;
 
 /// What the commands are written to, in one of the formats.
 pub(super) enum Target {
-    /// JSON lines, and how many commands became others.
-    Lines(Box<NewFile>, u64),
+    /// JSON lines.
+    Lines(Box<Lines>),
     /// Rows of CSV.
     Rows(Box<csv::Writer<NewFile>>),
     /// The journal of a new data folder.
     Journal(Box<NewFolder>),
     /// What an exchange would publish.
     Venue(Box<VenueTarget>),
+}
+
+/// JSON lines.
+pub(super) struct Lines {
+    file: NewFile,
+    line: Vec<u8>,
+    /// How many commands became others.
+    changed: u64,
 }
 
 /// How a target is created.
@@ -42,7 +50,10 @@ impl Creation<'_> {
         let Self { format, to, options, markets_max, midnight } = self;
         let replace = options.force;
         Ok(match format {
-            TargetFormat::Json => Target::Lines(Box::new(NewFile::create(to, replace, names)?), 0),
+            TargetFormat::Json => {
+                let file = NewFile::create(to, replace, names)?;
+                Target::Lines(Box::new(Lines { file, line: Vec::new(), changed: 0 }))
+            }
             TargetFormat::Csv => {
                 let file = NewFile::create(to, replace, names)?;
                 let name = to.display().to_string();
@@ -67,14 +78,14 @@ impl Target {
     pub(super) const fn is_of_events(&self) -> bool {
         match self {
             Self::Venue(_) => true,
-            Self::Lines(..) | Self::Rows(_) | Self::Journal(_) => false,
+            Self::Lines(_) | Self::Rows(_) | Self::Journal(_) => false,
         }
     }
 
     /// Returns `true` if commands get their numbers by their order when they are read again.
     pub(super) const fn counts_commands(&self) -> bool {
         match self {
-            Self::Lines(..) | Self::Journal(_) => true,
+            Self::Lines(_) | Self::Journal(_) => true,
             Self::Rows(_) | Self::Venue(_) => false,
         }
     }
@@ -84,7 +95,7 @@ impl Target {
     pub(super) fn write_events(&mut self, messages: &mut FromEvents) -> Result<(), Stop> {
         match self {
             Self::Venue(venue) => venue.write(messages),
-            Self::Lines(..) | Self::Rows(_) | Self::Journal(_) => Ok(()),
+            Self::Lines(_) | Self::Rows(_) | Self::Journal(_) => Ok(()),
         }
     }
 
@@ -92,11 +103,11 @@ impl Target {
     #[inline]
     pub(super) fn write(&mut self, command: &Command, engine: &Engine) -> Result<(), Stop> {
         match self {
-            Self::Lines(file, changed) => {
-                let line = exported(command, engine);
-                let is_other = matches!(line, Some(Line::AdvanceTime(_)));
-                *changed += u64::from(is_other && command.action != Action::AdvanceTime);
-                line.map_or(Ok(()), |line| json_line(file, &line).map_err(Stop::from))
+            Self::Lines(lines) => {
+                lines.line.clear();
+                let is_same = append_exported(&mut lines.line, command, engine)?;
+                lines.changed += u64::from(!is_same);
+                Ok(lines.file.write_all(&lines.line)?)
             }
             Self::Rows(rows) => rows.write(command).map_err(unwritten),
             Self::Journal(folder) => folder.append(command),
@@ -109,11 +120,11 @@ impl Target {
     pub(super) fn end(self, messages: Option<&FromEvents>) -> Result<Ended, Stop> {
         let mut left_out = Vec::new();
         match self {
-            Self::Lines(file, changed) => {
-                file.end()?;
+            Self::Lines(lines) => {
+                lines.file.end()?;
                 let text = "commands for markets that do not exist, written as advance_time, because their \
                             prices have no unit";
-                left_out.push((changed, text.to_owned()));
+                left_out.push((lines.changed, text.to_owned()));
             }
             Self::Rows(rows) => rows.finish().map_err(unwritten)?.end()?,
             Self::Journal(folder) => folder.end()?,

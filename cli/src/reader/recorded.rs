@@ -3,7 +3,7 @@
 use std::io;
 
 use pricetime_engine::{Action, Command, Engine};
-use pricetime_gateway::json::{Line, Unreadable};
+use pricetime_gateway::json::{Line, Unreadable, write_command};
 use pricetime_journal::lines::too_long;
 
 /// The reason that a line is refused, and the byte in it, counted from 1, at which parsing failed.
@@ -36,10 +36,23 @@ pub(in super::super) fn command(text: &[u8], engine: &Engine) -> Result<Command,
 /// The line of a command in a recording.
 pub(in super::super) fn exported(command: &Command, engine: &Engine) -> Option<Line> {
     let spec = engine.market(command.market).map(|book| book.spec());
-    // Without a market, a price has no units and cannot be written. Such a command is refused and only takes a
-    // sequence number. An `AdvanceTime` is refused there too, so it is written instead.
-    Line::of(command, spec)
-        .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec))
+    Line::of(command, spec).or_else(|| Line::of(&without_prices(command), spec))
+}
+
+/// What is written for a command with prices if there is no market: a price has no units there. Such a command is
+/// refused and only takes a sequence number. An `AdvanceTime` is refused there too.
+const fn without_prices(command: &Command) -> Command {
+    Command { action: Action::AdvanceTime, ..*command }
+}
+
+/// Appends the line of a command in a recording. Returns `false` if the line is that of another command.
+pub(in super::super) fn append_exported(
+    text: &mut Vec<u8>,
+    command: &Command,
+    engine: &Engine,
+) -> io::Result<bool> {
+    let spec = engine.market(command.market).map(|book| book.spec());
+    Ok(write_command(text, command, spec)? || !write_command(text, &without_prices(command), spec)?)
 }
 
 /// The error message for a file that cannot be read.

@@ -10,7 +10,9 @@ use pricetime_engine::{
 use pricetime_gateway::json::{Answer, Done};
 
 use super::super::failure::{Code, Failure};
-use super::super::reader::{ByteHash, Moment, ReplayVerifier, Stop, exported, json_line, lines_to};
+use super::super::reader::{
+    ByteHash, Moment, ReplayVerifier, Stop, append_exported, json_line, lines_to,
+};
 use super::pace::Pacer;
 use super::sink::ReplaySink;
 use super::watch::Watch;
@@ -29,6 +31,8 @@ pub(super) struct Run {
     pub(super) command_hash: Option<ByteHash>,
     events: Option<Lines>,
     commands: Option<Lines>,
+    /// The line of a command.
+    line: Vec<u8>,
     /// The spec used for a market that does not exist; the groups of such a market hold no price.
     placeholder_spec: MarketSpec,
 }
@@ -55,6 +59,7 @@ impl Run {
             command_hash: None,
             events: None,
             commands: None,
+            line: Vec::new(),
             placeholder_spec: new_placeholder_spec()?,
         })
     }
@@ -151,12 +156,13 @@ impl Run {
     }
 
     fn write_command(&mut self, command: &Command) -> Result<(), Stop> {
-        let Some(line) = &exported(command, &self.engine) else { return Ok(()) };
+        self.line.clear();
+        append_exported(&mut self.line, command, &self.engine)?;
         if let Some(out) = &mut self.commands {
-            json_line(out, line)?;
+            out.write_all(&self.line)?;
         }
         if let Some(hash) = &mut self.command_hash {
-            json_line(&mut BufWriter::with_capacity(1 << 10, hash), line)?;
+            hash.write_all(&self.line)?;
         }
         Ok(())
     }

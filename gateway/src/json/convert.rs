@@ -204,7 +204,7 @@ impl Line {
 }
 
 /// Returns `true` if only operators may do this.
-const fn is_for_operators(action: &Action) -> bool {
+pub(super) const fn is_for_operators(action: &Action) -> bool {
     !matches!(
         action,
         Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } | Action::CancelAll { .. }

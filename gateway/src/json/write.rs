@@ -6,17 +6,19 @@
 //! [`Answer::Done`]: super::Answer::Done
 //! [`Done::of_group`]: super::Done::of_group
 
+mod command;
+
 use std::io::{self, Write as _};
 
-use pricetime_engine::{
-    Amount, Event, Header, MarketId, MarketSpec, OrderKind, Outcome, Party, Price,
-};
+use pricetime_engine::{Amount, Event, Header, MarketId, MarketSpec, OrderKind, Outcome, Party};
 use serde::Serialize;
 
 use super::convert::{order_type, time_in_force_line};
 use super::event::{EventLine, OutcomeLine, is_hidden};
 use super::market::Detail;
 use super::value::Time;
+
+pub use command::write_command;
 
 /// Writes the answer to the command in `line`, and the end of the line.
 ///
@@ -77,9 +79,7 @@ impl Writer<'_> {
                 self.amount(",\"quantity\":", place.quantity);
                 let time_in_force = time_in_force_line(place.time_in_force);
                 self.member(",\"time_in_force\":", &time_in_force)?;
-                if let Some(display) = place.display_quantity {
-                    self.amount(",\"display_quantity\":", display);
-                }
+                self.some(",\"display_quantity\":", place.display_quantity);
                 self.member(",\"priority\":", &priority.0)?;
             }
             Event::Traded { .. } => self.trade(event)?,
@@ -99,7 +99,7 @@ impl Writer<'_> {
             Event::Cancelled { party, side, price, remaining, reason } => {
                 self.party("{\"cancelled\":{\"order\":", party)?;
                 self.member(",\"side\":", side)?;
-                self.price(",\"price\":", *price);
+                self.some(",\"price\":", *price);
                 self.amount(",\"remaining\":", *remaining);
                 self.member(",\"reason\":", reason)?;
             }
@@ -162,8 +162,8 @@ impl Writer<'_> {
 
     fn kind(&mut self, kind: OrderKind) -> io::Result<()> {
         self.member(",\"type\":", &order_type(kind))?;
-        self.price(",\"price\":", kind.price());
-        self.price(",\"stop\":", kind.stop());
+        self.some(",\"price\":", kind.price());
+        self.some(",\"stop\":", kind.stop());
         Ok(())
     }
 
@@ -180,9 +180,9 @@ impl Writer<'_> {
         if reference == 0 { Ok(()) } else { self.member(",\"reference\":", &reference) }
     }
 
-    fn price(&mut self, name: &str, price: Option<Price>) {
-        if let Some(price) = price {
-            self.amount(name, price);
+    fn some(&mut self, name: &str, amount: Option<impl Amount>) {
+        if let Some(amount) = amount {
+            self.amount(name, amount);
         }
     }
 
