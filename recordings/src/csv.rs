@@ -46,5 +46,10 @@ pub use fault::CsvFault;
 pub use reader::{Options, Reader};
 pub use writer::Writer;
 
+#[cfg(feature = "parquet")]
+pub(crate) use id::write as write_id;
+#[cfg(feature = "parquet")]
+pub(crate) use words::{Kind, Lasting, word};
+
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,7 @@
 //! | [CSV](csv) of commands | yes | yes |
 //! | [Databento](databento) market-by-order files, DBN versions 1 to 3 | yes | – |
 //! | [LOBSTER](lobster) message files, with the order-book file as the expected result | yes | yes |
+//! | Parquet of trades, book levels and events (feature `parquet`) | – | yes |
 
 mod agreement;
 mod commands;
@@ -62,6 +63,8 @@ mod from_events;
 pub mod itch;
 pub mod lobster;
 mod number;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod report;
 mod source;
 mod venue;

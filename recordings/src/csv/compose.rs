@@ -1,8 +1,8 @@
 //! Turns a command into the fields of a row.
 
 use pricetime_engine::{
-    Action, Amend, Amount, Command, Limits, MarketSpec, OrderKind, Place, Pricing, Step, Terms,
-    TimeInForce, Timestamp,
+    Action, Amend, Amount, Command, Limits, MarketSpec, Place, Pricing, Step, Terms, TimeInForce,
+    Timestamp,
 };
 
 use super::action::Subject;
@@ -95,29 +95,16 @@ fn place(cells: &mut Cells, place: &Place, units: &Units) {
         cells.whole(Column::Reference, *reference);
     }
     cells.word(Column::Side, *side);
-    let word = match kind {
-        OrderKind::Limit { .. } => Kind::Limit,
-        OrderKind::Market => Kind::Market,
-        OrderKind::Stop { .. } => Kind::Stop,
-        OrderKind::StopLimit { .. } => Kind::StopLimit,
-    };
-    cells.word_unless(Column::Kind, word, Kind::Limit);
+    cells.word_unless(Column::Kind, Kind::of(*kind), Kind::Limit);
     amount(cells, Column::Price, kind.price(), units);
     amount(cells, Column::StopPrice, kind.stop(), units);
     amount(cells, Column::Quantity, Some(*quantity), units);
-    let lasting = match *time_in_force {
-        TimeInForce::GoodTillCancel => Lasting::Cancelled,
-        TimeInForce::ImmediateOrCancel => Lasting::Immediate,
-        TimeInForce::FillOrKill => Lasting::Filled,
-        TimeInForce::GoodTillDate(until) => {
-            time_cell(cells, Column::Until, until);
-            Lasting::Date
-        }
-        TimeInForce::ForEpochs(epochs) => {
-            cells.whole(Column::Epochs, epochs);
-            Lasting::Epochs
-        }
-    };
+    match *time_in_force {
+        TimeInForce::GoodTillDate(until) => time_cell(cells, Column::Until, until),
+        TimeInForce::ForEpochs(epochs) => cells.whole(Column::Epochs, epochs),
+        TimeInForce::GoodTillCancel | TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => {}
+    }
+    let lasting = Lasting::of(*time_in_force);
     cells.word_unless(Column::TimeInForce, lasting, Lasting::Cancelled);
     cells.word_unless(Column::PostOnly, *post_only, false);
     amount(cells, Column::MinimumQuantity, place.minimum_quantity, units);

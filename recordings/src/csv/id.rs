@@ -61,7 +61,7 @@ pub(super) fn symbol(text: &[u8]) -> Result<Symbol, Fault> {
 }
 
 /// Writes an id: as a UUID if it does not fit in 64 bits.
-pub(super) fn write(id: u128, text: &mut Vec<u8>) {
+pub(crate) fn write(id: u128, text: &mut Vec<u8>) {
     let _ = match u64::try_from(id) {
         Ok(id) => return append(text, id),
         // Writing to a vector cannot fail.

@@ -1,12 +1,12 @@
 //! The words of a file, such as `buy`, and what they stand for.
 
-use pricetime_engine::{ActionKind, Phase, Pricing, SelfTrade, Side};
+use pricetime_engine::{ActionKind, OrderKind, Phase, Pricing, SelfTrade, Side, TimeInForce};
 
 use super::fault::CsvFault;
 use crate::error::Fault;
 
 /// Something that a file names with a word. The first word for a value is the one that is written.
-pub(super) trait Word: Copy + PartialEq + 'static {
+pub(crate) trait Word: Copy + PartialEq + 'static {
     /// The values, side by side with their words.
     const VALUES: &'static [Self];
     const WORDS: &'static [&'static str];
@@ -21,7 +21,7 @@ pub(super) fn parse<T: Word>(text: &[u8]) -> Result<T, Fault> {
 }
 
 /// The word for a value.
-pub(super) fn word<T: Word>(value: T) -> &'static str {
+pub(crate) fn word<T: Word>(value: T) -> &'static str {
     let mut known = T::WORDS.iter().zip(T::VALUES);
     known.find(|(_, it)| **it == value).map_or("", |(word, _)| word)
 }
@@ -38,7 +38,7 @@ macro_rules! words {
 
 /// The kinds of orders, without their prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Limit,
     Market,
     Stop,
@@ -47,12 +47,35 @@ pub(super) enum Kind {
 
 /// How long an order stays live, without the time or the number of epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasting {
+pub(crate) enum Lasting {
     Cancelled,
     Immediate,
     Filled,
     Date,
     Epochs,
+}
+
+impl Kind {
+    pub(crate) const fn of(kind: OrderKind) -> Self {
+        match kind {
+            OrderKind::Limit { .. } => Self::Limit,
+            OrderKind::Market => Self::Market,
+            OrderKind::Stop { .. } => Self::Stop,
+            OrderKind::StopLimit { .. } => Self::StopLimit,
+        }
+    }
+}
+
+impl Lasting {
+    pub(crate) const fn of(time_in_force: TimeInForce) -> Self {
+        match time_in_force {
+            TimeInForce::GoodTillCancel => Self::Cancelled,
+            TimeInForce::ImmediateOrCancel => Self::Immediate,
+            TimeInForce::FillOrKill => Self::Filled,
+            TimeInForce::GoodTillDate(_) => Self::Date,
+            TimeInForce::ForEpochs(_) => Self::Epochs,
+        }
+    }
 }
 
 words! {
