@@ -13,6 +13,8 @@ mod output;
 mod record;
 mod run;
 mod summary;
+#[cfg(feature = "parquet")]
+mod table;
 mod target;
 mod venue;
 
@@ -32,8 +34,8 @@ pub(super) use record::Record;
 /// Converts a recording into another format.
 ///
 /// The input is whatever `replay` reads: a data folder, JSON lines or CSV of commands, or a day of an exchange
-/// (LOBSTER, ITCH 5.0 or Databento). The name of the output tells its format: .jsonl, .csv, .itch, a name with
-/// `_message` for LOBSTER, or a new folder for a journal. .gz and .zst behind it compress.
+/// (LOBSTER, ITCH 5.0 or Databento). The name of the output tells its format: .jsonl, .csv, .itch, .parquet, a
+/// name with `_message` for LOBSTER, or a new folder for a journal. .gz and .zst behind it compress.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "pricetime convert [OPTIONS] <FROM>... <TO>",
@@ -48,6 +50,9 @@ Examples:
   pricetime convert day.jsonl.zst day.itch             what an exchange would have published
   pricetime convert 01302020.NASDAQ_ITCH50.gz AAPL_message_10.csv --stock AAPL --mode reconstruct
                                                        a stock of ITCH as files of LOBSTER
+  pricetime convert day.dbn.zst trades.parquet         the engine's trades, for pyarrow and polars
+  pricetime convert day.dbn.zst book.parquet --table levels --levels 5
+                                                       the five best levels of each side
   zcat day.jsonl.gz | pricetime convert - - --to csv   from standard input to standard output
 
 The output gets its name when it is complete. Until then it ends with .part. An output that exists is

@@ -22,7 +22,7 @@ pub(super) struct Names {
 
 /// A file that is being written, or standard output. It is compressed as its name says.
 pub(super) struct NewFile {
-    bytes: BufWriter<Compressor<Box<dyn Write>>>,
+    bytes: BufWriter<Compressor<Box<dyn Write + Send>>>,
     /// A second handle of the file, to sync it.
     file: Option<File>,
 }
@@ -82,7 +82,7 @@ impl NewFile {
         replace: bool,
         names: &mut Vec<Names>,
     ) -> Result<Self, Failure> {
-        let (file, out): (_, Box<dyn Write>) = if to == Path::new("-") {
+        let (file, out): (_, Box<dyn Write + Send>) = if to == Path::new("-") {
             (None, Box::new(io::stdout()))
         } else {
             let new = Names::of(to, replace)?;

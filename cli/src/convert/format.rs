@@ -19,6 +19,8 @@ pub(super) enum TargetFormat {
     Lobster,
     /// NASDAQ TotalView-ITCH 5.0
     Itch,
+    /// A Parquet file of trades, levels or events
+    Parquet,
 }
 
 impl TargetFormat {
@@ -41,6 +43,7 @@ impl TargetFormat {
             // The name of a file of LOBSTER: AAPL_2012-06-21_34200000_57600000_message_10.csv.
             Some("csv") if plain.contains("_message") => Ok(Self::Lobster),
             Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
             Some(it) if it == "itch" || it.ends_with("itch50") => Ok(Self::Itch),
             None if plain == name => Ok(Self::Journal),
             _ => Err(unknown("the name does not tell the format")),
@@ -55,6 +58,7 @@ impl TargetFormat {
             Self::Journal => "a Pricetime journal",
             Self::Lobster => "LOBSTER",
             Self::Itch => "NASDAQ TotalView-ITCH 5.0",
+            Self::Parquet => "Parquet",
         }
     }
 }
@@ -72,6 +76,7 @@ mod tests {
             ("AAPL_2012-06-21_34200000_57600000_message_10.csv", Some(TargetFormat::Lobster)),
             ("01302020.NASDAQ_ITCH50.gz", Some(TargetFormat::Itch)),
             ("day.itch", Some(TargetFormat::Itch)),
+            ("trades.parquet", Some(TargetFormat::Parquet)),
             ("a.b/data", Some(TargetFormat::Journal)),
             ("./data/", Some(TargetFormat::Journal)),
             ("day.gz", None),

@@ -2,12 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use pricetime_engine::MarketId;
 use pricetime_gateway::json::Time;
+use pricetime_recordings::Compression;
 
 use super::super::failure::{Code, Failure};
 use super::format::TargetFormat;
+
+/// What a Parquet file has rows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableName {
+    /// A row for each trade
+    Trades,
+    /// A row for each change of a level of a book
+    Levels,
+    /// A row for each event
+    Events,
+}
 
 /// How the output is written.
 #[derive(Clone, Debug, Args)]
@@ -25,13 +37,19 @@ pub(super) struct TargetOptions {
     /// of `message`, if it has that
     #[arg(long, value_name = "FILE")]
     book: Option<PathBuf>,
-    /// The levels of the order-book file
+    /// The levels of an order-book file, or of a Parquet file of levels
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) levels: u16,
     /// The midnight from which the times of a LOBSTER or ITCH output count; without it, --midnight, or else
     /// the midnight (UTC) before the first command
     #[arg(long, value_name = "TIME")]
     pub(super) to_midnight: Option<Time>,
+    /// What a Parquet file has rows of; without it, trades
+    #[arg(long, value_name = "TABLE")]
+    pub(super) table: Option<TableName>,
+    /// The decimal places of prices and quantities in a Parquet file; without it, 9
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=28))]
+    pub(super) decimals: Option<u8>,
 }
 
 impl TargetOptions {
@@ -52,6 +70,15 @@ impl TargetOptions {
             && !matches!(format, TargetFormat::Lobster | TargetFormat::Itch)
         {
             return refused("--to-midnight", "LOBSTER and ITCH outputs");
+        }
+        if self.table.is_some() && format != TargetFormat::Parquet {
+            return refused("--table", "Parquet outputs");
+        }
+        if self.decimals.is_some() && format != TargetFormat::Parquet {
+            return refused("--decimals", "Parquet outputs");
+        }
+        if format == TargetFormat::Parquet {
+            check_parquet(to)?;
         }
         if to == Path::new("-") && format == TargetFormat::Journal {
             let text = "a journal is a folder and cannot go to standard output: name a folder";
@@ -75,4 +102,21 @@ impl TargetOptions {
         let wanted = self.market.as_ref()?;
         Some(wanted.as_bytes() == symbol || wanted.parse() == Ok(id.0))
     }
+}
+
+/// Refuses a Parquet file that cannot be written.
+fn check_parquet(to: &Path) -> Result<(), Failure> {
+    if cfg!(not(feature = "parquet")) {
+        let text = "this program was built without Parquet: build it with `--features parquet`";
+        return Err(Failure::new(Code::Usage, text));
+    }
+    if let Some(compression) = Compression::of_name(to) {
+        let text = format!(
+            "{}: a Parquet file is compressed inside, so it cannot be in a {compression} stream; leave the \
+             last extension out",
+            to.display()
+        );
+        return Err(Failure::new(Code::Usage, text));
+    }
+    Ok(())
 }

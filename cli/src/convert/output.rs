@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use pricetime_engine::Timestamp;
+use pricetime_engine::{Group, Timestamp};
 use pricetime_journal::keyed_engine;
 use pricetime_recordings::{FromEvents, OrderNumbers};
 use pricetime_terminal::{Paint, disable_progress};
@@ -99,23 +99,27 @@ impl<'a> Output<'a> {
         let Self { to, options, format, .. } = *self;
         let Reading { mode, lenient, midnight, markets_max } = *reading;
         let target = Creation { format, to, options, markets_max, midnight }.create(names)?;
+        let is_of_commands = !target.is_of_events() && !target.is_of_groups();
         let ids = if mode.is_some() { OrderNumbers::Keep } else { OrderNumbers::Count };
-        let tally = Tally::new(target.is_of_events().then(|| FromEvents::new(ids)));
+        let tally = Tally::new(
+            target.is_of_events().then(|| FromEvents::new(ids)),
+            target.is_of_groups().then(Group::default),
+        );
         let mut run = Run { engine: keyed_engine(markets_max), tally, target, lenient };
         let mut found = read(&mut run)?;
         let failed = found.end.failed.take();
         let Run { engine, tally, target, .. } = run;
-        let (messages, mut left_out) = target.end(tally.messages.as_ref())?;
+        let (written, mut left_out) = target.end(tally.messages.as_ref())?;
         let text = "numbers of commands after skipped rows: these got the next ones";
         left_out.push((tally.renumbered, text.to_owned()));
         left_out.retain(|(count, _)| *count > 0);
         let markets = engine.markets().count();
-        if markets > MARKETS_MAX as usize && tally.messages.is_none() {
+        if markets > MARKETS_MAX as usize && is_of_commands {
             let text = format!("to read the output, give --markets-max {markets}");
             reader::note(format_args!("there are {} markets: {text}", grouped(markets as u64)));
         }
         let to = to.display().to_string();
-        Ok((Summary { found, mode, format, to, tally, messages, left_out, engine }, failed))
+        Ok((Summary { found, mode, format, to, tally, written, left_out, engine }, failed))
     }
 
     /// Gives the output its name, and prints the summary.

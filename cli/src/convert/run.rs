@@ -1,6 +1,6 @@
 //! A conversion in progress: each command is written, and executed by an engine.
 
-use pricetime_engine::{Command, Engine, Event, Header, Outcome, Sequence, Sink};
+use pricetime_engine::{Command, Engine, Event, Group, Header, Outcome, Sequence, Sink};
 use pricetime_gateway::Outcomes;
 use pricetime_recordings::FromEvents;
 
@@ -26,12 +26,14 @@ pub(super) struct Tally {
     pub(super) renumbered: u64,
     /// What an exchange would report, if that is written.
     pub(super) messages: Option<FromEvents>,
+    /// What the last command did, if that is written.
+    pub(super) group: Option<Group>,
 }
 
 impl Tally {
     /// Counts nothing yet.
-    pub(super) fn new(messages: Option<FromEvents>) -> Self {
-        Self { commands: 0, outcomes: Outcomes::default(), renumbered: 0, messages }
+    pub(super) fn new(messages: Option<FromEvents>, group: Option<Group>) -> Self {
+        Self { commands: 0, outcomes: Outcomes::default(), renumbered: 0, messages, group }
     }
 }
 
@@ -45,6 +47,9 @@ impl Run {
         }
         self.target.write(command, &self.engine)?;
         self.engine.apply(command, &mut self.tally);
+        if let Some(group) = &self.tally.group {
+            self.target.write_group(group, &self.engine)?;
+        }
         self.tally.messages.as_mut().map_or(Ok(()), |messages| self.target.write_events(messages))
     }
 
@@ -70,12 +75,18 @@ impl Sink for Tally {
         if let Some(messages) = &mut self.messages {
             messages.begin(header);
         }
+        if let Some(group) = &mut self.group {
+            group.begin(header);
+        }
     }
 
     #[inline]
     fn event(&mut self, event: &Event) {
         if let Some(messages) = &mut self.messages {
             messages.event(event);
+        }
+        if let Some(group) = &mut self.group {
+            group.event(event);
         }
     }
 
@@ -84,6 +95,9 @@ impl Sink for Tally {
         self.outcomes.count(outcome);
         if let Some(messages) = &mut self.messages {
             messages.end(outcome);
+        }
+        if let Some(group) = &mut self.group {
+            group.end(outcome);
         }
     }
 }

@@ -22,8 +22,8 @@ pub(super) struct Summary {
     pub(super) format: TargetFormat,
     pub(super) to: String,
     pub(super) tally: Tally,
-    /// The number of messages, if what an exchange would publish was written.
-    pub(super) messages: Option<u64>,
+    /// The number of messages, if what an exchange would publish was written, or of rows of a table.
+    pub(super) written: Option<u64>,
     /// What the output cannot hold, with counts.
     pub(super) left_out: Vec<(u64, String)>,
     pub(super) engine: Engine,
@@ -54,6 +54,8 @@ pub(super) struct Converted {
     format: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages_written: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_written: Option<u64>,
     left_out: BTreeMap<String, u64>,
     digest: String,
 }
@@ -67,6 +69,11 @@ impl Summary {
     /// The number of lines, rows and messages that could not be read.
     pub(super) const fn refused(&self) -> u64 {
         self.found.end.refused
+    }
+
+    /// Returns `true` if a table was written.
+    fn is_table(&self) -> bool {
+        self.format == TargetFormat::Parquet
     }
 
     /// The number of messages, if an exchange's were read.
@@ -107,7 +114,8 @@ impl Summary {
             duplicates: self.tally.outcomes.duplicates,
             to: self.to.clone(),
             format: self.format.name(),
-            messages_written: self.messages,
+            messages_written: self.written.filter(|_| !self.is_table()),
+            rows_written: self.written.filter(|_| self.is_table()),
             left_out: counts(&self.left_out),
             digest: format!("{:032x}", self.engine.digest()),
         })
@@ -133,9 +141,10 @@ impl Summary {
             let text = format!("{} could not be read", grouped(self.refused()));
             writeln!(out, "           {}", paint.text(Tone::Warning, &text))?;
         }
-        let messages = self.messages.map(|it| format!("{} messages of ", grouped(it)));
-        let messages = messages.unwrap_or_default();
-        writeln!(out, "written    {messages}{} to {}", self.format.name(), self.to)?;
+        let what = if self.is_table() { "rows" } else { "messages" };
+        let written = self.written.map(|it| format!("{} {what} of ", grouped(it)));
+        let written = written.unwrap_or_default();
+        writeln!(out, "written    {written}{} to {}", self.format.name(), self.to)?;
         for (count, what) in &self.left_out {
             writeln!(out, "left out   {} {what}", grouped(*count))?;
         }

@@ -3,15 +3,19 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use pricetime_engine::{Command, Engine, Timestamp};
+use pricetime_engine::{Command, Engine, Group, Timestamp};
 use pricetime_recordings::{FromEvents, csv};
 
+#[cfg(not(feature = "parquet"))]
+use super::super::failure::Failure;
 use super::super::reader::{Stop, append_exported};
 use super::errors::unwritten;
 use super::file::{Names, NewFile};
 use super::folder::NewFolder;
 use super::format::TargetFormat;
 use super::options::TargetOptions;
+#[cfg(feature = "parquet")]
+use super::table::TableTarget;
 use super::venue::VenueTarget;
 
 /// What the commands are written to, in one of the formats.
@@ -24,6 +28,9 @@ pub(super) enum Target {
     Journal(Box<NewFolder>),
     /// What an exchange would publish.
     Venue(Box<VenueTarget>),
+    /// A table of what the engine does.
+    #[cfg(feature = "parquet")]
+    Table(Box<TableTarget>),
 }
 
 /// JSON lines.
@@ -69,6 +76,13 @@ impl Creation<'_> {
             TargetFormat::Lobster => {
                 Target::Venue(Box::new(VenueTarget::lobster(to, options, midnight, names)?))
             }
+            #[cfg(feature = "parquet")]
+            TargetFormat::Parquet => {
+                Target::Table(Box::new(TableTarget::create(to, options, names)?))
+            }
+            // Refused before.
+            #[cfg(not(feature = "parquet"))]
+            TargetFormat::Parquet => return Err(Failure::failed("built without Parquet").into()),
         })
     }
 }
@@ -79,6 +93,17 @@ impl Target {
         match self {
             Self::Venue(_) => true,
             Self::Lines(_) | Self::Rows(_) | Self::Journal(_) => false,
+            #[cfg(feature = "parquet")]
+            Self::Table(_) => false,
+        }
+    }
+
+    /// Returns `true` if it needs what each command did.
+    pub(super) const fn is_of_groups(&self) -> bool {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Table(_) => true,
+            Self::Lines(_) | Self::Rows(_) | Self::Journal(_) | Self::Venue(_) => false,
         }
     }
 
@@ -87,6 +112,8 @@ impl Target {
         match self {
             Self::Lines(_) | Self::Journal(_) => true,
             Self::Rows(_) | Self::Venue(_) => false,
+            #[cfg(feature = "parquet")]
+            Self::Table(_) => false,
         }
     }
 
@@ -96,6 +123,19 @@ impl Target {
         match self {
             Self::Venue(venue) => venue.write(messages),
             Self::Lines(_) | Self::Rows(_) | Self::Journal(_) => Ok(()),
+            #[cfg(feature = "parquet")]
+            Self::Table(_) => Ok(()),
+        }
+    }
+
+    /// Writes what the last command did. The engine is the one that executed it.
+    #[inline]
+    #[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "only tables need it"))]
+    pub(super) fn write_group(&mut self, group: &Group, engine: &Engine) -> Result<(), Stop> {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Table(table) => table.write(group, engine),
+            Self::Lines(_) | Self::Rows(_) | Self::Journal(_) | Self::Venue(_) => Ok(()),
         }
     }
 
@@ -112,11 +152,13 @@ impl Target {
             Self::Rows(rows) => rows.write(command).map_err(unwritten),
             Self::Journal(folder) => folder.append(command),
             Self::Venue(_) => Ok(()),
+            #[cfg(feature = "parquet")]
+            Self::Table(_) => Ok(()),
         }
     }
 
-    /// Writes and syncs what is left. The files keep their temporary names. Returns the number of messages, if they
-    /// were written, and what could not be, with counts.
+    /// Writes and syncs what is left. The files keep their temporary names. Returns the number of messages or
+    /// rows, if these were written, and what could not be, with counts.
     pub(super) fn end(self, messages: Option<&FromEvents>) -> Result<Ended, Stop> {
         let mut left_out = Vec::new();
         match self {
@@ -134,10 +176,12 @@ impl Target {
                     return Ok((Some(written), left_out));
                 }
             }
+            #[cfg(feature = "parquet")]
+            Self::Table(table) => return Ok((Some(table.end()?), left_out)),
         }
         Ok((None, left_out))
     }
 }
 
-/// The number of messages, if these were written, and what could not be.
+/// The number of messages or rows, if these were written, and what could not be.
 pub(super) type Ended = (Option<u64>, Vec<(u64, String)>);

@@ -264,3 +264,58 @@ fn more_markets_than_usual_are_named() {
     assert!(done.err.contains(note), "{}", done.err);
     run(["convert", "day.csv"]).assert_prints(2, &["two names are needed"]);
 }
+
+#[test]
+#[cfg(feature = "parquet")]
+fn tables_of_what_the_engine_did_are_written_as_parquet() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    for (words, rows) in [
+        ([].as_slice(), 1),
+        (["--table", "trades"].as_slice(), 1),
+        (["--table", "levels", "--levels", "1"].as_slice(), 3),
+        (["--table", "events", "--decimals", "2"].as_slice(), 7),
+    ] {
+        let (from, to) = (at("day.jsonl"), at("day.parquet"));
+        let words = [&["convert", &from, &to, "--force", "--json"], words].concat();
+        let report = converted(&run(words).assert_success());
+        assert_eq!((&report["format"], &report["rows_written"]), (&"Parquet".into(), &rows.into()));
+        assert_eq!(report["digest"], digest(&from));
+        let bytes = fs::read(&to).expect("read");
+        assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    }
+    fs::write(at("empty.jsonl"), "").expect("written");
+    run(["convert", &at("empty.jsonl"), &at("empty.parquet")])
+        .assert_prints(0, &["0 rows of Parquet"]);
+}
+
+#[test]
+#[cfg(feature = "parquet")]
+fn table_that_cannot_be_written_is_refused() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    for (to, option, value, expected) in [
+        ("day.csv", "--table", "levels", "--table is only for Parquet outputs"),
+        ("day.csv", "--decimals", "2", "--decimals is only for Parquet outputs"),
+        ("day.parquet", "--table", "books", "[possible values: trades, levels, events]"),
+        ("day.parquet", "--decimals", "29", "29 is not in 0..=28"),
+        ("day.parquet.gz", "--table", "levels", "a Parquet file is compressed inside"),
+    ] {
+        run(["convert", &at("day.jsonl"), &at(to), option, value]).assert_prints(2, &[expected]);
+    }
+    run(["convert", &at("day.jsonl"), &at("day.parquet"), "--table"])
+        .assert_prints(2, &["a value is required for '--table <TABLE>'", "trades, levels, events"]);
+    let words = ["convert", &at("day.jsonl"), &at("day.parquet"), "--decimals", "1"];
+    let price = "command 4: ";
+    run(words).assert_prints(1, &[price, "\"-9.75\" has more than 1 decimal places; --decimals"]);
+    assert_eq!(fs::read_dir(at("")).expect("a folder").count(), 1);
+}
+
+#[test]
+#[cfg(not(feature = "parquet"))]
+fn program_without_parquet_says_how_to_build_it() {
+    let (_folder, at) = folder();
+    fs::write(at("day.jsonl"), DAY).expect("written");
+    run(["convert", &at("day.jsonl"), &at("day.parquet")])
+        .assert_prints(2, &["built without Parquet", "--features parquet"]);
+}
