@@ -37,6 +37,8 @@ pub mod redlock;
 #[cfg(feature = "servers")]
 pub mod server;
 #[cfg(feature = "servers")]
+pub mod tables;
+#[cfg(feature = "servers")]
 pub mod terminal;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

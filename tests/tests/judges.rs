@@ -7,11 +7,15 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pricetime_engine::{Engine, Side};
+use pricetime_engine::{Action, Command as EngineCommand, Engine, Side};
 use pricetime_journal::random::Random;
 use pricetime_recordings::itch::{Message, Options, Reader};
+use pricetime_recordings::parquet::{self, Table};
 use pricetime_recordings::{Commands, Mode, Source, VenueMessage, VenueReader as _};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::{Generator, Step};
 use pricetime_tests::itch::{TYPES, file, framed, random_message};
+use pricetime_tests::tables::{Row, Tables};
 
 /// The folder of Cargo's profile, in which this test is too.
 fn profile() -> PathBuf {
@@ -145,6 +149,105 @@ fn databento_books_of_every_version_equal_a_naive_replay() {
             compare.stdin(Stdio::from(File::open(&lines).expect("a file")));
             let said = String::from_utf8(output(compare)).expect("text");
             assert!(said.contains(" records agree"), "{said}");
+        }
+    }
+}
+
+/// A command whose time, tick and lot fit in the tables.
+fn fitting(mut command: EngineCommand) -> EngineCommand {
+    command.timestamp.0 = command.timestamp.0.min(i64::MAX.cast_unsigned());
+    if let Action::AddMarket(spec) = &mut command.action {
+        for step in [&mut spec.tick, &mut spec.lot] {
+            step.exponent = step.exponent.clamp(-9, 0);
+        }
+    }
+    command
+}
+
+/// The columns of a table with their types, as its documentation lists them.
+fn documented(table: Table) -> Vec<(&'static str, &'static str)> {
+    let text = include_str!("../../docs/recordings-parquet.md");
+    let (_, text) = text.split_once(&format!("## {table:?}\n")).expect("a section");
+    let section = text.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    rows.map(|(name, rest)| (name, rest.split(" | ").next().expect("a type"))).collect()
+}
+
+/// The rows of a table as the judge prints them. Only one of the readers says which columns may have nulls.
+fn printed(table: Table, rows: &[Row], says_nulls: bool) -> String {
+    let columns = documented(table);
+    let header = columns.iter().map(|(name, kind)| {
+        let kind = kind.replace("decimal", "decimal(38, 9)");
+        let kind = if says_nulls { &kind } else { kind.trim_end_matches(" or null") };
+        format!("{name}: {kind}")
+    });
+    let fields = |row: &Row| {
+        let fields = columns.iter().map(|(name, _)| row.get(name).map_or("", String::as_str));
+        fields.collect::<Vec<_>>().join("\t")
+    };
+    let lines = [header.collect::<Vec<_>>().join("\t")].into_iter().chain(rows.iter().map(fields));
+    lines.fold(String::new(), |text, line| text + &line + "\n")
+}
+
+/// Writes the three tables of a seed's commands, and returns what they have to contain.
+fn write_tables(folder: &Path, seed: u64) -> Vec<(PathBuf, Table, Vec<Row>)> {
+    let mut generator = Generator::new(seed);
+    let profile = generator.profile();
+    let length = profile.length;
+    let mut engine = Engine::new(profile.markets_max);
+    let (mut expected, mut seen) = (Tables::default(), engine.snapshot());
+    let levels = [1, 3, 10][seed as usize % 3];
+    // Some seeds have a file without row groups, some one group, and the others many.
+    let group_rows = [65_536, 1_000, 64][seed as usize % 3].try_into().expect("not zero");
+    let options = parquet::Options { levels, group_rows, ..parquet::Options::default() };
+    let mut writers = [Table::Trades, Table::Levels, Table::Events].map(|table| {
+        let path = folder.join(format!("{seed}.{table:?}.parquet"));
+        let file = File::create(&path).expect("a file");
+        let writer = parquet::Writer::new(file, text(&path), table, options).expect("a writer");
+        (path, table, writer)
+    });
+    let mut left = if seed.is_multiple_of(7) { 0 } else { length };
+    while left > 0
+        && let Some(step) = generator.step(&seen)
+    {
+        let commands = match step {
+            Step::Apply(command) => vec![command],
+            Step::Batch(commands) => commands,
+            Step::Restore => continue,
+        };
+        left = left.saturating_sub(commands.len());
+        for command in commands {
+            let group = expected.apply(&mut engine, &fitting(command), levels);
+            for (_, _, writer) in &mut writers {
+                writer.write(&group, &engine).expect("rows");
+            }
+        }
+        seen = engine.snapshot();
+    }
+    let all = writers.into_iter().zip([expected.trades, expected.levels, expected.events]);
+    let finished = all.map(|((path, table, writer), rows)| {
+        assert_eq!(writer.rows(), rows.len() as u64, "{}", path.display());
+        writer.finish().expect("the end of a file");
+        (path, table, rows)
+    });
+    finished.collect()
+}
+
+#[test]
+fn parquet_tables_have_every_row_of_the_engine_for_pyarrow_and_polars() {
+    let (first, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 100) / 10);
+    for seed in first..first + trials.max(1) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tables = write_tables(folder.path(), seed);
+        for reader in ["pyarrow", "polars"] {
+            output(judge("parquet.py", &[reader, text(folder.path())]));
+            for (path, table, rows) in &tables {
+                let found = fs::read_to_string(path.with_extension("rows")).expect("rows");
+                let expected = printed(*table, rows, reader == "pyarrow");
+                let differs = found.lines().zip(expected.lines()).find(|(one, other)| one != other);
+                assert_eq!(differs, None, "{reader}: {}", path.display());
+                assert_eq!(found.len(), expected.len(), "{reader}: {}", path.display());
+            }
         }
     }
 }
