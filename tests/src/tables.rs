@@ -50,11 +50,7 @@ impl Tables {
             }
             let mut row = header(&group.header, self.specs.get(&market), Some(epoch));
             row.insert("command", word(&group.header.kind));
-            if let Some(spec) = self.specs.get(&market) {
-                add_event(&mut row, event, spec);
-            } else {
-                add_plain(&mut row, event);
-            }
+            add_event(&mut row, event, self.specs.get(&market));
             if row["event"] == "traded" {
                 self.trades.push(row.clone());
             }
@@ -131,118 +127,113 @@ fn add_order(row: &mut Row, columns: [&'static str; 3], party: &Party) {
 
 const ORDER: [&str; 3] = ["order", "account", "reference"];
 
-/// Fills in the parts of an event that need no market.
-fn add_plain(row: &mut Row, event: &Event) {
-    let name = match event {
-        Event::Rejected { order, reference, reason } => {
-            row.insert("order", order.map(|order| id(order.0)).unwrap_or_default());
-            row.insert("reference", reference.map(unless_zero).unwrap_or_default());
-            row.insert("reason", word(reason));
-            "rejected"
+/// The name of an event: `EpochClosed` is `epoch_closed`.
+fn name(event: &Event) -> String {
+    let (debug, mut name) = (format!("{event:?}"), String::new());
+    for letter in debug.chars().take_while(char::is_ascii_alphabetic) {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
         }
-        Event::PhaseChanged { from, to } => {
-            row.extend([("previous_phase", word(from)), ("phase", word(to))]);
-            "phase_changed"
-        }
-        Event::AccountBlocked(account) => {
-            row.insert("account", id(account.0));
-            "account_blocked"
-        }
-        Event::AccountUnblocked(account) => {
-            row.insert("account", id(account.0));
-            "account_unblocked"
-        }
-        Event::Duplicate { original, .. } => {
-            row.insert("original", original.to_string());
-            "duplicate"
-        }
-        Event::MarketAdded(_) => "market_added",
-        Event::MarketSet(_) => "market_set",
-        Event::MarketRemoved => "market_removed",
-        other => panic!("an event without a market: {other:?}"),
-    };
-    row.insert("event", name.to_owned());
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
-/// Fills in an event.
-fn add_event(row: &mut Row, event: &Event, spec: &MarketSpec) {
-    let name = match event {
+/// Fills in an event. Without a market there are no amounts.
+fn add_event(row: &mut Row, event: &Event, spec: Option<&MarketSpec>) {
+    row.insert("event", name(event));
+    match event {
         Event::Accepted { account, place, priority } => {
             let Place { order, reference, .. } = *place;
             add_order(row, ORDER, &Party { order, account: *account, reference });
             row.insert("priority", priority.to_string());
             add_place(row, place, spec);
-            "accepted"
         }
-        Event::Traded { maker, taker, taker_side, number, .. } => {
-            add_order(row, ["maker_order", "maker_account", "maker_reference"], maker);
-            add_order(row, ["taker_order", "taker_account", "taker_reference"], taker);
-            row.extend([("taker_side", word(taker_side)), ("trade", number.to_string())]);
-            "traded"
+        Event::Rejected { order, reference, reason } => {
+            row.insert("order", order.map(|order| id(order.0)).unwrap_or_default());
+            row.insert("reference", reference.map(unless_zero).unwrap_or_default());
+            row.insert("reason", word(reason));
         }
-        Event::Reduced { party, by, .. } => {
+        Event::Traded { .. } => add_trade(row, event, spec),
+        Event::Reduced { party, by, remaining, shown } => {
             add_order(row, ORDER, party);
-            row.insert("quantity", amount(spec, *by));
-            "reduced"
+            add_amounts(
+                row,
+                spec,
+                [("quantity", *by), ("remaining", *remaining), ("shown", *shown)],
+            );
         }
-        Event::Amended { party, kind, priority, .. } => {
+        Event::Amended { party, kind, remaining, shown, priority } => {
             add_order(row, ORDER, party);
             add_kind(row, *kind, spec);
             row.insert("priority", priority.to_string());
-            "amended"
+            add_amounts(row, spec, [("remaining", *remaining), ("shown", *shown)]);
         }
-        Event::Cancelled { party, side, price, reason, .. } => {
+        Event::Cancelled { party, side, price, remaining, reason } => {
             add_order(row, ORDER, party);
             row.extend([("side", word(side)), ("reason", word(reason))]);
-            row.insert("price", price.map(|price| amount(spec, price)).unwrap_or_default());
-            "cancelled"
+            add_amounts(row, spec, price.map(|price| ("price", price)));
+            add_amounts(row, spec, [("remaining", *remaining)]);
         }
         Event::Triggered { party, priority } => {
             add_order(row, ORDER, party);
             row.insert("priority", priority.to_string());
-            "triggered"
         }
-        Event::Replenished { party, priority, .. } => {
+        Event::Replenished { party, remaining, shown, priority } => {
             add_order(row, ORDER, party);
             row.insert("priority", priority.to_string());
-            "replenished"
+            add_amounts(row, spec, [("remaining", *remaining), ("shown", *shown)]);
+        }
+        Event::PhaseChanged { from, to } => {
+            row.extend([("previous_phase", word(from)), ("phase", word(to))]);
         }
         Event::EpochClosed(epoch) => {
-            if let Some(clearing) = epoch.clearing {
-                row.insert("price", amount(spec, clearing.price));
-                row.insert("quantity", amount(spec, clearing.volume));
-            }
-            "epoch_closed"
+            add_amounts(row, spec, epoch.clearing.map(|it| ("price", it.price)));
+            add_amounts(row, spec, epoch.clearing.map(|it| ("quantity", it.volume)));
         }
-        other => return add_plain(row, other),
-    };
-    row.insert("event", name.to_owned());
-    add_quantities(row, event, spec);
-}
-
-/// Fills in what is left after an event, and the price and the quantity of a trade.
-fn add_quantities(row: &mut Row, event: &Event, spec: &MarketSpec) {
-    match event {
-        Event::Traded { price, quantity, maker_remaining, taker_remaining, .. } => {
-            row.insert("price", amount(spec, *price));
-            row.insert("quantity", amount(spec, *quantity));
-            row.insert("maker_remaining", amount(spec, *maker_remaining));
-            row.insert("taker_remaining", amount(spec, *taker_remaining));
+        Event::AccountBlocked(account) | Event::AccountUnblocked(account) => {
+            row.insert("account", id(account.0));
         }
-        Event::Reduced { remaining, shown, .. }
-        | Event::Amended { remaining, shown, .. }
-        | Event::Replenished { remaining, shown, .. } => {
-            row.insert("remaining", amount(spec, *remaining));
-            row.insert("shown", amount(spec, *shown));
+        Event::Duplicate { original, .. } => {
+            row.insert("original", original.to_string());
         }
-        Event::Cancelled { remaining, .. } => {
-            row.insert("remaining", amount(spec, *remaining));
-        }
-        _ => {}
+        Event::MarketAdded(_) | Event::MarketSet(_) | Event::MarketRemoved => {}
     }
 }
 
-fn add_kind(row: &mut Row, kind: OrderKind, spec: &MarketSpec) {
+/// Fills in amounts, if there is a market.
+fn add_amounts(
+    row: &mut Row,
+    spec: Option<&MarketSpec>,
+    amounts: impl IntoIterator<Item = (&'static str, impl Amount)>,
+) {
+    if let Some(spec) = spec {
+        row.extend(amounts.into_iter().map(|(column, it)| (column, amount(spec, it))));
+    }
+}
+
+fn add_trade(row: &mut Row, event: &Event, spec: Option<&MarketSpec>) {
+    if let Event::Traded {
+        number,
+        maker,
+        taker,
+        taker_side,
+        price,
+        quantity,
+        maker_remaining,
+        taker_remaining,
+    } = event
+    {
+        row.extend([("trade", number.to_string()), ("taker_side", word(taker_side))]);
+        add_order(row, ["maker_order", "maker_account", "maker_reference"], maker);
+        add_order(row, ["taker_order", "taker_account", "taker_reference"], taker);
+        add_amounts(row, spec, [("price", *price)]);
+        let open = [("maker_remaining", *maker_remaining), ("taker_remaining", *taker_remaining)];
+        add_amounts(row, spec, [("quantity", *quantity)].into_iter().chain(open));
+    }
+}
+
+fn add_kind(row: &mut Row, kind: OrderKind, spec: Option<&MarketSpec>) {
     let name = match kind {
         OrderKind::Limit { .. } => "limit",
         OrderKind::Market => "market",
@@ -250,18 +241,18 @@ fn add_kind(row: &mut Row, kind: OrderKind, spec: &MarketSpec) {
         OrderKind::StopLimit { .. } => "stop_limit",
     };
     row.insert("kind", name.to_owned());
-    row.extend(kind.price().map(|price| ("price", amount(spec, price))));
-    row.extend(kind.stop().map(|price| ("stop_price", amount(spec, price))));
+    add_amounts(row, spec, kind.price().map(|price| ("price", price)));
+    add_amounts(row, spec, kind.stop().map(|price| ("stop_price", price)));
 }
 
-fn add_place(row: &mut Row, place: &Place, spec: &MarketSpec) {
+fn add_place(row: &mut Row, place: &Place, spec: Option<&MarketSpec>) {
     add_kind(row, place.kind, spec);
     row.insert("side", word(&place.side));
-    row.insert("quantity", amount(spec, place.quantity));
     row.insert("post_only", place.post_only.to_string());
     row.insert("self_trade", word(&place.self_trade));
-    row.extend(place.minimum_quantity.map(|it| ("minimum_quantity", amount(spec, it))));
-    row.extend(place.display_quantity.map(|it| ("display_quantity", amount(spec, it))));
+    add_amounts(row, spec, [("quantity", place.quantity)]);
+    add_amounts(row, spec, place.minimum_quantity.map(|it| ("minimum_quantity", it)));
+    add_amounts(row, spec, place.display_quantity.map(|it| ("display_quantity", it)));
     let lasts = match place.time_in_force {
         TimeInForce::GoodTillCancel => "good_till_cancel",
         TimeInForce::ImmediateOrCancel => "immediate_or_cancel",
