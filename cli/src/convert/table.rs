@@ -39,10 +39,8 @@ impl TableTarget {
     #[inline]
     pub(super) fn write(&mut self, group: &Group, engine: &Engine) -> Result<(), Stop> {
         self.0.write(group, engine).map_err(|error| {
-            let hint = match error.details().fault {
-                Fault::TooPrecise(_) => "; --decimals sets another number of them",
-                _ => "",
-            };
+            let is_too_precise = matches!(error.details().fault, Fault::TooPrecise(_));
+            let hint = if is_too_precise { "; --decimals sets another number of them" } else { "" };
             match unwritten(error) {
                 Stop::EndedEarly => Stop::EndedEarly,
                 Stop::Failed(failure) => {

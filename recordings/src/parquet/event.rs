@@ -1,8 +1,10 @@
 //! What an event is as a row.
 
-use pricetime_engine::{AccountId, Event, Header, OrderKind, Party, Place, TimeInForce, Timestamp};
+use pricetime_engine::{
+    AccountId, Event, Header, OrderKind, Party, Place, Price, Quantity, TimeInForce, Timestamp,
+};
 
-use super::column::{Id, Time};
+use super::column::{Decimal, Id, Time};
 use super::market::Market;
 use super::reason::{cancellation, refusal};
 use super::row::{EventRow, TradeRow};
@@ -25,6 +27,22 @@ fn account(account: AccountId) -> Option<Id> {
 /// The owner's number of an order, unless the owner gave none.
 fn reference(reference: u64) -> Option<u64> {
     (reference != 0).then_some(reference)
+}
+
+/// A price of the market, if there are both.
+fn price(
+    market: Option<&Market>,
+    price: impl Into<Option<Price>>,
+) -> Result<Option<Decimal>, RecordingError> {
+    market.zip(price.into()).map(|(market, price)| market.price(price)).transpose()
+}
+
+/// A quantity of the market, if there are both.
+fn quantity(
+    market: Option<&Market>,
+    quantity: impl Into<Option<Quantity>>,
+) -> Result<Option<Decimal>, RecordingError> {
+    market.zip(quantity.into()).map(|(market, quantity)| market.quantity(quantity)).transpose()
 }
 
 /// The row of a trade, or `None` for other events.
@@ -73,37 +91,7 @@ pub(super) fn event_row<'a>(
         event: name(event),
         ..EventRow::default()
     };
-    match event {
-        Event::Rejected { order, reference, reason } => {
-            row.order = order.map(|order| Id(order.0));
-            row.reference = reference.and_then(self::reference);
-            row.reason = Some(refusal(*reason));
-        }
-        Event::Triggered { party, priority } => {
-            row.of(party);
-            row.priority = Some(priority.0);
-        }
-        Event::PhaseChanged { from, to } => {
-            row.previous_phase = Some(word(*from));
-            row.phase = Some(word(*to));
-        }
-        Event::AccountBlocked(account) | Event::AccountUnblocked(account) => {
-            row.account = Some(Id(account.0));
-        }
-        Event::Duplicate { original, .. } => row.original = Some(original.0),
-        Event::MarketAdded(_) | Event::MarketSet(_) | Event::MarketRemoved => {}
-        Event::Accepted { .. }
-        | Event::Traded { .. }
-        | Event::Reduced { .. }
-        | Event::Amended { .. }
-        | Event::Cancelled { .. }
-        | Event::Replenished { .. }
-        | Event::EpochClosed(_) => {
-            if let Some(market) = market {
-                row.fill(event, market)?;
-            }
-        }
-    }
+    row.fill(event, market)?;
     Ok(row)
 }
 
@@ -137,8 +125,8 @@ impl EventRow<'_> {
         self.reference = reference(party.reference);
     }
 
-    /// Fills in the parts of an event with prices or quantities.
-    fn fill(&mut self, event: &Event, market: &Market) -> Result<(), RecordingError> {
+    /// Fills in the parts of an event. Without a market there are no prices and no quantities.
+    fn fill(&mut self, event: &Event, market: Option<&Market>) -> Result<(), RecordingError> {
         match event {
             Event::Accepted { account, place, priority } => {
                 let Place { order, reference, .. } = *place;
@@ -146,64 +134,80 @@ impl EventRow<'_> {
                 self.priority = Some(priority.0);
                 self.place(place, market)?;
             }
+            Event::Rejected { order, reference, reason } => {
+                self.order = order.map(|order| Id(order.0));
+                self.reference = reference.and_then(self::reference);
+                self.reason = Some(refusal(*reason));
+            }
             Event::Traded { .. } => self.trade(event, market)?,
             Event::Reduced { party, by, remaining, shown } => {
                 self.of(party);
-                self.quantity = Some(market.quantity(*by)?);
-                self.remaining = Some(market.quantity(*remaining)?);
-                self.shown = Some(market.quantity(*shown)?);
+                self.quantity = quantity(market, *by)?;
+                self.rest(*remaining, *shown, market)?;
             }
             Event::Amended { party, kind, remaining, shown, priority } => {
                 self.of(party);
                 self.kind(*kind, market)?;
-                self.remaining = Some(market.quantity(*remaining)?);
-                self.shown = Some(market.quantity(*shown)?);
+                self.rest(*remaining, *shown, market)?;
                 self.priority = Some(priority.0);
             }
             Event::Cancelled { party, side, price, remaining, reason } => {
                 self.of(party);
                 self.side = Some(word(*side));
-                self.price = price.map(|price| market.price(price)).transpose()?;
-                self.remaining = Some(market.quantity(*remaining)?);
+                self.price = self::price(market, *price)?;
+                self.remaining = quantity(market, *remaining)?;
                 self.reason = Some(cancellation(*reason));
+            }
+            Event::Triggered { party, priority } => {
+                self.of(party);
+                self.priority = Some(priority.0);
             }
             Event::Replenished { party, remaining, shown, priority } => {
                 self.of(party);
-                self.remaining = Some(market.quantity(*remaining)?);
-                self.shown = Some(market.quantity(*shown)?);
+                self.rest(*remaining, *shown, market)?;
                 self.priority = Some(priority.0);
             }
-            Event::EpochClosed(epoch) => {
-                if let Some(clearing) = epoch.clearing {
-                    self.price = Some(market.price(clearing.price)?);
-                    self.quantity = Some(market.quantity(clearing.volume)?);
-                }
+            Event::PhaseChanged { from, to } => {
+                self.previous_phase = Some(word(*from));
+                self.phase = Some(word(*to));
             }
-            Event::Rejected { .. }
-            | Event::Triggered { .. }
-            | Event::PhaseChanged { .. }
-            | Event::MarketAdded(_)
-            | Event::MarketSet(_)
-            | Event::MarketRemoved
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_)
-            | Event::Duplicate { .. } => {}
+            Event::EpochClosed(epoch) => {
+                let clearing = epoch.clearing;
+                self.price = price(market, clearing.map(|it| it.price))?;
+                self.quantity = quantity(market, clearing.map(|it| it.volume))?;
+            }
+            Event::AccountBlocked(account) | Event::AccountUnblocked(account) => {
+                self.account = Some(Id(account.0));
+            }
+            Event::Duplicate { original, .. } => self.original = Some(original.0),
+            Event::MarketAdded(_) | Event::MarketSet(_) | Event::MarketRemoved => {}
         }
         Ok(())
     }
 
-    fn kind(&mut self, kind: OrderKind, market: &Market) -> Result<(), RecordingError> {
-        self.kind = Some(word(Kind::of(kind)));
-        self.price = kind.price().map(|price| market.price(price)).transpose()?;
-        self.stop_price = kind.stop().map(|price| market.price(price)).transpose()?;
+    /// Fills in what is left of an order.
+    fn rest(
+        &mut self,
+        remaining: Quantity,
+        shown: Quantity,
+        market: Option<&Market>,
+    ) -> Result<(), RecordingError> {
+        self.remaining = quantity(market, remaining)?;
+        self.shown = quantity(market, shown)?;
         Ok(())
     }
 
-    fn place(&mut self, place: &Place, market: &Market) -> Result<(), RecordingError> {
-        let some = |quantity| market.quantity(quantity);
+    fn kind(&mut self, kind: OrderKind, market: Option<&Market>) -> Result<(), RecordingError> {
+        self.kind = Some(word(Kind::of(kind)));
+        self.price = price(market, kind.price())?;
+        self.stop_price = price(market, kind.stop())?;
+        Ok(())
+    }
+
+    fn place(&mut self, place: &Place, market: Option<&Market>) -> Result<(), RecordingError> {
         self.side = Some(word(place.side));
         self.kind(place.kind, market)?;
-        self.quantity = Some(some(place.quantity)?);
+        self.quantity = quantity(market, place.quantity)?;
         self.time_in_force = Some(word(Lasting::of(place.time_in_force)));
         match place.time_in_force {
             // An order can last longer than the type of the column.
@@ -216,13 +220,14 @@ impl EventRow<'_> {
             | TimeInForce::FillOrKill => {}
         }
         self.post_only = Some(place.post_only);
-        self.minimum_quantity = place.minimum_quantity.map(some).transpose()?;
-        self.display_quantity = place.display_quantity.map(some).transpose()?;
+        self.minimum_quantity = quantity(market, place.minimum_quantity)?;
+        self.display_quantity = quantity(market, place.display_quantity)?;
         self.self_trade = Some(word(place.self_trade));
         Ok(())
     }
 
-    fn trade(&mut self, event: &Event, market: &Market) -> Result<(), RecordingError> {
+    /// Fills in a trade: what its row in the table of trades has, and what is left of both orders.
+    fn trade(&mut self, event: &Event, market: Option<&Market>) -> Result<(), RecordingError> {
         let Event::Traded {
             number,
             maker,
@@ -237,17 +242,17 @@ impl EventRow<'_> {
             return Ok(());
         };
         self.trade = Some(number.0);
-        self.price = Some(market.price(*price)?);
-        self.quantity = Some(market.quantity(*quantity)?);
+        self.price = self::price(market, *price)?;
+        self.quantity = self::quantity(market, *quantity)?;
         self.taker_side = Some(word(*taker_side));
         self.maker_order = Some(Id(maker.order.0));
         self.maker_account = account(maker.account);
         self.maker_reference = reference(maker.reference);
-        self.maker_remaining = Some(market.quantity(*maker_remaining)?);
+        self.maker_remaining = self::quantity(market, *maker_remaining)?;
         self.taker_order = Some(Id(taker.order.0));
         self.taker_account = account(taker.account);
         self.taker_reference = reference(taker.reference);
-        self.taker_remaining = Some(market.quantity(*taker_remaining)?);
+        self.taker_remaining = self::quantity(market, *taker_remaining)?;
         Ok(())
     }
 }

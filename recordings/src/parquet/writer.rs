@@ -181,12 +181,10 @@ impl<W: Write + Send> Writer<W> {
 
 /// The reason why something could not be written.
 fn unwritten(name: &str, error: ParquetError) -> RecordingError {
-    let error = match error {
-        ParquetError::External(error) => match error.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(error) => io::Error::other(error),
-        },
-        other => io::Error::other(other),
+    let error = if let ParquetError::External(error) = error {
+        error.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error)
+    } else {
+        io::Error::other(error)
     };
     RecordingError::new(name, Fault::Io(error))
 }
