@@ -57,7 +57,8 @@ How to read it: `time relative to ours` is the peer's CPU time divided by ours i
 a median with the lowest and the highest. 3.00 means that the peer takes three times as long. Run
 nothing else meanwhile: the load of the machine is on the first line.
 
-Exit codes: 0 done, also if a peer differs; 1 a timed run differed from the checked one; 2 usage.";
+Exit codes: 0 done, also if a peer differs; 1 the report cannot be written; 2 usage; 3 a timed run
+differs from ours.";
 
 fn names() -> impl Iterator<Item = &'static str> {
     Flow::workloads().map(Workload::name)
@@ -122,19 +123,21 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let printed = arguments.report().and_then(|report| {
-        let text = if arguments.json {
-            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n"
-        } else {
-            report.to_string()
-        };
-        io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
-    });
-    match printed {
+    let failed = |code: u8, error: String| {
+        eprintln!("peers: {error}");
+        ExitCode::from(code)
+    };
+    let report = match arguments.report() {
+        Ok(report) => report,
+        Err(difference) => return failed(3, difference),
+    };
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report).map(|text| text + "\n").map_err(io::Error::from)
+    } else {
+        Ok(report.to_string())
+    };
+    match text.and_then(|text| io::stdout().write_all(text.as_bytes())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("peers: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(1, error.to_string()),
     }
 }
