@@ -115,7 +115,7 @@ impl Arguments {
             let flow = Flow::of(*workload, seed, commands);
             let progress = |round| eprintln!("{workload}: round {} of {rounds}", round + 1);
             let (fills, times) = measure(&engines, &flow, rounds, progress)?;
-            report.add_times(workload, &flow, fills, &engines, &times);
+            report.add_times(workload, &flow, fills, &times);
         }
         Ok(report)
     }

@@ -48,6 +48,9 @@ pub struct Run {
     pub tally: Tally,
 }
 
+/// An engine with its times by round.
+pub type Timed = (Engine, Vec<Duration>);
+
 /// Executes the opening, and then the timed commands under the clock.
 pub(crate) fn run<A: Adapter>(flow: &Flow) -> Run {
     let (mut engine, commands) = (A::open(flow), A::convert(flow));
@@ -82,9 +85,9 @@ pub fn measure(
     flow: &Flow,
     rounds: usize,
     mut progress: impl FnMut(usize),
-) -> Result<(u64, Vec<Vec<Duration>>), String> {
+) -> Result<(u64, Vec<Timed>), String> {
     let ours = (Engine::OURS.run)(flow).tally;
-    let mut times = vec![Vec::new(); engines.len()];
+    let mut times: Vec<_> = engines.iter().map(|it| (*it, Vec::new())).collect();
     for round in 0..rounds {
         progress(round);
         for at in (0..engines.len()).map(|at| (at + round) % engines.len()) {
@@ -95,7 +98,7 @@ pub fn measure(
                     engines[at].name, run.tally,
                 ));
             }
-            times[at].push(run.elapsed);
+            times[at].1.push(run.elapsed);
         }
     }
     Ok((ours.fills, times))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::measure::Timed;
 use crate::{Engine, Flow, Reports, Step, machine};
 
 /// All results.
@@ -107,13 +108,12 @@ impl Report {
         workload: impl fmt::Display,
         flow: &Flow,
         fills: u64,
-        engines: &[Engine],
-        times: &[Vec<Duration>],
+        times: &[Timed],
     ) {
         let commands = flow.timed();
-        let each = |(engine, own): (&Engine, &Vec<Duration>)| {
+        let each = |(engine, own): &Timed| {
             let ns = |time: &Duration| time.as_nanos() as f64 / commands as f64;
-            let ours = times.first().into_iter().flatten();
+            let ours = times.first().into_iter().flat_map(|(_, ours)| ours);
             let ratios = own.iter().zip(ours).map(|(own, ours)| ns(own) / ns(ours));
             let ns_per_command = Spread::of(own.iter().map(ns));
             Times {
@@ -123,7 +123,7 @@ impl Report {
                 ratio: Spread::of(ratios),
             }
         };
-        let engines = engines.iter().zip(times).map(each).collect();
+        let engines = times.iter().map(each).collect();
         let timed = &flow.steps[flow.opening..];
         let cancels = timed.iter().filter(|step| matches!(step, Step::Cancel(_))).count();
         let (workload, opening) = (workload.to_string(), flow.opening);
