@@ -86,7 +86,11 @@ impl Report {
     /// Starts a report and looks at the machine.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let build = if cfg!(debug_assertions) { "debug: ratios mean nothing" } else { "release" };
+        let build = if cfg!(debug_assertions) {
+            "debug build, whose times mean nothing"
+        } else {
+            "release build"
+        };
         let (peers, workloads) = (Vec::new(), Vec::new());
         Self { machine: machine::describe(), build, settings, peers, workloads }
     }
@@ -134,7 +138,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settings { seed, rounds, checks, .. } = self.settings;
-        writeln!(f, "{}; {} build, pricetime-engine {}", self.machine, self.build, ours())?;
+        writeln!(f, "{}; {}, pricetime-engine {}", self.machine, self.build, ours())?;
         writeln!(f, "\nChecked with {checks} seeds from {seed} on, before anything was timed:\n")?;
         for Peer { name, version, compared, same_fills, difference } in &self.peers {
             write!(f, "  {name:<17} {version:<7} ")?;
