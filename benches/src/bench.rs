@@ -5,6 +5,7 @@
 
 mod baseline;
 mod core;
+mod growth;
 mod host;
 mod hostile;
 mod load;
@@ -39,6 +40,8 @@ Try:
   pricetime bench core --workload normal --json > a.json    one workload, to compare with later
   pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
+  pricetime bench core --recording day.jsonl                your own recording instead of a workload
+  pricetime bench growth                                    costs from 1,000 to 10 million orders
   pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench settle                                    batches into each ledger, and locks
   pricetime bench subscribers                               10,000 subscribers, then all reconnect
@@ -58,6 +61,7 @@ pub struct Bench {
 enum BenchCommand {
     Core(core::Core),
     Host(host::Host),
+    Growth(growth::Growth),
     Redis(redis::Redis),
     Settle(settle::Settle),
     Subscribers(subscribers::Subscribers),
@@ -103,6 +107,7 @@ impl Bench {
         match &self.command {
             BenchCommand::Core(core) => core.run(),
             BenchCommand::Host(host) => host.run(),
+            BenchCommand::Growth(growth) => growth.run(),
             BenchCommand::Redis(redis) => redis.run(),
             BenchCommand::Settle(settle) => settle.run(),
             BenchCommand::Subscribers(subscribers) => subscribers.run(),

@@ -13,9 +13,9 @@ use crate::failure::Failure;
 /// varies.
 const LEAST_PERCENT: f64 = 3.0;
 
-/// Returns [`Failure::Usage`] if the baseline has other settings.
+/// Returns [`Failure::Usage`] if the baseline has other settings or is of another machine.
 pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
-    let (then, now) = (&before.head.settings, &now.settings);
+    let (then, now, machine) = (&before.head.settings, &now.settings, &now.machine);
     let describe = |settings: &Settings| {
         let what = settings.host.as_ref().map_or_else(
             || String::from("bench core"),
@@ -42,6 +42,12 @@ pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Resu
             let HostileSettings { orders, rate, hostile_rate } = settings;
             format!("bench hostile --orders {orders} --rate {rate} --hostile-rate {hostile_rate}")
         });
+        let what = settings.growth.as_ref().map_or(what, |it| {
+            let orders: Vec<String> = it.orders.iter().map(usize::to_string).collect();
+            let markets: Vec<String> = it.markets.iter().map(u32::to_string).collect();
+            let (orders, markets, shared) = (orders.join(","), markets.join(","), it.shared);
+            format!("bench growth --orders {orders} --markets {markets} --shared {shared}")
+        });
         let orders = settings.orders.map_or_else(String::new, |it| format!(" --orders {it}"));
         let Settings { seed, commands, .. } = settings;
         let input = settings.recording.as_ref().map_or_else(
@@ -53,6 +59,13 @@ pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Resu
         );
         format!("`{what}{orders} {input} --commands {commands}`")
     };
+    if !before.head.machine.is_comparable(machine) {
+        let (path, then) = (path.display(), &before.head.machine);
+        let text = format!(
+            "{path} was measured on another machine ({then}) than this report ({machine}): measure both on one"
+        );
+        return Err(Failure::Usage(text));
+    }
     if then == now {
         return Ok(());
     }
@@ -66,7 +79,8 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     let one = |now: &Measured| {
         let then = before.workloads.iter().find(|then| then.workload == now.workload);
         let (ratio, noise_percent, verdict) = then.map_or((None, 0.0, Verdict::New), |then| {
-            let noise_min = LEAST_PERCENT.max(cpu_lost_percent(then)).max(cpu_lost_percent(now));
+            let lost = cpu_lost_percent(before, then).max(cpu_lost_percent(after, now));
+            let noise_min = LEAST_PERCENT.max(lost);
             let (ratio, noise, verdict) = compare_runs(&then.rate, &now.rate, noise_min);
             (Some(ratio), noise, verdict)
         });
@@ -77,9 +91,10 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     after.workloads.iter().map(one).collect()
 }
 
-/// The share of the core that other programs used, in percent. A rate can be too low by as much.
-fn cpu_lost_percent(one: &Measured) -> f64 {
-    one.core.as_ref().map_or(0.0, |core| 100.0 - core.cpu_percent)
+/// The share of the core that other programs used, or else of all cores, in percent. A rate can be too low by as
+/// much.
+fn cpu_lost_percent(report: &Report, one: &Measured) -> f64 {
+    one.core.as_ref().map_or_else(|| report.busy.lost_percent(), |core| 100.0 - core.cpu_percent)
 }
 
 fn compare_runs(then: &Runs, now: &Runs, noise_min: f64) -> (f64, f64, Verdict) {

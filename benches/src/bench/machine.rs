@@ -1,5 +1,6 @@
 //! The machine and the build of a measurement.
 
+use std::fmt;
 use std::fs;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ pub(super) struct Build {
 }
 
 impl Machine {
+    /// Returns `true` if rates of both can be compared. The version of the system may differ.
+    pub(super) fn is_comparable(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.cpu.clone(), it.cores, it.architecture.clone());
+        of(self) == of(other)
+    }
+
     pub(super) fn current() -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -38,6 +45,13 @@ impl Machine {
     }
 }
 
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cpu, cores, os, architecture } = self;
+        write!(f, "{cpu}, {cores} cores, {os} {architecture}")
+    }
+}
+
 impl Build {
     pub(super) fn current() -> Self {
         Self {
@@ -46,6 +60,14 @@ impl Build {
             commit: option_env!("PRICETIME_COMMIT").map(str::to_owned),
         }
     }
+}
+
+/// The CPU time of this process and of its children that have ended, in clock ticks.
+fn own_ticks() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The fields 12 to 15 after the process name, which may contain anything.
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+    fields.map(|field| field.parse::<u64>().ok()).sum()
 }
 
 fn cpu() -> Option<String> {
@@ -60,12 +82,38 @@ pub(super) fn thread_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// How busy a machine was during a measurement. Fields that the system does not report are `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Busy {
+    /// The load average of a minute at the start, which is that of other programs.
+    pub(super) load_first: Option<f64>,
+    /// The same at the end, with this program.
+    pub(super) load_last: Option<f64>,
+    /// The share of all cores' time that other programs used, in percent.
+    pub(super) others_percent: Option<f64>,
+    /// The share that the hypervisor or a quota withheld.
+    pub(super) stolen_percent: Option<f64>,
+}
+
+impl Busy {
+    /// The share of all cores' time that this program could not have, in percent.
+    pub(super) fn lost_percent(&self) -> f64 {
+        self.others_percent.unwrap_or(0.0) + self.stolen_percent.unwrap_or(0.0)
+    }
+}
+
 /// CPU time of all cores, in clock ticks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct CoreTime {
     /// Time that the hypervisor or a quota withheld from a core that had work.
     stolen: u64,
+    /// Time in which a core had nothing to do.
+    idle: u64,
     all: u64,
+    /// The time of this process and of its children that have ended.
+    own: u64,
+    /// The load average in hundredths.
+    load: u64,
 }
 
 impl CoreTime {
@@ -75,7 +123,34 @@ impl CoreTime {
         // The columns after the eighth are counted in the first two as well.
         let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
         let ticks: Vec<u64> = ticks.map(|it| it.parse().unwrap_or(0)).collect();
-        Self { stolen: ticks.get(7).copied().unwrap_or(0), all: ticks.iter().sum() }
+        let at = |column: usize| ticks.get(column).copied().unwrap_or(0);
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split_whitespace().next().and_then(|it| it.parse::<f64>().ok());
+        Self {
+            stolen: at(7),
+            idle: at(3) + at(4),
+            all: ticks.iter().sum(),
+            own: own_ticks().unwrap_or(0),
+            load: (100.0 * load.unwrap_or(0.0)) as u64,
+        }
+    }
+
+    /// How busy the machine has been since this was taken.
+    pub(super) fn busy_since(self) -> Busy {
+        let now = Self::now();
+        let all = now.all.saturating_sub(self.all);
+        if all == 0 {
+            return Busy::default();
+        }
+        let percent = |ticks: u64| Some(100.0 * ticks as f64 / all as f64);
+        let since = |part: fn(&Self) -> u64| part(&now).saturating_sub(part(&self));
+        let (stolen, idle, own) = (since(|it| it.stolen), since(|it| it.idle), since(|it| it.own));
+        Busy {
+            load_first: Some(self.load as f64 / 100.0),
+            load_last: Some(now.load as f64 / 100.0),
+            others_percent: percent(all.saturating_sub(stolen + idle + own)),
+            stolen_percent: percent(stolen),
+        }
     }
 
     /// Adds the time since `then`.

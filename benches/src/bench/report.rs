@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Build, Machine};
+use super::machine::{Build, Busy, CoreTime, Machine};
 use super::runs::Runs;
 use crate::failure::Failure;
 
@@ -25,6 +25,9 @@ pub(super) struct Report {
     pub(super) version: u32,
     #[serde(flatten)]
     pub(super) head: Head,
+    /// How busy the machine was.
+    #[serde(default)]
+    pub(super) busy: Busy,
     pub(super) workloads: Vec<Measured>,
     /// The comparison with a baseline, if one was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +70,9 @@ pub(super) struct Head {
     pub(super) settings: Settings,
     pub(super) machine: Machine,
     pub(super) build: Build,
+    /// When the measurement began.
+    #[serde(skip)]
+    begun: CoreTime,
 }
 
 /// Two reports can be compared if these are equal.
@@ -95,6 +101,20 @@ pub(super) struct Settings {
     /// Only for attacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hostile: Option<HostileSettings>,
+    /// Only for growth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) growth: Option<GrowthSettings>,
+}
+
+/// The settings that must be equal to compare two reports of growth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct GrowthSettings {
+    /// The numbers of orders in one market.
+    pub(super) orders: Vec<usize>,
+    /// The numbers of markets that share orders.
+    pub(super) markets: Vec<u32>,
+    /// The number of orders that they share.
+    pub(super) shared: usize,
 }
 
 /// The commands of a recording. Two files of the same name have equal digests only if the commands lead to the
@@ -168,6 +188,23 @@ pub(super) struct Measured {
     pub(super) subscribers: Option<RedisFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hostile: Option<Attacked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) growth: Option<GrowthFigures>,
+}
+
+/// A cost at one size. The rate is how often that fits into a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct GrowthFigures {
+    /// What grows: `orders` or `markets`.
+    pub(super) axis: String,
+    pub(super) orders: usize,
+    pub(super) markets: u32,
+    /// The median of the runs.
+    pub(super) value: f64,
+    /// `ns`, or `bytes` for each order.
+    pub(super) unit: String,
+    /// The value divided by that of the smallest size.
+    pub(super) ratio: f64,
 }
 
 impl Measured {
@@ -295,14 +332,15 @@ impl Latency {
 impl Head {
     /// The settings with this machine and this build.
     pub(super) fn current(settings: Settings) -> Self {
-        Self { settings, machine: Machine::current(), build: Build::current() }
+        let (machine, build) = (Machine::current(), Build::current());
+        Self { settings, machine, build, begun: CoreTime::now() }
     }
 }
 
 impl Report {
     pub(super) fn new(head: Head, workloads: Vec<Measured>) -> Self {
-        let format = FORMAT.to_owned();
-        Self { format, version: VERSION, head, workloads, compared: Vec::new() }
+        let (format, busy) = (FORMAT.to_owned(), head.begun.busy_since());
+        Self { format, version: VERSION, head, busy, workloads, compared: Vec::new() }
     }
 
     /// Reads a report that was printed before.
@@ -312,7 +350,7 @@ impl Report {
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
             let what = "a report is printed by `pricetime bench core --json`, or by `bench host`, \
-                        `redis`, `settle`, `subscribers`, `hostile`";
+                        `growth`, `redis`, `settle`, `subscribers`, `hostile`";
             Failure::Usage(format!("{at} is not a report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

@@ -11,6 +11,8 @@ use super::report::{Attacked, Report};
 const CPU_MIN: f64 = 97.0;
 /// A rate with a higher spread than this, in percent, means little.
 const SPREAD_MAX: f64 = 10.0;
+/// If this program could not have more than this share of all cores, in percent, its figures are too low.
+const LOST_MAX: f64 = 10.0;
 /// If more CPU time is withheld than this, in percent, the p99 is mostly that wait.
 const STOLEN_MAX: f64 = 2.0;
 
@@ -57,8 +59,14 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
             );
         }
     }
+    let lost = report.busy.lost_percent();
+    if lost > LOST_MAX {
+        notes += &format!(
+            "other programs or the hypervisor had {lost:.0} % of the CPU time of all cores\n"
+        );
+    }
     if before.is_some_and(|before| before.head.machine != report.head.machine) {
-        notes += "the baseline was measured on another machine or under another system\n";
+        notes += "the baseline was measured under another version of the operating system\n";
     }
     notes.lines().for_each(note);
 }

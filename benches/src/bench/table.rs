@@ -1,11 +1,13 @@
 //! Reports as text.
 
 mod attacks;
+mod growth;
 
 use std::fmt::Write as _;
 
 use pricetime_terminal::{Cell, Paint, Tone, table};
 
+use super::machine::Busy;
 use super::numbers::{format_ns, format_number};
 use super::report::{
     Compared, Goal, Head, HostSettings, Latency, Measured, RecordingSettings, Report, Verdict,
@@ -13,9 +15,11 @@ use super::report::{
 
 /// A report as a table.
 pub(super) fn report(report: &Report) -> String {
-    let mut text = head(&report.head);
+    let mut text = head(&report.head, &report.busy);
     if report.head.settings.hostile.is_some() {
         text.push_str(&attacks::attacks(&report.workloads));
+    } else if report.head.settings.growth.is_some() {
+        text.push_str(&growth::growth(&report.workloads));
     } else if report.workloads.iter().any(|one| one.figures().is_some()) {
         figures(&mut text, &report.workloads);
     } else if report.head.settings.host.is_some() {
@@ -58,17 +62,27 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
     text.write_fmt(line).expect("a string accepts every write");
 }
 
-fn head(head: &Head) -> String {
+/// How busy the machine was, in one line.
+fn busy(busy: &Busy) -> String {
+    let Busy { load_first, load_last, others_percent, stolen_percent } = *busy;
+    let Some(((first, last), others)) = load_first.zip(load_last).zip(others_percent) else {
+        return String::new();
+    };
+    let stolen = stolen_percent.unwrap_or(0.0);
+    format!(
+        "load {first:.2} before and {last:.2} after; other programs had {others:.1} % of the CPU time, and \
+         {stolen:.1} % was withheld\n"
+    )
+}
+
+fn head(head: &Head, busy_time: &Busy) -> String {
     let (machine, build, settings) = (&head.machine, &head.build, &head.settings);
     let commit = build.commit.as_ref().map_or_else(String::new, |commit| format!(" ({commit})"));
     let checked = if build.checked { ", checks on" } else { "" };
     let mut text = format!(
-        "{}, {} cores, {} {}; pricetime {}{commit}{checked}\n{} commands of ",
-        machine.cpu,
-        machine.cores,
-        machine.os,
-        machine.architecture,
+        "{machine}; pricetime {}{commit}{checked}\n{}{} commands of ",
         build.version,
+        busy(busy_time),
         format_number(settings.commands as f64),
     );
     match &settings.recording {

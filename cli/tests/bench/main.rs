@@ -2,6 +2,7 @@
 //!
 //! Nothing here asserts a time.
 
+mod growth;
 mod recording;
 
 use std::fs;
@@ -130,6 +131,43 @@ fn new_measurement_is_compared_with_its_baseline() {
     assert_eq!(compared[1]["verdict"], "new");
     let text = printed(&[core.as_slice(), &["--baseline", at]].concat());
     assert!(text.contains("not in the baseline"), "{text}");
+}
+
+#[test]
+fn report_says_how_busy_the_machine_was() {
+    let core = ["core", "--workload", "epochs", "--commands", "500", "--runs", "1"];
+    let report = parsed(&[core.as_slice(), &["--json"]].concat());
+    for what in ["load_first", "load_last", "others_percent", "stolen_percent"] {
+        let value = &report["busy"][what];
+        assert!(value.is_null() || value.as_f64().is_some_and(|value| value >= 0.0), "{report}");
+    }
+    let text = printed(&core);
+    let is_known = !report["busy"]["load_first"].is_null();
+    assert_eq!(text.contains("other programs had"), is_known, "{text}");
+}
+
+#[test]
+fn report_of_another_machine_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let own = report(folder.path());
+    let mut other: Value =
+        serde_json::from_str(&fs::read_to_string(&own).expect("a file")).expect("JSON");
+    other["machine"]["os"] = "linux 1.2.3".into();
+    let path = folder.path().join("other.json");
+    fs::write(&path, other.to_string()).expect("a file");
+    let [own, at] = [&own, &path].map(|path| path.to_str().expect("a path of text"));
+    // Another version of the system is reported and not refused.
+    let compared = bench(&["compare", own, at]);
+    assert!(compared.status.success(), "{compared:?}");
+    assert!(text(&compared.stderr).contains("another version"), "{compared:?}");
+    other["machine"]["cpu"] = "Abacus 3000".into();
+    fs::write(&path, other.to_string()).expect("a file");
+    let core = ["core", "--workload", "sweep-storm", "--commands", "500", "--baseline", at];
+    for arguments in [core.as_slice(), &["compare", own, at]] {
+        let (code, message) = refused(arguments);
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("Abacus 3000") && message.contains(" cores, "), "{message}");
+    }
 }
 
 #[test]

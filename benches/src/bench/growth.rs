@@ -1,0 +1,161 @@
+//! `pricetime bench growth`: how costs grow with the number of orders and of markets.
+
+mod book;
+mod point;
+
+use std::env;
+use std::process::Command as Process;
+
+use clap::Args;
+use clap::builder::TypedValueParser as _;
+
+use super::OutputOptions;
+use super::progress::Progress;
+use super::report::{GrowthFigures, GrowthSettings, Head, Measured, Report, Settings};
+use super::runs::Runs;
+use crate::failure::Failure;
+use point::Point;
+
+/// Measures how costs grow with the number of orders and of markets, as ratios to the smallest.
+///
+/// The first table has one market with more and more orders. The second has more and more markets that share the
+/// same number of orders. Each size is measured in a process of its own, by the core alone. Orders that are
+/// canceled, reduced or replaced are anywhere in the books. An order that trades takes the best ones. An epoch
+/// closes in one market, in which 100 more orders cross. A snapshot is taken and encoded, and a restart decodes it
+/// and builds a new engine, both in memory. With a disk, `bench host` and docs/performance.md say more.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench growth                                    up to 10 million orders: minutes, and 8 GB of memory
+  pricetime bench growth --orders 1000,100000 --markets 1   a quick look
+  pricetime bench growth --json > a.json                    a report for --baseline a.json")]
+pub(super) struct Growth {
+    /// Numbers of orders in one market
+    #[arg(long, value_name = "N", default_value = "1000,10000,100000,1000000,10000000", value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(100..=10_000_000).map(|n| n as usize))]
+    orders: Vec<usize>,
+    /// Numbers of markets that share --shared orders
+    #[arg(long, value_name = "N", default_value = "1,10,100,1000,10000", value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    markets: Vec<u32>,
+    /// Number of orders that the markets share
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(100..=10_000_000).map(|n| n as usize))]
+    shared: usize,
+    /// Number of commands of each kind in a run
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(100..=10_000_000).map(|n| n as usize))]
+    commands: usize,
+    /// Number of runs; each figure is their median
+    #[arg(long, default_value_t = 5, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// Seed of the commands
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Measure only this number of orders in this number of markets. The program calls itself with it
+    #[arg(long, hide = true, num_args = 2, value_names = ["ORDERS", "MARKETS"])]
+    point: Vec<u32>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+impl Growth {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Self { seed, commands, shared, .. } = *self;
+        let (orders, markets) = (self.orders.clone(), self.markets.clone());
+        let growth = Some(GrowthSettings { orders, markets, shared });
+        let head = Head::current(Settings { seed, commands, growth, ..Settings::default() });
+        if let [orders, markets] = *self.point {
+            let point = Point { orders: orders as usize, markets, runs: self.runs, commands, seed };
+            let measured = point.measure()?;
+            return self.output.print(Report::new(head, measured), None);
+        }
+        let before = self.output.baseline(&head)?;
+        let progress = Progress::new(self.orders.len() + self.markets.len());
+        let mut measured = Vec::new();
+        let by_orders = self.orders.iter().map(|orders| (*orders, 1));
+        self.axis("orders", by_orders, &mut measured, &progress)?;
+        let by_markets = self.markets.iter().map(|markets| (shared, *markets));
+        self.axis("markets", by_markets, &mut measured, &progress)?;
+        drop(progress);
+        self.output.print(Report::new(head, measured), before.as_ref())
+    }
+
+    /// Measures the points of a table. The ratios are to its first point.
+    fn axis(
+        &self,
+        axis: &str,
+        points: impl Iterator<Item = (usize, u32)>,
+        measured: &mut Vec<Measured>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let mut first: Vec<Measured> = Vec::new();
+        for (orders, markets) in points {
+            progress.now(format!("{orders} orders in {markets} markets"));
+            let mut point = self.in_process(orders, markets)?;
+            let value = |one: &Measured| one.growth.as_ref().map_or(0.0, |it| it.value);
+            for one in &mut point {
+                let least = first.iter().find(|it| it.workload == one.workload).map(value);
+                if let Some(growth) = &mut one.growth {
+                    growth.axis = axis.to_owned();
+                    growth.ratio = least.map_or(1.0, |least| growth.value / least);
+                }
+            }
+            if first.is_empty() {
+                first.clone_from(&point);
+            }
+            let size = if axis == "orders" { orders } else { markets as usize };
+            measured.extend(point.into_iter().map(|one| Measured {
+                workload: format!("{axis}-{size}-{}", one.workload),
+                ..one
+            }));
+            progress.done();
+        }
+        Ok(())
+    }
+
+    /// Measures a point in a process of its own, so that it does not reuse the memory of another.
+    fn in_process(&self, orders: usize, markets: u32) -> Result<Vec<Measured>, Failure> {
+        let mut process = Process::new(env::current_exe()?);
+        process.args(["bench", "growth", "--json", "--point"]);
+        process.arg(orders.to_string()).arg(markets.to_string());
+        for (name, value) in [
+            ("--commands", self.commands as u64),
+            ("--runs", self.runs.into()),
+            ("--seed", self.seed),
+        ] {
+            process.arg(name).arg(value.to_string());
+        }
+        let done = process.output()?;
+        if !done.status.success() {
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            let text = stderr.trim().trim_start_matches("pricetime: ");
+            let text = format!("{orders} orders in {markets} markets: {text}");
+            // A process that is killed says nothing.
+            return Err(Failure::Failed(format!("{text} ({})", done.status)));
+        }
+        let report: Report = serde_json::from_slice(&done.stdout).map_err(Failure::failed)?;
+        Ok(report.workloads)
+    }
+}
+
+/// Makes a figure of a point.
+fn figure(what: &str, unit: &str, runs: Vec<f64>, (orders, markets): (usize, u32)) -> Measured {
+    let rates = runs.iter().map(|value| 1e9 / value.max(1e-9)).collect();
+    let value = Runs::new(runs).median;
+    let growth = GrowthFigures {
+        axis: String::new(),
+        orders,
+        markets,
+        value,
+        unit: unit.into(),
+        ratio: 1.0,
+    };
+    Measured {
+        workload: what.to_owned(),
+        rate: Runs::new(rates),
+        growth: Some(growth),
+        ..Measured::default()
+    }
+}
