@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod memory;
 mod numbers;
+mod page;
 mod plan;
 mod prepared;
 mod progress;
@@ -46,6 +47,7 @@ Try:
   pricetime bench settle                                    batches into each ledger, and locks
   pricetime bench subscribers                               10,000 subscribers, then all reconnect
   pricetime bench hostile                                   attacks beside honest commands
+  pricetime bench core --html bench.html                    a page with plots
   pricetime bench compare a.json b.json                     compare two existing reports
 
 A rate is the median of its runs; its spread is the distance between their quartiles, in percent of
@@ -96,6 +98,9 @@ struct OutputOptions {
     /// Exit with code 1 if anything is slower than in the baseline
     #[arg(long, requires = "baseline")]
     fail_if_slower: bool,
+    /// Also write a page with plots here: one file that needs no network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Bench {
@@ -144,6 +149,9 @@ impl OutputOptions {
 
     fn print(&self, mut report: Report, before: Option<&Report>) -> Result<(), Failure> {
         report.compared = before.map(|before| compare(before, &report)).unwrap_or_default();
+        if let Some(path) = &self.html {
+            page::write(&report, &table::about(&report), path)?;
+        }
         if self.json {
             show::json(&report)?;
         } else {

@@ -62,6 +62,7 @@ mod format;
 mod from_events;
 pub mod itch;
 pub mod lobster;
+pub mod look;
 mod number;
 #[cfg(feature = "parquet")]
 pub mod parquet;

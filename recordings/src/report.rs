@@ -37,7 +37,6 @@ use crate::agreement::{Agreement, Cause};
 
 mod collector;
 mod epochs;
-mod html;
 mod json;
 mod latency;
 mod page;

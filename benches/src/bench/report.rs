@@ -307,14 +307,20 @@ pub(super) struct Load {
 }
 
 /// A latency distribution, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Latency {
     pub(super) count: u64,
     pub(super) p50_ns: u64,
     pub(super) p99_ns: u64,
     pub(super) p999_ns: u64,
     pub(super) max_ns: u64,
+    /// The whole distribution: a number of nines, like 2 for 99 %, and the time that this share took at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) curve: Vec<(f64, u64)>,
 }
+
+/// The number of points of a curve for each nine.
+const POINTS: u32 = 8;
 
 impl Latency {
     pub(super) fn of(times: &hdrhistogram::Histogram<u64>) -> Self {
@@ -325,8 +331,17 @@ impl Latency {
             p99_ns: at(0.99),
             p999_ns: at(0.999),
             max_ns: times.max(),
+            curve: curve(times),
         }
     }
+}
+
+fn curve(times: &hdrhistogram::Histogram<u64>) -> Vec<(f64, u64)> {
+    let nines = (0..).map(|point| f64::from(point) / f64::from(POINTS));
+    // Beyond this share there is less than one time.
+    let most = (times.len() as f64).log10();
+    let at = |nines: f64| (nines, times.value_at_quantile(1.0 - 10_f64.powf(-nines)));
+    nines.take_while(|nines| *nines <= most).map(at).collect()
 }
 
 impl Head {

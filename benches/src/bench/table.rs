@@ -15,7 +15,7 @@ use super::report::{
 
 /// A report as a table.
 pub(super) fn report(report: &Report) -> String {
-    let mut text = head(&report.head, &report.busy);
+    let mut text = about(report);
     if report.head.settings.hostile.is_some() {
         text.push_str(&attacks::attacks(&report.workloads));
     } else if report.head.settings.growth.is_some() {
@@ -28,6 +28,11 @@ pub(super) fn report(report: &Report) -> String {
         core(&mut text, &report.workloads);
     }
     text
+}
+
+/// The lines before the tables: the machine, how busy it was, and what was measured.
+pub(super) fn about(report: &Report) -> String {
+    head(&report.head, &report.busy)
 }
 
 /// A comparison as a table.

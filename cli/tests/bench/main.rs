@@ -3,6 +3,7 @@
 //! Nothing here asserts a time.
 
 mod growth;
+mod page;
 mod recording;
 
 use std::fs;

@@ -6,15 +6,12 @@ use std::io;
 use pricetime_engine::{MarketSpec, Notional, rules};
 
 use super::collector::{Collector, MarketRun};
-use super::html::{Escaped, grouped, short, table};
 use super::{Comparison, Report, json};
+use crate::look::{self, Escaped, SCRIPT, STYLE, fill, grouped, short, table, tile};
 
 const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: &str = concat!(
-    include_str!("page/format.js"),
-    include_str!("page/picture.js"),
-    include_str!("page/cards.js"),
+/// What follows the script that all pages share.
+const CHARTS: &str = concat!(
     include_str!("page/charts.js"),
     include_str!("page/epochs.js"),
     include_str!("page/rates.js"),
@@ -27,14 +24,7 @@ impl Report {
     /// # Errors
     /// Returns an error if the page cannot be written.
     pub fn write(&self, collector: &Collector, out: &mut impl io::Write) -> io::Result<()> {
-        let mut parts = TEMPLATE.split("{{");
-        out.write_all(parts.next().unwrap_or_default().as_bytes())?;
-        for part in parts {
-            let (name, rest) = part.split_once("}}").unwrap_or((part, ""));
-            out.write_all(self.part(name, collector).as_bytes())?;
-            out.write_all(rest.as_bytes())?;
-        }
-        Ok(())
+        out.write_all(fill(TEMPLATE, |name| self.part(name, collector)).as_bytes())
     }
 
     /// What takes the place of a name in the template.
@@ -42,7 +32,7 @@ impl Report {
         match name {
             "title" => Escaped(&self.title).to_string(),
             "style" => STYLE.to_owned(),
-            "script" => SCRIPT.to_owned(),
+            "script" => format!("{SCRIPT}{CHARTS}"),
             "tiles" => tiles(self, collector),
             "markets" => markets(collector),
             "commands" => commands(collector),
@@ -57,15 +47,6 @@ impl Report {
             _ => String::new(),
         }
     }
-}
-
-/// A number in large type.
-fn tile(text: &mut String, name: &str, value: &str, note: &str) {
-    let (name, value, note) = (Escaped(name), Escaped(value), Escaped(note));
-    let _ = writeln!(
-        text,
-        "<div class=\"tile\"><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>"
-    );
 }
 
 fn tiles(report: &Report, collector: &Collector) -> String {
@@ -234,10 +215,7 @@ fn comparison(it: &Comparison) -> String {
 }
 
 fn facts(report: &Report) -> String {
-    let mut text = String::new();
-    let rules = (String::from("Version of the rules"), rules::VERSION.to_string());
-    for (name, value) in report.facts.iter().chain([&rules]) {
-        let _ = writeln!(text, "<dt>{}</dt><dd>{}</dd>", Escaped(name), Escaped(value));
-    }
-    text
+    let rules = rules::VERSION.to_string();
+    let facts = report.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    look::facts(facts.chain([("Version of the rules", rules.as_str())]))
 }

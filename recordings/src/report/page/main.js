@@ -20,11 +20,3 @@ select.innerHTML = data.markets.map((it, at) => `<option value="${at}">${escaped
 byId("choice").hidden = data.markets.length < 2;
 select.onchange = () => showMarket(+select.value);
 showMarket(0);
-// A page has another width than the window.
-addEventListener("beforeprint", () => cards.forEach((draw) => draw(680)));
-addEventListener("afterprint", () => cards.forEach((draw) => draw()));
-let before = innerWidth;
-addEventListener("resize", () => {
-  if (innerWidth !== before) cards.forEach((draw) => draw());
-  before = innerWidth;
-});

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 /// Text that shows as itself, whatever is in it.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +23,8 @@ impl Display for Escaped<'_> {
 }
 
 /// A decimal with a comma between each three digits of its whole part.
-pub(super) fn grouped(number: impl Display) -> String {
+#[must_use]
+pub fn grouped(number: impl Display) -> String {
     let text = number.to_string();
     let (whole, part) = text.split_at(text.find('.').unwrap_or(text.len()));
     let (sign, digits) = whole.split_at(usize::from(whole.starts_with('-')));
@@ -37,7 +39,8 @@ pub(super) fn grouped(number: impl Display) -> String {
 }
 
 /// A decimal without the zeros at its end, if it has more than four decimal places. At least two remain.
-pub(super) fn short(number: &str) -> String {
+#[must_use]
+pub fn short(number: &str) -> String {
     match number.find('.') {
         Some(point) if number.len() > point + 5 => {
             let trimmed = number.trim_end_matches('0');
@@ -48,7 +51,8 @@ pub(super) fn short(number: &str) -> String {
 }
 
 /// A table: its caption, the heads of its columns and its rows. All columns but the first are numbers.
-pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
+#[must_use]
+pub fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut text =
         format!("<div class=\"wide\"><table><caption>{}</caption><thead><tr>", Escaped(caption));
     // Writing to a string cannot fail.

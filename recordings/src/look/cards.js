@@ -83,3 +83,11 @@ function show(section, build) {
   cards.push(draw);
   return draw;
 }
+// A page has another width than the window.
+addEventListener("beforeprint", () => cards.forEach((draw) => draw(680)));
+addEventListener("afterprint", () => cards.forEach((draw) => draw()));
+let before = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth !== before) cards.forEach((draw) => draw());
+  before = innerWidth;
+});
