@@ -5,6 +5,7 @@
 
 mod baseline;
 mod core;
+mod gateway;
 mod growth;
 mod host;
 mod hostile;
@@ -42,6 +43,7 @@ Try:
   pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
   pricetime bench core --recording day.jsonl                your own recording instead of a workload
+  pricetime bench gateway --workload normal                 a market behind a socket, over JSON lines
   pricetime bench growth                                    costs from 1,000 to 10 million orders
   pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench settle                                    batches into each ledger, and locks
@@ -63,6 +65,7 @@ pub struct Bench {
 enum BenchCommand {
     Core(core::Core),
     Host(host::Host),
+    Gateway(gateway::Gateway),
     Growth(growth::Growth),
     Redis(redis::Redis),
     Settle(settle::Settle),
@@ -112,6 +115,7 @@ impl Bench {
         match &self.command {
             BenchCommand::Core(core) => core.run(),
             BenchCommand::Host(host) => host.run(),
+            BenchCommand::Gateway(gateway) => gateway.run(),
             BenchCommand::Growth(growth) => growth.run(),
             BenchCommand::Redis(redis) => redis.run(),
             BenchCommand::Settle(settle) => settle.run(),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::report::{
-    Compared, Head, HostSettings, HostileSettings, Measured, RecordingSettings, Report, Settings,
-    Verdict,
+    Compared, GatewaySettings, Head, HostSettings, HostileSettings, Measured, RecordingSettings,
+    Report, Settings, Verdict,
 };
 use super::runs::Runs;
 use crate::failure::Failure;
@@ -41,6 +41,10 @@ pub(super) fn check_comparable(before: &Report, now: &Head, path: &Path) -> Resu
         let what = settings.hostile.map_or(what, |settings| {
             let HostileSettings { orders, rate, hostile_rate } = settings;
             format!("bench hostile --orders {orders} --rate {rate} --hostile-rate {hostile_rate}")
+        });
+        let what = settings.gateway.as_ref().map_or(what, |it| {
+            let GatewaySettings { address, connections, window } = it;
+            format!("bench gateway ({address}) --connections {connections} --window {window}")
         });
         let what = settings.growth.as_ref().map_or(what, |it| {
             let orders: Vec<String> = it.orders.iter().map(usize::to_string).collect();

@@ -79,7 +79,7 @@ enum Durable {
     None,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok();
     let good = number.filter(|number| (1e-3..=1e9).contains(number));
     good.ok_or_else(|| String::from("it is a number from 0.001 to 1000000000"))

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 const WINDOW: usize = 4_096;
 /// The least time between two bursts. A shorter sleep is hardly possible, and a generator that does
 /// not sleep takes a core from the host.
-const BURST: Duration = Duration::from_micros(150);
+pub(super) const BURST: Duration = Duration::from_micros(150);
 
 /// The result of a closed loop.
 pub(super) struct Closed {
@@ -220,10 +220,10 @@ fn record_answers(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usiz
     Ok((times, refused))
 }
 
-fn empty() -> Histogram<u64> {
+pub(super) fn empty() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("valid bounds")
 }
 
-fn ns(duration: Duration) -> u64 {
+pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

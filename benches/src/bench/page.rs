@@ -95,6 +95,7 @@ fn title(report: &Report) -> String {
         (settings.subscribers.is_some(), "Subscribers"),
         (settings.settle.is_some(), "Settlement"),
         (settings.redis.is_some(), "The image in Redis"),
+        (settings.gateway.is_some(), "A market behind a socket"),
         (settings.host.is_some(), "A whole host"),
     ];
     kinds.iter().find(|(is, _)| *is).map_or("The core alone", |(_, title)| title).to_owned()

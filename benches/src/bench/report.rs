@@ -101,9 +101,22 @@ pub(super) struct Settings {
     /// Only for attacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hostile: Option<HostileSettings>,
+    /// Only for a market behind a socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gateway: Option<GatewaySettings>,
     /// Only for growth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) growth: Option<GrowthSettings>,
+}
+
+/// The settings that must be equal to compare two reports of a market behind a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct GatewaySettings {
+    /// `own` for a market that was started for it, `unix` or `tcp`.
+    pub(super) address: String,
+    pub(super) connections: usize,
+    /// The number of lines in flight on each connection.
+    pub(super) window: usize,
 }
 
 /// The settings that must be equal to compare two reports of growth.
@@ -365,7 +378,7 @@ impl Report {
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
             let what = "a report is printed by `pricetime bench core --json`, or by `bench host`, \
-                        `growth`, `redis`, `settle`, `subscribers`, `hostile`";
+                        `gateway`, `growth`, `redis`, `settle`, `subscribers`, `hostile`";
             Failure::Usage(format!("{at} is not a report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

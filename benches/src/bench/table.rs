@@ -10,7 +10,8 @@ use pricetime_terminal::{Cell, Paint, Tone, table};
 use super::machine::Busy;
 use super::numbers::{format_ns, format_number};
 use super::report::{
-    Compared, Goal, Head, HostSettings, Latency, Measured, RecordingSettings, Report, Verdict,
+    Compared, GatewaySettings, Goal, Head, HostSettings, Latency, Measured, RecordingSettings,
+    Report, Verdict,
 };
 
 /// A report as a table.
@@ -22,7 +23,7 @@ pub(super) fn report(report: &Report) -> String {
         text.push_str(&growth::growth(&report.workloads));
     } else if report.workloads.iter().any(|one| one.figures().is_some()) {
         figures(&mut text, &report.workloads);
-    } else if report.head.settings.host.is_some() {
+    } else if report.workloads.iter().any(|one| one.host.is_some()) {
         report.workloads.iter().for_each(|one| host(&mut text, one));
     } else {
         core(&mut text, &report.workloads);
@@ -108,6 +109,17 @@ fn head(head: &Head, busy_time: &Busy) -> String {
         if *together > 1 {
             push(&mut text, format_args!(", {together} commands together"));
         }
+    }
+    if let Some(GatewaySettings { address, connections, window }) = &settings.gateway {
+        let market = match address.as_str() {
+            "own" => "a market of its own",
+            "unix" => "a Unix socket",
+            _ => "a TCP socket",
+        };
+        push(
+            &mut text,
+            format_args!(", {market}, {connections} connections, {window} lines in flight on each"),
+        );
     }
     if let Some(redis) = &settings.redis {
         let orders: Vec<String> = redis.orders.iter().map(|it| format_number(*it as f64)).collect();

@@ -2,6 +2,7 @@
 //!
 //! Nothing here asserts a time.
 
+mod gateway;
 mod growth;
 mod page;
 mod recording;

@@ -1,0 +1,64 @@
+//! A market of its own, for a measurement.
+
+use std::env;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::super::host::Scratch;
+use crate::failure::Failure;
+
+/// How often it is checked whether the market listens, and how many times.
+const RETRY: Duration = Duration::from_millis(20);
+const RETRIES: u32 = 1_500;
+
+/// A running market, which ends with this value. Its data folder is removed.
+pub(super) struct Server {
+    process: Child,
+    pub(super) socket: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Server {
+    pub(super) fn start(folder: &Path) -> Result<Self, Failure> {
+        let scratch = Scratch::new(folder, "gateway")?;
+        let socket = scratch.0.join("socket");
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("run").arg("--folder").arg(scratch.0.join("data")).arg("--unix").arg(&socket);
+        let streams = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let process = streams.spawn()?;
+        let mut server = Self { process, socket, _scratch: scratch };
+        for _ in 0..RETRIES {
+            if UnixStream::connect(&server.socket).is_ok() {
+                // Nobody reads what it logs from now on, and it must not wait for that.
+                if let Some(mut log) = server.process.stderr.take() {
+                    thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+                }
+                return Ok(server);
+            }
+            if let Some(status) = server.process.try_wait()? {
+                let mut why = String::new();
+                if let Some(mut stderr) = server.process.stderr.take() {
+                    stderr.read_to_string(&mut why)?;
+                }
+                return Err(Failure::Failed(format!(
+                    "the market ended ({status}): {}",
+                    why.trim()
+                )));
+            }
+            thread::sleep(RETRY);
+        }
+        Err(Failure::Failed(String::from("the market did not listen within half a minute")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // If it has ended by itself, there is nothing to do.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
