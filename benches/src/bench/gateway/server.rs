@@ -2,13 +2,13 @@
 
 use std::env;
 use std::io::Read as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use super::super::host::Scratch;
+use super::client::Target;
 use crate::failure::Failure;
 
 /// How often it is checked whether the market listens, and how many times.
@@ -32,8 +32,9 @@ impl Server {
         let process = streams.spawn()?;
         let mut server = Self { process, socket, _scratch: scratch };
         for _ in 0..RETRIES {
-            if UnixStream::connect(&server.socket).is_ok() {
-                // Nobody reads what it logs from now on, and it must not wait for that.
+            // It listens for a moment before it starts, to check that it can. Then it does not answer.
+            if Target::unix(server.socket.clone()).connect().is_ok() {
+                // What it logs is read and dropped, so that it never waits for a full pipe.
                 if let Some(mut log) = server.process.stderr.take() {
                     thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
                 }
