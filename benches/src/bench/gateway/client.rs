@@ -72,14 +72,15 @@ impl Target {
             Client { reader: BufReader::with_capacity(1 << 16, reader), writer, sent: 0 };
         let hello =
             Hello { format: FORMAT, token: self.token.clone(), cancel_on_disconnect: false };
-        match client.ask(&Line::Hello(hello))? {
-            Answer::Welcome(welcome) if welcome.operator => Ok(client),
-            Answer::Welcome(_) => Err(Failure::Failed(String::from(
-                "this connection is not an operator's, so it cannot add a market: name the token of one with \
-                 --token-file, or the Unix socket with --unix",
-            ))),
-            other => Err(unexpected("hello", &other)),
+        let answer = client.ask(&Line::Hello(hello))?;
+        let Answer::Welcome(welcome) = answer else { return Err(unexpected("hello", &answer)) };
+        if welcome.operator {
+            return Ok(client);
         }
+        Err(Failure::Failed(String::from(
+            "this connection is not an operator's, so it cannot add a market: name the token of one with \
+             --token-file, or the Unix socket with --unix",
+        )))
     }
 
     fn open(&self) -> io::Result<(Box<dyn Read + Send>, Box<dyn Write + Send>)> {
@@ -111,10 +112,10 @@ impl Target {
 
 /// The failure for an answer that does not fit its line.
 pub(super) fn unexpected(line: &str, answer: &Answer) -> Failure {
-    match answer {
-        Answer::Refused(refused) => Failure::Failed(format!("{line}: {}", refused.error)),
-        other => Failure::Unsound(format!("{line}: unexpected answer {other:?}")),
+    if let Answer::Refused(refused) = answer {
+        return Failure::Failed(format!("{line}: {}", refused.error));
     }
+    Failure::Unsound(format!("{line}: unexpected answer {answer:?}"))
 }
 
 impl Client {

@@ -37,16 +37,16 @@ impl BenchMarkets {
         };
         let mut markets = Self { shift: highest_id(client)?, specs };
         for step in 0..IDS_TRIED {
-            match client.ask(&markets.line(first)?)? {
-                Answer::Done(done) if done.outcome == OutcomeLine::Accepted => break,
-                Answer::Done(done)
-                    if done.outcome == OutcomeLine::Rejected(Reason::UsedMarketId)
-                        && step + 1 < IDS_TRIED =>
-                {
-                    markets.shift += 1 << step;
-                }
-                other => return Err(unexpected("add_market", &other)),
+            let answer = client.ask(&markets.line(first)?)?;
+            let outcome = if let Answer::Done(done) = &answer { Some(done.outcome) } else { None };
+            if outcome == Some(OutcomeLine::Accepted) {
+                break;
             }
+            let is_used = outcome == Some(OutcomeLine::Rejected(Reason::UsedMarketId));
+            if !is_used || step + 1 == IDS_TRIED {
+                return Err(unexpected("add_market", &answer));
+            }
+            markets.shift += 1 << step;
         }
         let lines = markets.one(rest)?;
         exchange(client, &lines, WINDOW)?;
@@ -104,13 +104,10 @@ impl BenchMarkets {
     fn line(&self, command: &Command) -> Result<Value, Failure> {
         let spec = self.specs.get(&command.market);
         let market = MarketId(command.market.0 + self.shift);
-        let action = match command.action {
-            Action::AddMarket(spec) => {
-                let symbol = Symbol::new(&format!("BENCH-{market}"));
-                Action::AddMarket(MarketSpec { symbol: symbol.map_err(Failure::failed)?, ..spec })
-            }
-            other => other,
-        };
+        let mut action = command.action;
+        if let Action::AddMarket(spec) = &mut action {
+            spec.symbol = Symbol::new(&format!("BENCH-{market}")).map_err(Failure::failed)?;
+        }
         let line = Line::of(&Command { market, action, session: None, ..*command }, spec);
         let line = line.ok_or_else(|| {
             let (sequence, market) = (command.sequence.0, command.market.0);
@@ -145,12 +142,9 @@ fn command(market: MarketId, action: Action) -> Command {
 fn highest_id(client: &mut Client) -> Result<u32, Failure> {
     let mut highest = 0;
     loop {
-        match client.ask(&Line::Markets(MarketsAsked { after: highest }))? {
-            Answer::Markets(found) => {
-                let Some(last) = found.markets.last() else { return Ok(highest) };
-                highest = last.market;
-            }
-            other => return Err(unexpected("markets", &other)),
-        }
+        let answer = client.ask(&Line::Markets(MarketsAsked { after: highest }))?;
+        let Answer::Markets(found) = answer else { return Err(unexpected("markets", &answer)) };
+        let Some(last) = found.markets.last() else { return Ok(highest) };
+        highest = last.market;
     }
 }

@@ -37,8 +37,10 @@ pub(super) struct Books {
 /// What the events of some commands say.
 #[derive(Default)]
 struct Events {
-    /// What is left of each order that was taken from.
+    /// What is left of each order that traded.
     left: Vec<(OrderId, Quantity)>,
+    /// The number of makers that were filled.
+    filled: usize,
     rejected: u64,
 }
 
@@ -46,8 +48,11 @@ impl Sink for Events {
     fn begin(&mut self, _: &Header) {}
 
     fn event(&mut self, event: &Event) {
-        if let Event::Traded { maker, maker_remaining, .. } = event {
+        if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = event {
+            self.filled += usize::from(maker_remaining.is_zero());
             self.left.push((maker.order, *maker_remaining));
+            // When an epoch closes, an order that rested can be the taker.
+            self.left.push((taker.order, *taker_remaining));
         }
     }
 
@@ -215,17 +220,15 @@ impl Books {
 
     /// Notes what is left of the orders that were taken from. Returns how many were filled.
     fn note_trades(&mut self) -> usize {
-        let mut filled = 0;
         for (order, left) in std::mem::take(&mut self.events.left) {
             if left.is_zero() {
-                filled += 1;
                 self.forget(order);
             } else if let Some(one) = self.places.get(&order).and_then(|at| self.known.get_mut(*at))
             {
                 one.open = left;
             }
         }
-        filled
+        std::mem::take(&mut self.events.filled)
     }
 
     fn any(&mut self) -> Option<Known> {
