@@ -3,13 +3,17 @@
 mod book;
 mod point;
 
+use std::collections::HashMap;
 use std::env;
-use std::process::Command as Process;
+use std::io::{BufRead as _, BufReader};
+use std::process::{ChildStderr, Command as Process, Stdio};
+use std::thread;
 
 use clap::Args;
 use clap::builder::TypedValueParser as _;
 
 use super::OutputOptions;
+use super::numbers::format_number;
 use super::progress::Progress;
 use super::report::{GrowthFigures, GrowthSettings, Head, Measured, Report, Settings};
 use super::runs::Runs;
@@ -90,20 +94,15 @@ impl Growth {
         measured: &mut Vec<Measured>,
         progress: &Progress,
     ) -> Result<(), Failure> {
-        let mut first: Vec<Measured> = Vec::new();
+        // The first value of each kind. Memory is measured only from a certain size on.
+        let mut first: HashMap<String, f64> = HashMap::new();
         for (orders, markets) in points {
-            progress.now(format!("{orders} orders in {markets} markets"));
-            let mut point = self.in_process(orders, markets)?;
-            let value = |one: &Measured| one.growth.as_ref().map_or(0.0, |it| it.value);
-            for one in &mut point {
-                let least = first.iter().find(|it| it.workload == one.workload).map(value);
-                if let Some(growth) = &mut one.growth {
-                    growth.axis = axis.to_owned();
-                    growth.ratio = least.map_or(1.0, |least| growth.value / least);
-                }
-            }
-            if first.is_empty() {
-                first.clone_from(&point);
+            let mut point = self.in_process(orders, markets, progress)?;
+            for Measured { workload, growth, .. } in &mut point {
+                let Some(growth) = growth else { continue };
+                let least = *first.entry(workload.clone()).or_insert(growth.value);
+                growth.axis = axis.to_owned();
+                growth.ratio = growth.value / least;
             }
             let size = if axis == "orders" { orders } else { markets as usize };
             measured.extend(point.into_iter().map(|one| Measured {
@@ -116,7 +115,12 @@ impl Growth {
     }
 
     /// Measures a point in a process of its own, so that it does not reuse the memory of another.
-    fn in_process(&self, orders: usize, markets: u32) -> Result<Vec<Measured>, Failure> {
+    fn in_process(
+        &self,
+        orders: usize,
+        markets: u32,
+        progress: &Progress,
+    ) -> Result<Vec<Measured>, Failure> {
         let mut process = Process::new(env::current_exe()?);
         process.args(["bench", "growth", "--json", "--point"]);
         process.arg(orders.to_string()).arg(markets.to_string());
@@ -127,17 +131,35 @@ impl Growth {
         ] {
             process.arg(name).arg(value.to_string());
         }
-        let done = process.output()?;
+        let streams = process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn()?;
+        let stderr = child.stderr.take();
+        let [shown, many] = [orders as f64, f64::from(markets)].map(format_number);
+        let point = format!("{shown} orders, {many} market{}", if markets == 1 { "" } else { "s" });
+        let (done, last) = thread::scope(|scope| {
+            let last = scope.spawn(|| stderr.map(|lines| last_line(lines, &point, progress)));
+            (child.wait_with_output(), last.join().ok().flatten())
+        });
+        let done = done?;
         if !done.status.success() {
-            let stderr = String::from_utf8_lossy(&done.stderr);
-            let text = stderr.trim().trim_start_matches("pricetime: ");
-            let text = format!("{orders} orders in {markets} markets: {text}");
-            // A process that is killed says nothing.
-            return Err(Failure::Failed(format!("{text} ({})", done.status)));
+            // A process that is killed says nothing, so this is what it did last.
+            let text = last.unwrap_or_default();
+            let text = text.trim_start_matches("pricetime: ");
+            return Err(Failure::Failed(format!("{point}: {text} ({})", done.status)));
         }
         let report: Report = serde_json::from_slice(&done.stdout).map_err(Failure::failed)?;
         Ok(report.workloads)
     }
+}
+
+/// Shows each line that a process writes about its progress. Returns the last one.
+fn last_line(lines: ChildStderr, point: &str, progress: &Progress) -> String {
+    let mut last = String::new();
+    for line in BufReader::new(lines).lines().map_while(Result::ok) {
+        progress.now(format!("{point}: {line}"));
+        last = line;
+    }
+    last
 }
 
 /// Makes a figure of a point.

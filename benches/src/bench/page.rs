@@ -128,23 +128,35 @@ fn tiles(report: &Report) -> String {
 }
 
 fn figures(measured: &[Measured]) -> String {
-    let rows: Vec<_> = measured
-        .iter()
-        .map(|one| {
-            let rate = &one.rate;
-            let figure = match (&one.growth, one.figures()) {
-                (Some(it), _) if it.unit == "ns" => format_ns(it.value as u64),
-                (Some(it), _) => format!("{} {}", format_number(it.value), it.unit),
-                (None, Some(it)) => format!("{:.2} {}", it.value, it.unit),
-                (None, None) => String::from("–"),
-            };
-            let numbers = [rate.median, rate.min, rate.max].map(format_number);
-            let spread = format!("{:.1} %", rate.spread_percent);
-            [one.workload.clone()].into_iter().chain(numbers).chain([spread, figure]).collect()
-        })
-        .collect();
-    let heads = ["Measurement", "A second", "Lowest", "Highest", "Spread", "Figure"];
-    table("Figures", &heads, &rows)
+    let is_growth = measured.iter().any(|one| one.growth.is_some());
+    let rows: Vec<_> = measured.iter().map(if is_growth { cost } else { rate }).collect();
+    let heads: &[_] = if is_growth {
+        &["Measurement", "Median", "Lowest", "Highest", "Spread"]
+    } else {
+        &["Measurement", "A second", "Lowest", "Highest", "Spread", "Figure"]
+    };
+    table("Figures", heads, &rows)
+}
+
+fn rate(one: &Measured) -> Vec<String> {
+    let rate = &one.rate;
+    let [median, min, max] = [rate.median, rate.min, rate.max].map(format_number);
+    let figure = one
+        .figures()
+        .map_or_else(|| String::from("–"), |it| format!("{:.2} {}", it.value, it.unit));
+    vec![one.workload.clone(), median, min, max, format!("{:.1} %", rate.spread_percent), figure]
+}
+
+/// The cost itself. Its rate is how many times it fits into a second, or into a billion bytes.
+fn cost(one: &Measured) -> Vec<String> {
+    let (rate, unit) = (&one.rate, one.growth.as_ref().map_or("", |it| it.unit.as_str()));
+    let [median, min, max] = [rate.median, rate.max, rate.min].map(|rate| amount(1e9 / rate, unit));
+    vec![one.workload.clone(), median, min, max, format!("{:.1} %", rate.spread_percent)]
+}
+
+/// A cost in its unit.
+fn amount(value: f64, unit: &str) -> String {
+    if unit == "ns" { format_ns(value as u64) } else { format!("{} {unit}", format_number(value)) }
 }
 
 fn compared(compared: &[Compared]) -> String {
@@ -242,12 +254,7 @@ fn axis<'a>(axis: &'a str, measured: &'a [Measured]) -> Option<Axis<'a>> {
     }
     let kind = |name: &'a str| {
         let of = |size: &usize| all.iter().find(|it| (it.0, it.1) == (name, *size)).map(|it| it.2);
-        let text = |size| {
-            of(size).map_or_else(String::new, |it| match it.unit.as_str() {
-                "ns" => format_ns(it.value as u64),
-                unit => format!("{} {unit}", format_number(it.value)),
-            })
-        };
+        let text = |size| of(size).map_or_else(String::new, |it| amount(it.value, &it.unit));
         Kind {
             name,
             ratios: sizes.iter().map(|size| of(size).map(|it| it.ratio)).collect(),

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
-use super::report::{Attacked, Report};
+use super::report::{Attacked, Measured, Report};
 
 /// If a run had less of a core than this, in percent, it was kept waiting.
 const CPU_MIN: f64 = 97.0;
@@ -51,14 +51,8 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
                  includes that wait; try lower values of --rate and --hostile-rate\n"
             );
         }
-        let spread = one.rate.spread_percent;
-        if spread > SPREAD_MAX {
-            let name = &one.workload;
-            notes += &format!(
-                "the runs of {name} spread by {spread:.0} %: other programs, or too few commands\n"
-            );
-        }
     }
+    notes += &spread(&report.workloads);
     let lost = report.busy.lost_percent();
     if lost > LOST_MAX {
         notes += &format!(
@@ -69,6 +63,30 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
         notes += "the baseline was measured under another version of the operating system\n";
     }
     notes.lines().for_each(note);
+}
+
+/// A note about runs that differ too much. A report with many measurements gets one for all.
+fn spread(measured: &[Measured]) -> String {
+    /// The most measurements that are named.
+    const NAMED_MAX: usize = 3;
+    let spread = |one: &&Measured| one.rate.spread_percent;
+    let wide: Vec<_> = measured.iter().filter(|one| spread(one) > SPREAD_MAX).collect();
+    let why = "other programs, or too few commands";
+    let Some(widest) = wide.iter().copied().max_by(|a, b| spread(a).total_cmp(&spread(b))) else {
+        return String::new();
+    };
+    if wide.len() > NAMED_MAX {
+        let (count, all, name) = (wide.len(), measured.len(), &widest.workload);
+        return format!(
+            "the runs of {count} of {all} measurements spread by more than {SPREAD_MAX} %, those of {name} by \
+             {:.0} %: {why}\n",
+            spread(&widest)
+        );
+    }
+    let one = |one: &&Measured| {
+        format!("the runs of {} spread by {:.0} %: {why}\n", one.workload, spread(one))
+    };
+    wide.iter().map(one).collect()
 }
 
 /// Writes a note to standard error. If that is closed, the note is lost.

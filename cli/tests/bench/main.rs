@@ -2,6 +2,8 @@
 //!
 //! Nothing here asserts a time.
 
+#[path = "../program/browser.rs"]
+mod browser;
 mod gateway;
 mod growth;
 mod page;

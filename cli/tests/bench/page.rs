@@ -6,7 +6,23 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::printed;
+use super::{browser, printed};
+
+const SCHEMES_AND_WIDTHS: [(bool, u32); 4] =
+    [(false, 400), (true, 400), (false, 1_400), (true, 1_400)];
+
+/// Looks at `page.html` in this folder. No text of a chart may cover another one.
+fn look_at(folder: &Path, name: &str, titles: &[&str], looks: &[(bool, u32)]) {
+    for (dark, width) in looks {
+        let path = folder.join("page.html");
+        let seen = browser::look_at(&path, &format!("bench-{name}"), *dark, *width);
+        assert_eq!(seen.titles(), titles, "{name}");
+        assert!(seen.text.contains("This measurement"), "{}", seen.text);
+        for (title, overlaps) in &seen.charts {
+            assert!(overlaps.is_empty(), "{name}, {title}: {overlaps:?}");
+        }
+    }
+}
 
 /// Writes the page of a small measurement. Returns it, and the values of its charts.
 fn page(folder: &Path, arguments: &[&str]) -> (String, Value) {
@@ -45,6 +61,22 @@ fn page_shows_the_runs_and_the_latency_of_each_workload() {
         assert!(nines.last().and_then(Value::as_f64).is_some_and(|it| (3.0..4.0).contains(&it)));
         assert!(ns.is_sorted_by_key(|ns| ns.as_u64()), "{curve}");
     }
+    let titles = ["Runs", "Latency: static", "Latency: epochs"];
+    look_at(folder.path(), "core", &titles, &SCHEMES_AND_WIDTHS);
+}
+
+#[test]
+fn page_shows_the_latency_of_each_load() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let host = ["host", "--workload", "normal", "--orders", "300", "--commands", "2000"];
+    let more = ["--load", "10,50", "--folder", at];
+    let (_, values) = page(folder.path(), &[host.as_slice(), &more].concat());
+    let curves = values["latency"][0]["curves"].as_array().expect("a list");
+    let names: Vec<_> = curves.iter().map(|curve| curve["name"].as_str()).collect();
+    assert_eq!(names, [Some("10 % load"), Some("50 % load")]);
+    let looks = [(false, 400), (true, 1_400)];
+    look_at(folder.path(), "host", &["Runs", "Latency: normal"], &looks);
 }
 
 #[test]
@@ -69,6 +101,8 @@ fn page_shows_growth_and_a_comparison() {
             );
         }
     }
+    let titles = ["Cost by the number of orders", "Cost by the number of markets"];
+    look_at(folder.path(), "growth", &titles, &SCHEMES_AND_WIDTHS);
 }
 
 #[test]

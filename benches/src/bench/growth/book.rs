@@ -1,6 +1,6 @@
 //! An engine with a fixed number of orders, and commands for some of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use pricetime_engine::{
@@ -195,20 +195,26 @@ impl Books {
         let market = self.orders.market();
         let call = self.orders.operate(market, Action::SetPhase(Phase::Call));
         self.execute(&[call]);
+        let mut crossing = Vec::with_capacity(crossed);
         for at in 0..crossed {
             let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
             let price = self.orders.price(side.opposite());
             let command = self.orders.place(market, order(side, price, Quantity(100)));
             self.execute(&[Command { account: OWNER, ..command }]);
+            crossing.extend(known(&command).map(|one| one.order));
         }
         let number = self.engine.market(market).map(|book| book.head().epoch).unwrap_or_default();
         let close = self.orders.operate(market, Action::CloseEpoch { number });
         let time = self.execute(&[close]);
-        let rest = Action::CancelAll { account: Some(OWNER), side: None };
-        for action in [rest, Action::SetPhase(Phase::Continuous)] {
-            let command = self.orders.operate(market, action);
-            self.execute(&[command]);
+        let filled = self.events.left.iter().filter(|(_, left)| left.is_zero());
+        let filled: HashSet<_> = filled.map(|(order, _)| *order).collect();
+        // To cancel all orders of an account takes a look at every order of the market.
+        for order in crossing.into_iter().filter(|order| !filled.contains(order)) {
+            let cancel = self.orders.stamp(market, OWNER, Action::Cancel { order });
+            self.execute(&[cancel]);
         }
+        let resume = self.orders.operate(market, Action::SetPhase(Phase::Continuous));
+        self.execute(&[resume]);
         self.note_trades();
         time
     }

@@ -53,7 +53,7 @@ pub(super) fn growth(measured: &[Measured]) -> String {
         ];
         text += &format!("\n{}", table(Paint::out(), heading, rows));
     }
-    text + "In parentheses: how many times the first row of the table.\n"
+    text + "In parentheses: how many times the first value of the column.\n"
 }
 
 fn cell(it: &GrowthFigures) -> String {
