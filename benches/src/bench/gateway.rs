@@ -175,7 +175,8 @@ impl Gateway {
         let mut client = target.connect()?;
         let markets = BenchMarkets::add(&mut client, &prepared.opening)?;
         let done = markets.lines(&prepared.flow, self.connections).and_then(|lines| then(&lines));
-        // Whatever went wrong, the markets must not stay.
-        markets.remove(&mut client).and(done)
+        // Whatever went wrong, the markets must not stay. The first failure is the one that matters.
+        let removed = markets.remove(&mut client);
+        done.and_then(|done| removed.map(|()| done))
     }
 }

@@ -17,6 +17,7 @@ use super::numbers::format_number;
 use super::progress::Progress;
 use super::report::{GrowthFigures, GrowthSettings, Head, Measured, Report, Settings};
 use super::runs::Runs;
+use super::show;
 use crate::failure::Failure;
 use point::Point;
 
@@ -30,7 +31,7 @@ use point::Point;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench growth                                    up to 10 million orders: minutes, and 8 GB of memory
+  pricetime bench growth                                    up to 10 million orders, of which all are in memory
   pricetime bench growth --orders 1000,100000 --markets 1   a quick look
   pricetime bench growth --json > a.json                    a report for --baseline a.json")]
 pub(super) struct Growth {
@@ -64,6 +65,9 @@ pub(super) struct Growth {
     output: OutputOptions,
 }
 
+/// With more orders than this, a build that counts allocations is many times slower than another.
+const COUNTED_MAX: usize = 1_000_000;
+
 impl Growth {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Self { seed, commands, shared, .. } = *self;
@@ -76,6 +80,13 @@ impl Growth {
             return self.output.print(Report::new(head, measured), None);
         }
         let before = self.output.baseline(&head)?;
+        let most = self.orders.iter().chain([&shared]).max();
+        if cfg!(feature = "count-allocations") && most.is_some_and(|most| *most > COUNTED_MAX) {
+            show::note(
+                "this build counts allocations, so a table of the engine that grows is copied often: with millions of \
+                 orders, use one without --features count-allocations",
+            );
+        }
         let progress = Progress::new(self.orders.len() + self.markets.len());
         let mut measured = Vec::new();
         let by_orders = self.orders.iter().map(|orders| (*orders, 1));

@@ -12,6 +12,8 @@ use crate::failure::Failure;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const CHARTS: &str = include_str!("page/charts.js");
+/// A table with more rows than this is closed at first.
+const ROWS_OPEN: usize = 30;
 /// The most latency curves of a page, one card each.
 const CURVES_MAX: usize = 20;
 
@@ -113,7 +115,7 @@ fn tiles(report: &Report) -> String {
         "of each run",
     );
     if let (Some(first), Some(last)) = (busy.load_first, busy.load_last) {
-        tile(&mut text, "Load", &format!("{first:.1}"), &format!("{last:.1} at the end"));
+        tile(&mut text, "Load average", &format!("{first:.1}"), &format!("{last:.1} at the end"));
     }
     if let (Some(others), Some(stolen)) = (busy.others_percent, busy.stolen_percent) {
         let note = format!("of the CPU time; {stolen:.1} % withheld");
@@ -135,7 +137,11 @@ fn figures(measured: &[Measured]) -> String {
     } else {
         &["Measurement", "A second", "Lowest", "Highest", "Spread", "Figure"]
     };
-    table("Figures", heads, &rows)
+    let table = table("Figures", heads, &rows);
+    if rows.len() <= ROWS_OPEN {
+        return table;
+    }
+    format!("<details><summary>All {} measurements</summary>{table}</details>", rows.len())
 }
 
 fn rate(one: &Measured) -> Vec<String> {
@@ -221,14 +227,15 @@ fn curves(one: &Measured) -> Option<Curves<'_>> {
     let name = one.workload.as_str();
     if let Some(core) = &one.core {
         let curves = vec![curve(String::from("a command"), &core.latency)];
-        return Some(Curves { name, text: "The time of a command in the core.", curves });
+        let text = "The time of a command in the core: this share of them took at most so long.";
+        return Some(Curves { name, text, curves });
     }
     let host = one.host.as_ref()?;
     let of = |load: &super::report::Load| {
         let rate = format!("{} a second", format_number(load.rate_due));
         curve(load.percent.map_or(rate, |it| format!("{it} % load")), &load.latency)
     };
-    let text = "From when a command was due to its durable answer.";
+    let text = "From when a command was due to its durable answer: this share of them took at most so long.";
     Some(Curves { name, text, curves: host.loads.iter().map(of).collect() })
 }
 

@@ -28,8 +28,7 @@ pub(super) struct Plan {
     #[arg(long, default_value_t = 0, value_name = "N", requires = "recording",
         value_parser = clap::value_parser!(u64).range(..=COMMANDS_MAX).map(|n| n as usize))]
     skip: usize,
-    /// Number of orders that rest at the start, instead of the workload's own; 10,000,000 take 12 GB of
-    /// memory
+    /// Number of orders that rest at the start, instead of the workload's own
     #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=10_000_000).map(|n| n as usize))]
     orders: Option<usize>,

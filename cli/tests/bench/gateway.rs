@@ -9,8 +9,20 @@ use tempfile::TempDir;
 use super::{parsed, printed, refused};
 
 /// Arguments for a small load.
-const SMALL: [&str; 9] =
-    ["gateway", "--workload", "normal", "--orders", "200", "--commands", "600", "--runs", "2"];
+const SMALL: [&str; 11] = [
+    "gateway",
+    "--workload",
+    "normal",
+    "--orders",
+    "200",
+    "--commands",
+    "600",
+    "--runs",
+    "2",
+    // A measurement ends when its commands are used up, and not when its time is over.
+    "--seconds",
+    "3600",
+];
 
 fn check(report: &Value) {
     let one = &report["workloads"][0];

@@ -1,12 +1,13 @@
 // Axes and paths.
 
 // A frame with axes. `low` and `high` are the ends of its vertical axis.
-function frame({ width, height, x, low, high, label, logarithmic, xTicks, margin = 30 }) {
+// If `isWhole` is set, the ticks of the other axis are whole numbers.
+function frame({ width, height, x, low, high, label, logarithmic, xTicks, isWhole, margin = 30 }) {
   const flat = !(high > low);
   if (flat) [low, high] = [low - (Math.abs(low) / 10 || 1), high + (Math.abs(high) / 10 || 1)];
   const step = niceStep(high - low, Math.max(2, Math.floor(height / 48)));
   let lines = logarithmic
-    ? [...Array(13).keys()].map((it) => 10 ** it).filter((it) => it >= low && it <= high)
+    ? [...Array(16).keys()].map((it) => 10 ** (it - 3)).filter((it) => it >= low && it <= high)
     : ticks(low, high, step);
   const texts = lines.map((it) => (label ? label(it, step) : axisNumber(it, step)));
   const left = Math.max(margin, ...texts.map((it) => it.length * 7 + 12)),
@@ -18,6 +19,7 @@ function frame({ width, height, x, low, high, label, logarithmic, xTicks, margin
   const Y = (it) => bottom - ((level(it) - level(low)) / (level(high) - level(low))) * (bottom - top);
   let svg = "";
   lines.forEach((it, at) => {
+    if (!texts[at]) return;
     const y = Y(it).toFixed(1);
     svg +=
       `<path class="rule" d="M${left} ${y}H${right}"/><text x="${left - 6}" y="${+y + 4}" ` +
@@ -25,7 +27,8 @@ function frame({ width, height, x, low, high, label, logarithmic, xTicks, margin
   });
   if (xTicks !== false) {
     const most = Math.max(2, Math.floor((right - left) / 90));
-    const step = xTicks ? niceStep(x[1] - x[0], most) : timeStep(x[1] - x[0], most);
+    const nice = xTicks ? niceStep(x[1] - x[0], most) : timeStep(x[1] - x[0], most);
+    const step = isWhole ? Math.ceil(nice) : nice;
     // The origin is in whole milliseconds, and nanoseconds since 1970 have more digits than a number.
     const base = xTicks || (isTime && step < 1e6) ? 0 : isTime ? (data.origin % (step / 1e6)) * 1e6 : data.origin;
     for (const at of ticks(x[0], x[1], step, base)) {

@@ -126,21 +126,23 @@ impl Client {
         self.writer.write_all(&text)?;
         self.sent += 1;
         let mut answer = Vec::new();
-        read_line(&mut self.reader, &mut answer)?;
+        if !read_line(&mut self.reader, &mut answer)? {
+            return Err(Failure::failed("the market sent an answer of more than a megabyte"));
+        }
         serde_json::from_slice(&answer)
             .map_err(|error| Failure::Unsound(format!("an answer cannot be read: {error}")))
     }
 }
 
-/// Reads a line of answers.
+/// Reads a line of answers. Returns `false` if it is too long, and skips it.
 pub(super) fn read_line(
     reader: &mut BufReader<Box<dyn Read + Send>>,
     line: &mut Vec<u8>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let wrong = |text: &str| Err(Failure::Failed(format!("the market {text}")));
     match next_line(reader, line) {
-        Ok(NextLine::Line) => Ok(()),
-        Ok(NextLine::Long) => wrong("sent an answer of more than a megabyte"),
+        Ok(NextLine::Line) => Ok(true),
+        Ok(NextLine::Long) => Ok(false),
         Ok(NextLine::End) => wrong("closed the connection before it had answered every line"),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             wrong("has not answered for a minute")

@@ -1,12 +1,12 @@
 // Charts of a measurement.
 
-const STYLES = ["bid", "ask", "calm", "high", "mark", "bar", "bid dash", "ask dash", "calm dash"];
+const STYLES = ["bid", "ask", "calm", "mark", "bid dash", "ask dash", "calm dash", "mark dash", "bid dots"];
 const style = (at) => STYLES[at % STYLES.length];
 const times = (ratio) => `${Number(ratio.toPrecision(3))} ×`;
 
 // Lines over a logarithmic axis of values: `xs` are positions, and each of `lines` is [name, values].
-function linesChart({ title, text, xs, xTicks, lines, label, at, table }) {
-  const section = card({ title, half: true, text, legend: lines.map(([name], i) => [stroke(style(i)), name]) });
+function linesChart({ title, text, half, xs, xTicks, lines, label, at, table }) {
+  const section = card({ title, half, text, legend: lines.map(([name], i) => [stroke(style(i)), name]) });
   show(section, (width) => {
     const values = found(lines.flatMap(([, ys]) => ys)).map((it) => Math.max(1e-3, it));
     if (!values.length) return { none: "Nothing was measured." };
@@ -14,7 +14,7 @@ function linesChart({ title, text, xs, xTicks, lines, label, at, table }) {
     const low = 10 ** Math.floor(Math.log10(least)),
       high = 10 ** Math.max(Math.log10(low) + 1, Math.ceil(Math.log10(most * 1.01)));
     const x = xs[xs.length - 1] > xs[0] ? [xs[0], xs[xs.length - 1]] : [xs[0] - 0.5, xs[0] + 0.5];
-    const it = frame({ width, height: 280, x, low, high, logarithmic: true, label, xTicks });
+    const it = frame({ width, height: 280, x, low, high, logarithmic: true, label, xTicks, isWhole: true });
     const drawn = lines.map(
       ([, ys], i) =>
         `<path class="line ${style(i)}" d="${line(
@@ -46,11 +46,15 @@ function latencyChart({ name, text, curves }) {
   linesChart({
     title: `Latency: ${name}`,
     text,
+    half: true,
     xs,
     lines,
     label: duration,
-    xTicks: (nines) => (Number.isInteger(nines) ? share(nines) : ""),
-    at: (i) => `${share(xs[i])} took at most: ${lines.map(([name, ys]) => `${name} ${cell(ys[i])}`).join(", ")}`,
+    xTicks: share,
+    at: (i) =>
+      lines.length === 1
+        ? `${share(xs[i])} took at most ${cell(lines[0][1][i])}`
+        : `${share(xs[i])} took at most: ${lines.map(([name, ys]) => `${name} ${cell(ys[i])}`).join(", ")}`,
     table: {
       heads: ["Share", ...lines.map(([name]) => name)],
       rows: xs.map((it, i) => [share(it), ...lines.map(([, ys]) => cell(ys[i]))]),
@@ -63,11 +67,13 @@ function growthChart({ axis, sizes, kinds }) {
   const lines = kinds.map(({ name, ratios }) => [name, ratios]);
   linesChart({
     title: `Cost by the number of ${axis}`,
-    text: `How many times the cost of ${many(sizes[0], axis.slice(0, -1))}. Memory is that of one order.`,
+    text:
+      `Each cost as a multiple of the cost with ${many(sizes[0], axis.slice(0, -1))}. Memory is that of one order, ` +
+      "and is measured from 10,000 orders on.",
     xs: sizes.map(Math.log10),
     lines,
-    label: (it) => `${it} ×`,
-    xTicks: (at) => (Number.isInteger(at) ? count(10 ** at) : ""),
+    label: (it) => `${it < 1 ? it : count(it)} ×`,
+    xTicks: (at) => axisNumber(10 ** at, Math.max(1, 10 ** at)),
     at: (i) =>
       `${many(sizes[i], axis.slice(0, -1))}: ${lines
         .filter(([, ys]) => ys[i] !== null)
@@ -92,7 +98,7 @@ function runsChart(measured) {
     title: "Runs",
     text: "Each run in percent of the median of its row. Runs far from the median were disturbed.",
     legend: [
-      [block("bid"), "a run"],
+      [sample('<circle class="fill bid soft" cx="13" cy="6" r="4"/>'), "a run"],
       [stroke("mark"), "median"],
     ],
   });
