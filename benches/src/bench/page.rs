@@ -227,7 +227,7 @@ fn curves(one: &Measured) -> Option<Curves<'_>> {
     let name = one.workload.as_str();
     if let Some(core) = &one.core {
         let curves = vec![curve(String::from("a command"), &core.latency)];
-        let text = "The time of a command in the core: this share of them took at most so long.";
+        let text = "The time that this share of the commands took at most in the core.";
         return Some(Curves { name, text, curves });
     }
     let host = one.host.as_ref()?;
@@ -235,7 +235,8 @@ fn curves(one: &Measured) -> Option<Curves<'_>> {
         let rate = format!("{} a second", format_number(load.rate_due));
         curve(load.percent.map_or(rate, |it| format!("{it} % load")), &load.latency)
     };
-    let text = "From when a command was due to its durable answer: this share of them took at most so long.";
+    let text =
+        "The time that this share took at most, from when a command was due to its durable answer.";
     Some(Curves { name, text, curves: host.loads.iter().map(of).collect() })
 }
 

@@ -47,6 +47,16 @@ fn gateway_bench_starts_its_own_market() {
     assert_eq!(left, 0, "folders were left behind");
 }
 
+#[test]
+fn gateway_bench_removes_a_market_with_so_many_orders_that_the_answer_is_skipped() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let many = ["gateway", "--workload", "normal", "--orders", "12000", "--commands", "100"];
+    let more = ["--runs", "1", "--rate", "20000", "--seconds", "3600", "--folder", at, "--json"];
+    let report = parsed(&[many.as_slice(), &more].concat());
+    assert_eq!(report["workloads"][0]["host"]["loads"][0]["latency"]["count"], 100, "{report}");
+}
+
 /// A market that ends with the test.
 struct Market(Child);
 

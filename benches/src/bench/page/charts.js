@@ -2,7 +2,7 @@
 
 const STYLES = ["bid", "ask", "calm", "mark", "bid dash", "ask dash", "calm dash", "mark dash", "bid dots"];
 const style = (at) => STYLES[at % STYLES.length];
-const times = (ratio) => `${Number(ratio.toPrecision(3))} ×`;
+const times = (ratio) => `${ratio < 1000 ? Number(ratio.toPrecision(3)) : count(ratio)} ×`;
 
 // Lines over a logarithmic axis of values: `xs` are positions, and each of `lines` is [name, values].
 function linesChart({ title, text, half, xs, xTicks, lines, label, at, table }) {
