@@ -31,7 +31,7 @@ use point::Point;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench growth                                    up to 10 million orders, of which all are in memory
+  pricetime bench growth                                    up to 10 million orders, all in memory
   pricetime bench growth --orders 1000,100000 --markets 1   a quick look
   pricetime bench growth --json > a.json                    a report for --baseline a.json")]
 pub(super) struct Growth {

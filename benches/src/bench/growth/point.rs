@@ -83,7 +83,7 @@ impl Point {
 
     /// The nanoseconds of a command of each kind.
     fn commands(&self, books: &mut Books) -> [f64; KINDS.len()] {
-        let batch = BATCH_MAX.min(self.orders / 20).min(self.commands);
+        let batch = BATCH_MAX.min(self.orders / 20).min(self.commands).max(1);
         let rounds = self.commands.div_ceil(batch);
         let mut times = [Duration::ZERO; KINDS.len()];
         for _ in 0..rounds {
