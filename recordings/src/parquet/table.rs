@@ -2,6 +2,9 @@
 
 use std::num::NonZeroUsize;
 
+/// The rows that are in memory until they are written.
+const GROUP_ROWS: usize = 65_536;
+
 /// What a table has rows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
@@ -34,7 +37,7 @@ impl Default for Options {
     /// With nine decimal places, 38 digits hold every price and quantity whose tick and lot are at most 10^9 and have
     /// no more decimal places.
     fn default() -> Self {
-        let group_rows = const { NonZeroUsize::new(65_536).expect("not zero") };
+        let group_rows = const { NonZeroUsize::new(GROUP_ROWS).expect("not zero") };
         Self { decimals: 9, levels: 10, group_rows }
     }
 }
