@@ -10,6 +10,7 @@ mod growth;
 mod host;
 mod hostile;
 mod load;
+mod load_options;
 mod machine;
 mod memory;
 mod numbers;

@@ -6,13 +6,12 @@ mod load;
 mod server;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use clap::builder::TypedValueParser as _;
 
 use super::OutputOptions;
-use super::host::positive;
+use super::load_options::LoadOptions;
 use super::plan::{Chosen, Plan};
 use super::prepared::PreparedCommands;
 use super::progress::Progress;
@@ -58,21 +57,8 @@ pub(super) struct Gateway {
     #[arg(long, default_value_t = 64, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=4_096).map(|n| n as usize))]
     window: usize,
-    /// Number of runs; the rate is their median
-    #[arg(long, default_value_t = 3, value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    runs: u32,
-    /// The loads at which latency is measured, in percent of the rate
-    #[arg(long, default_value = "10,50,90", value_name = "PERCENT", value_delimiter = ',',
-        value_parser = positive)]
-    load: Vec<f64>,
-    /// One load in lines a second, instead of --load
-    #[arg(long, value_name = "R", conflicts_with = "load", value_parser = positive)]
-    rate: Option<f64>,
-    /// The longest time of a measurement, in seconds
-    #[arg(long, default_value_t = 3, value_name = "S",
-        value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    seconds: u64,
+    #[command(flatten)]
+    loads: LoadOptions,
     /// Folder for the data folder of a market of its own
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
@@ -101,7 +87,7 @@ impl Gateway {
         };
         let target = target.with_token(self.token_file.as_deref())?;
         let mut measured = Vec::new();
-        let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
+        let steps = self.loads.measurements();
         match &chosen {
             Chosen::Recording(recorded) => {
                 let progress = Progress::new(steps);
@@ -132,10 +118,10 @@ impl Gateway {
         (target, progress): (&Target, &Progress),
     ) -> Result<Measured, Failure> {
         let (mut rates, mut done, mut refused) = (Vec::new(), 0, 0);
-        for _ in 0..self.runs {
+        for _ in 0..self.loads.runs {
             progress.now(format!("{workload}: as fast as answers arrive"));
             let closed = self.with_markets(prepared, target, |lines| {
-                load::closed(target, lines, self.window, self.long())
+                load::closed(target, lines, self.window, self.loads.time_limit())
             })?;
             rates.push(closed.answered as f64 / closed.elapsed.as_secs_f64());
             done += closed.answered;
@@ -143,15 +129,11 @@ impl Gateway {
             progress.done();
         }
         let rate = Runs::new(rates);
-        let wanted: Vec<(Option<f64>, f64)> = match self.rate {
-            Some(rate) => vec![(None, rate)],
-            None => self.load.iter().map(|p| (Some(*p), rate.median * p / 100.0)).collect(),
-        };
         let mut loads = Vec::new();
-        for (percent, due) in wanted {
+        for (percent, due) in self.loads.of_rate(rate.median) {
             progress.now(format!("{workload}: {due:.0} lines a second"));
             let load = self.with_markets(prepared, target, |lines| {
-                load::open(target, lines, due, self.long())
+                load::open(target, lines, due, self.loads.time_limit())
             })?;
             loads.push(Load { percent, ..load });
             progress.done();
@@ -159,10 +141,6 @@ impl Gateway {
         let refused_percent = 100.0 * refused as f64 / done.max(1) as f64;
         let host = Some(HostFigures { refused_percent, loads });
         Ok(Measured { workload: workload.to_owned(), rate, host, ..Measured::default() })
-    }
-
-    const fn long(&self) -> Duration {
-        Duration::from_secs(self.seconds)
     }
 
     /// Calls `then` with the lines of each connection, for new markets in which the opening has been executed.

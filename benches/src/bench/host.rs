@@ -11,6 +11,7 @@ use pricetime::{Draft, Host as RunningHost, Options, Policy};
 
 use super::OutputOptions;
 use super::load::{self, Closed};
+use super::load_options::LoadOptions;
 use super::plan::{Chosen, Plan};
 use super::prepared::PreparedCommands;
 use super::progress::Progress;
@@ -30,10 +31,6 @@ use crate::failure::Failure;
 pub(super) struct Host {
     #[command(flatten)]
     plan: Plan,
-    /// Number of runs; the rate is their median
-    #[arg(long, default_value_t = 3, value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    runs: u32,
     /// Number of concurrent submitters for the rate; each account stays with one of them
     #[arg(long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=64).map(|n| n as usize))]
@@ -49,17 +46,8 @@ pub(super) struct Host {
     #[arg(long, default_value = "10ms", value_name = "DURATION",
         value_parser = humantime::parse_duration)]
     interval: Duration,
-    /// The loads at which latency is measured, in percent of the rate
-    #[arg(long, default_value = "10,50,90", value_name = "PERCENT", value_delimiter = ',',
-        value_parser = positive)]
-    load: Vec<f64>,
-    /// One load in commands a second, instead of --load
-    #[arg(long, value_name = "R", conflicts_with = "load", value_parser = positive)]
-    rate: Option<f64>,
-    /// The longest time of a measurement, in seconds
-    #[arg(long, default_value_t = 3, value_name = "S",
-        value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    seconds: u64,
+    #[command(flatten)]
+    loads: LoadOptions,
     /// Folder for the data folders; its disk is the one that is measured
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
@@ -77,12 +65,6 @@ enum Durable {
     Interval,
     /// At once, without a journal
     None,
-}
-
-pub(super) fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok();
-    let good = number.filter(|number| (1e-3..=1e9).contains(number));
-    good.ok_or_else(|| String::from("it is a number from 0.001 to 1000000000"))
 }
 
 /// A data folder that is removed when this value is dropped.
@@ -123,7 +105,7 @@ impl Host {
         let before = self.output.baseline(&head)?;
         // Checks that a folder can be made before it makes the commands.
         drop(Scratch::new(&self.folder, "host")?);
-        let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
+        let steps = self.loads.measurements();
         let workloads: &[Workload] = match &chosen {
             Chosen::Workloads(workloads) => workloads,
             Chosen::Recording(_) => &[],
@@ -150,10 +132,10 @@ impl Host {
     ) -> Result<Measured, Failure> {
         let (mut rates, mut done, mut refused) = (Vec::new(), 0, 0);
         let per_submitter = load::distribute(&prepared.flow, self.submitters);
-        for _ in 0..self.runs {
+        for _ in 0..self.loads.runs {
             progress.now(format!("{workload}: as fast as answers arrive"));
             let closed: Closed = self.with_host(prepared, |host| {
-                load::closed_together(host, &per_submitter, self.together, self.long())
+                load::closed_together(host, &per_submitter, self.together, self.loads.time_limit())
             })?;
             rates.push(closed.done as f64 / closed.elapsed.as_secs_f64());
             done += closed.done;
@@ -163,15 +145,12 @@ impl Host {
         drop(per_submitter);
         let rate = Runs::new(rates);
         let drafts: Vec<Draft> = prepared.flow.iter().map(load::draft).collect();
-        let wanted: Vec<(Option<f64>, f64)> = match self.rate {
-            Some(rate) => vec![(None, rate)],
-            None => self.load.iter().map(|p| (Some(*p), rate.median * p / 100.0)).collect(),
-        };
         let mut loads = Vec::new();
-        for (percent, due) in wanted {
+        for (percent, due) in self.loads.of_rate(rate.median) {
             progress.now(format!("{workload}: {due:.0} commands a second"));
-            let (load, _) =
-                self.with_host(prepared, |host| load::open(host, &drafts, due, self.long()))?;
+            let (load, _) = self.with_host(prepared, |host| {
+                load::open(host, &drafts, due, self.loads.time_limit())
+            })?;
             loads.push(Load { percent, ..load });
             progress.done();
         }
@@ -179,10 +158,6 @@ impl Host {
         let host = Some(HostFigures { refused_percent, loads });
         let workload = workload.to_owned();
         Ok(Measured { workload, rate, host, ..Measured::default() })
-    }
-
-    const fn long(&self) -> Duration {
-        Duration::from_secs(self.seconds)
     }
 
     /// Calls `then` with a host that has executed the opening.
