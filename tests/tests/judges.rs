@@ -229,7 +229,7 @@ fn write_tables(folder: &Path, seed: u64, is_empty: bool) -> Vec<(PathBuf, Table
 
 #[test]
 fn parquet_tables_have_every_row_of_the_engine_for_pyarrow_and_polars() {
-    let (first, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 400) / 50);
+    let (first, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 400) / 200);
     let seeds: Vec<_> = (first..=first + trials).collect();
     // The readers start slowly, so they get the files of several seeds at once.
     for seeds in seeds.chunks(16) {
