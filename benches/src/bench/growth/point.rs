@@ -74,7 +74,8 @@ impl Point {
         measured.push(figure("close", "ns", closes, size));
         measured.push(figure("snapshot", "ns", snapshots, size));
         measured.push(figure("restart", "ns", restarts, size));
-        if let Some(grown) = grown.filter(|_| orders >= MEMORY_LEAST) {
+        // The system may have taken away as much memory at the same time.
+        if let Some(grown) = grown.filter(|grown| orders >= MEMORY_LEAST && *grown > 0) {
             let bytes = grown as f64 / orders as f64;
             measured.push(figure("memory", "bytes", vec![bytes], size));
         }
