@@ -144,8 +144,18 @@ impl Compare {
 }
 
 impl OutputOptions {
-    /// Reads and checks the baseline, before anything is measured.
+    /// Reads and checks the baseline, and where the page goes, before anything is measured.
     fn baseline(&self, head: &report::Head) -> Result<Option<Report>, Failure> {
+        if let Some(page) = &self.html {
+            let above = page.parent().filter(|above| !above.as_os_str().is_empty());
+            let has_room = above.is_none_or(std::path::Path::is_dir) && !page.is_dir();
+            if !has_room || self.baseline.as_ref() == Some(page) {
+                let page = page.display();
+                let text =
+                    format!("--html {page}: name a file in a folder that exists, not the baseline");
+                return Err(Failure::Usage(text));
+            }
+        }
         let Some(path) = &self.baseline else { return Ok(None) };
         let before = Report::read(path)?;
         baseline::check_comparable(&before, head, path)?;
@@ -154,9 +164,6 @@ impl OutputOptions {
 
     fn print(&self, mut report: Report, before: Option<&Report>) -> Result<(), Failure> {
         report.compared = before.map(|before| compare(before, &report)).unwrap_or_default();
-        if let Some(path) = &self.html {
-            page::write(&report, &table::about(&report), path)?;
-        }
         if self.json {
             show::json(&report)?;
         } else {
@@ -166,6 +173,9 @@ impl OutputOptions {
                 text.push_str(&table::compared(before, &report, &report.compared));
             }
             show::text(&text)?;
+        }
+        if let Some(path) = &self.html {
+            page::write(&report, &table::about(&report), path)?;
         }
         show::warn(&report, before);
         check_regression(&report.compared, self.fail_if_slower)

@@ -98,6 +98,7 @@ impl Convert {
             lenient: self.recording.lenient,
             midnight: self.recording.midnight(),
             markets_max: self.markets.markets_max,
+            is_only_copy: false,
         };
         output.write(&reading, |run| input.convert(&self.recording, run))
     }

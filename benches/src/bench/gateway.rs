@@ -60,7 +60,7 @@ pub(super) struct Gateway {
     #[command(flatten)]
     loads: LoadOptions,
     /// Folder for the data folder of a market of its own
-    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    #[arg(long, default_value = ".", value_name = "FOLDER", conflicts_with_all = ["unix", "tcp"])]
     folder: PathBuf,
     #[command(flatten)]
     output: OutputOptions,
@@ -151,10 +151,14 @@ impl Gateway {
         then: impl FnOnce(&[Lines]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut client = target.connect()?;
-        let markets = BenchMarkets::add(&mut client, &prepared.opening)?;
-        let done = markets.lines(&prepared.flow, self.connections).and_then(|lines| then(&lines));
-        // Whatever went wrong, the markets must not stay. The first failure is the one that matters.
-        let removed = markets.remove(&mut client);
-        done.and_then(|done| removed.map(|()| done))
+        let all = prepared.opening.iter().chain(&prepared.flow);
+        let mut markets = BenchMarkets::begin(&mut client, all)?;
+        let done = markets.open(&mut client, &prepared.opening);
+        let lines = done.and_then(|()| markets.lines(&prepared.flow, self.connections));
+        let done = lines.and_then(|lines| then(&lines));
+        // Whatever went wrong, the markets must not stay. The first connection may be broken.
+        let removed = target.connect().and_then(|mut client| markets.remove(&mut client));
+        let done = done?;
+        removed.map(|()| done)
     }
 }

@@ -71,8 +71,13 @@ const COUNTED_MAX: usize = 1_000_000;
 impl Growth {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Self { seed, commands, shared, .. } = *self;
-        let (orders, markets) = (self.orders.clone(), self.markets.clone());
-        let growth = Some(GrowthSettings { orders, markets, shared });
+        let (mut orders, mut markets) = (self.orders.clone(), self.markets.clone());
+        orders.sort_unstable();
+        orders.dedup();
+        markets.sort_unstable();
+        markets.dedup();
+        let growth =
+            Some(GrowthSettings { orders: orders.clone(), markets: markets.clone(), shared });
         let head = Head::current(Settings { seed, commands, growth, ..Settings::default() });
         if let [orders, markets] = *self.point {
             let point = Point { orders: orders as usize, markets, runs: self.runs, commands, seed };
@@ -87,11 +92,11 @@ impl Growth {
                  orders, use one without --features count-allocations",
             );
         }
-        let progress = Progress::new(self.orders.len() + self.markets.len());
+        let progress = Progress::new(orders.len() + markets.len());
         let mut measured = Vec::new();
-        let by_orders = self.orders.iter().map(|orders| (*orders, 1));
+        let by_orders = orders.iter().map(|orders| (*orders, 1));
         self.axis("orders", by_orders, &mut measured, &progress)?;
-        let by_markets = self.markets.iter().map(|markets| (shared, *markets));
+        let by_markets = markets.iter().map(|markets| (shared, *markets));
         self.axis("markets", by_markets, &mut measured, &progress)?;
         drop(progress);
         self.output.print(Report::new(head, measured), before.as_ref())
@@ -156,12 +161,17 @@ impl Growth {
             // A process that is killed says nothing, so this is what it did last.
             let text = last.unwrap_or_default();
             let text = text.trim_start_matches("pricetime: ");
-            return Err(Failure::Failed(format!("{point}: {text} ({})", done.status)));
+            let text = format!("{point}: {text} ({})", done.status);
+            let is_unsound = done.status.code() == Some(UNSOUND);
+            return Err(if is_unsound { Failure::Unsound(text) } else { Failure::Failed(text) });
         }
         let report: Report = serde_json::from_slice(&done.stdout).map_err(Failure::failed)?;
         Ok(report.workloads)
     }
 }
+
+/// The exit code of a measurement in which the engine did something wrong.
+const UNSOUND: i32 = 3;
 
 /// Shows each line that a process writes about its progress. Returns the last one.
 fn last_line(lines: ChildStderr, point: &str, progress: &Progress) -> String {

@@ -8,6 +8,7 @@ use pricetime_journal::rename_new;
 use pricetime_recordings::{Compression, Compressor};
 
 use super::super::failure::{Code, Failure};
+use super::super::reader::note;
 
 /// The bytes that are collected before they are compressed or written.
 const BUFFER: usize = 1 << 18;
@@ -54,6 +55,11 @@ impl Names {
     /// The name that it has until it is complete.
     pub(super) fn partial(&self) -> &Path {
         &self.partial
+    }
+
+    /// Says where what was written until a failure is.
+    pub(super) fn keep(&self) {
+        note(format_args!("what was written until then is in {}", self.partial.display()));
     }
 
     /// Removes what was written. If that fails, it only wastes disk space.

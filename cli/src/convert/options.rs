@@ -37,9 +37,9 @@ pub(super) struct TargetOptions {
     /// of `message`, if it has that
     #[arg(long, value_name = "FILE")]
     book: Option<PathBuf>,
-    /// The levels of an order-book file, or of a Parquet file of levels
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(super) levels: u16,
+    /// The levels of an order-book file, or of a Parquet file of levels; without it, 10
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    levels: Option<u16>,
     /// The midnight from which the times of a LOBSTER or ITCH output count; without it, --midnight, or else
     /// the midnight (UTC) before the first command
     #[arg(long, value_name = "TIME")]
@@ -77,6 +77,10 @@ impl TargetOptions {
         if self.decimals.is_some() && format != TargetFormat::Parquet {
             return refused("--decimals", "Parquet outputs");
         }
+        let has_levels = format == TargetFormat::Lobster || self.table == Some(TableName::Levels);
+        if self.levels.is_some() && !has_levels {
+            return refused("--levels", "LOBSTER outputs and --table levels");
+        }
         if format == TargetFormat::Parquet {
             check_parquet(to)?;
         }
@@ -85,6 +89,11 @@ impl TargetOptions {
             return Err(Failure::new(Code::Usage, text));
         }
         Ok(format)
+    }
+
+    /// The number of levels.
+    pub(super) fn levels(&self) -> u16 {
+        self.levels.unwrap_or(10)
     }
 
     /// The name of the order-book file.

@@ -37,6 +37,8 @@ pub(super) struct Reading {
     /// The midnight of the times, if it was said.
     pub(super) midnight: Option<Timestamp>,
     pub(super) markets_max: u32,
+    /// Whether what was written before a failure may not be there to be read again.
+    pub(super) is_only_copy: bool,
 }
 
 impl<'a> Output<'a> {
@@ -82,6 +84,10 @@ impl<'a> Output<'a> {
         let mut names = Vec::new();
         match self.write_all(reading, read, &mut names) {
             Ok((summary, failed)) => self.finish(&summary, failed, &names),
+            Err(stop) if reading.is_only_copy => {
+                names.iter().for_each(Names::keep);
+                Err(stop)
+            }
             Err(stop) => {
                 names.iter().for_each(Names::discard);
                 Err(stop)
@@ -97,7 +103,7 @@ impl<'a> Output<'a> {
         names: &mut Vec<Names>,
     ) -> Result<(Summary, Option<Failure>), Stop> {
         let Self { to, options, format, .. } = *self;
-        let Reading { mode, lenient, midnight, markets_max } = *reading;
+        let Reading { mode, lenient, midnight, markets_max, .. } = *reading;
         let target = Creation { format, to, options, markets_max, midnight }.create(names)?;
         let is_of_commands = !target.is_of_events() && !target.is_of_groups();
         let ids = if mode.is_some() { OrderNumbers::Keep } else { OrderNumbers::Count };
@@ -140,10 +146,7 @@ impl<'a> Output<'a> {
         let refused = summary.refused();
         if let Some(failed) = failed {
             if !summary.is_empty() {
-                for name in names {
-                    let partial = name.partial().display();
-                    reader::note(format_args!("what was converted until then is in {partial}"));
-                }
+                names.iter().for_each(Names::keep);
             }
             return Err(failed.into());
         }

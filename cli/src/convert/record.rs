@@ -1,6 +1,6 @@
 //! `pricetime record`: turns a running market into a recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,7 +11,7 @@ use pricetime_engine::{Action, Command, Sequence};
 use pricetime_journal::JournalError;
 use pricetime_recordings::Format;
 use pricetime_terminal::Progress;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::super::failure::{Code, Failure};
@@ -74,17 +74,19 @@ impl Record {
             let text = "--until 0: the first command is number 1";
             return Err(Failure::new(Code::Usage, text).into());
         }
+        self.check_outside()?;
         let data = OpenFolder::open(&self.folder.folder)?;
         data.check_undamaged()?;
         check_begins(&data)?;
         let ended = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM] {
             // The second one ends the process at once.
             flag::register_conditional_default(signal, Arc::clone(&ended))?;
             flag::register(signal, Arc::clone(&ended))?;
         }
         let markets_max = self.folder.markets.markets_max;
-        let reading = Reading { mode: None, lenient: false, midnight: None, markets_max };
+        let (mode, midnight) = (None, None);
+        let reading = Reading { mode, lenient: false, midnight, markets_max, is_only_copy: true };
         output.write(&reading, |run| {
             let until = self.until;
             let mut recording = Recording { run, until, is_reached: false, ended: &ended };
@@ -95,6 +97,21 @@ impl Record {
             let end = FlowEnd { failed, ..FlowEnd::default() };
             Ok(Found { format: Some(Format::Journal), end })
         })
+    }
+
+    /// Refuses an output in the folder that is recorded.
+    fn check_outside(&self) -> Result<(), Failure> {
+        let above = self.to.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = above.unwrap_or(Path::new(".")).canonicalize();
+        let folder = self.folder.folder.canonicalize();
+        if let (Ok(above), Ok(folder)) = (above, folder)
+            && above.starts_with(&folder)
+            && self.to != Path::new("-")
+        {
+            let text = format!("{} is in the data folder: name another one", self.to.display());
+            return Err(Failure::new(Code::Usage, text));
+        }
+        Ok(())
     }
 }
 
@@ -131,7 +148,7 @@ impl Recording<'_> {
                     }
                 }
             }
-            self.wait_until(followed.due);
+            self.wait_until(followed.due, faults == 0);
         }
     }
 
@@ -175,11 +192,11 @@ impl Recording<'_> {
         Ok(())
     }
 
-    /// Waits until this moment or a signal.
-    fn wait_until(&self, due: Instant) {
+    /// Waits until this moment, or until a signal if that may end the wait.
+    fn wait_until(&self, due: Instant, may_end: bool) {
         loop {
             thread::sleep(NOTICED);
-            if Instant::now() >= due || self.ended.load(Ordering::Relaxed) {
+            if Instant::now() >= due || may_end && self.ended.load(Ordering::Relaxed) {
                 return;
             }
         }

@@ -30,7 +30,7 @@ impl TableTarget {
         let default = Options::default();
         let decimals = options.decimals.unwrap_or(default.decimals);
         let file = NewFile::create(to, options.force, names)?;
-        let options = Options { decimals, levels: options.levels, ..default };
+        let options = Options { decimals, levels: options.levels(), ..default };
         let writer = Writer::new(file, &to.display().to_string(), table, options);
         Ok(Self(writer.map_err(unwritten)?))
     }

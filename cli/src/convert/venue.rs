@@ -143,7 +143,7 @@ impl VenueTarget {
                 let LobsterFiles { messages, book } = *files;
                 let mut writer = lobster::Writer::new(messages, name, market, midnight);
                 if let Some((name, book)) = book {
-                    writer = writer.with_book(book, &name, self.options.levels.into());
+                    writer = writer.with_book(book, &name, self.options.levels().into());
                 }
                 Writer::LobsterOpen(market, Box::new(writer))
             }

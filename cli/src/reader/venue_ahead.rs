@@ -176,8 +176,6 @@ fn read(mut messages: Box<dyn VenueReader + Send>, options: &RecordingOptions, t
     let counts = commands.counts();
     batch.count_from(before, counts);
     batch.end = Some(End { counts, failed, missing: missing.into_iter().next() });
-    // The progress bar of the file is removed before the last batch arrives.
-    drop(messages);
     // If the receiver is gone, the end no longer matters.
     let _ = to.send(batch);
 }

@@ -49,20 +49,3 @@ fn growth_has_every_cost_at_every_size() {
     assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("--orders 100,300 --markets 1,3 --shared 200"), "{message}");
 }
-
-#[test]
-fn memory_grows_with_the_number_of_orders() {
-    let growth = ["growth", "--orders", "10000,100000", "--markets", "1", "--shared", "100"];
-    let report =
-        parsed(&[growth.as_slice(), &["--commands", "100", "--runs", "1", "--json"]].concat());
-    let bytes: Vec<_> = report["workloads"]
-        .as_array()
-        .expect("workloads")
-        .iter()
-        .filter(|one| one["growth"]["unit"] == "bytes")
-        .map(|one| one["growth"]["value"].as_f64().expect("a number"))
-        .collect();
-    // Only Linux reports the memory of a process, and it may take some away meanwhile.
-    assert!(bytes.len() <= 2, "{report}");
-    assert!(bytes.iter().all(|bytes| (1.0..10_000.0).contains(bytes)), "{bytes:?}");
-}

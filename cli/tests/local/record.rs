@@ -133,6 +133,8 @@ fn what_cannot_be_recorded_is_refused() {
     assert_usage(&refused(&["log"]), 2, "already exists");
     assert_usage(&refused(&["day.txt"]), 2, "the name does not tell the format");
     assert_usage(&refused(&["day.csv", "--folder", "none"]), 1, "none");
+    assert_usage(&refused(&["data/day.csv"]), 2, "is in the data folder");
+    assert_usage(&refused(&["-", "--to", "csv", "--levels", "3"]), 2, "--levels is only for");
     let found = std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("a file"));
     let parts = found.filter(|it| it.file_name().to_string_lossy().contains(".part"));
     assert_eq!(parts.count(), 0);

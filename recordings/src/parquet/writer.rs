@@ -19,7 +19,8 @@ use super::table::{Options, Table};
 use crate::csv::word;
 use crate::error::{Fault, RecordingError};
 
-/// Writes a table of what an engine does, from its first command on. See [the module](super).
+/// Writes a table of what an engine does, from its first command on. See [the module](super). After an error it must not
+/// be used any more.
 pub struct Writer<W: Write + Send> {
     name: String,
     table: Table,

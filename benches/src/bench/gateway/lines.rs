@@ -21,50 +21,74 @@ pub(super) struct BenchMarkets {
     /// The distance from the ids of the commands to those of the market that runs.
     shift: u32,
     specs: HashMap<MarketId, MarketSpec>,
+    /// The commands that add the markets, and how many of these markets exist.
+    adds: Vec<Command>,
+    added: Vec<MarketId>,
 }
 
 impl BenchMarkets {
-    /// Adds the markets of an opening, and executes it.
-    pub(super) fn add(client: &mut Client, opening: &[Command]) -> Result<Self, Failure> {
-        let mut specs = HashMap::new();
-        for command in opening {
+    /// Adds the first market of these commands, under an id that is free.
+    pub(super) fn begin<'a>(
+        client: &mut Client,
+        commands: impl Iterator<Item = &'a Command>,
+    ) -> Result<Self, Failure> {
+        let mut markets = Self {
+            shift: highest_id(client)?,
+            specs: HashMap::new(),
+            adds: Vec::new(),
+            added: Vec::new(),
+        };
+        for command in commands {
             if let Action::AddMarket(spec) = command.action {
-                specs.insert(command.market, spec);
+                markets.specs.insert(command.market, spec);
+                markets.adds.push(*command);
             }
         }
-        let Some((first, rest)) = opening.split_first() else {
+        let Some(first) = markets.adds.first().copied() else {
             return Err(Failure::Failed(String::from("there is no command that adds a market")));
         };
-        let mut markets = Self { shift: highest_id(client)?, specs };
         for step in 0..IDS_TRIED {
-            let answer = client.ask(&markets.line(first)?)?;
+            let answer = client.ask(&markets.line(&first)?)?;
             let outcome = if let Answer::Done(done) = &answer { Some(done.outcome) } else { None };
             if outcome == Some(OutcomeLine::Accepted) {
-                break;
+                markets.added.push(first.market);
+                return Ok(markets);
             }
-            let is_used = outcome == Some(OutcomeLine::Rejected(Reason::UsedMarketId));
-            if !is_used || step + 1 == IDS_TRIED {
+            if outcome != Some(OutcomeLine::Rejected(Reason::UsedMarketId)) {
                 return Err(unexpected("add_market", &answer));
             }
             markets.shift += 1 << step;
         }
-        let lines = markets.one(rest)?;
-        exchange(client, &lines, WINDOW)?;
-        Ok(markets)
+        let text = format!("no id up to {} is free for a market", markets.shift);
+        Err(Failure::Failed(text))
     }
 
-    /// Removes the markets with everything in them.
+    /// Adds the other markets, and executes the rest of the opening.
+    pub(super) fn open(&mut self, client: &mut Client, opening: &[Command]) -> Result<(), Failure> {
+        let others = self.adds.get(1..).unwrap_or_default();
+        let refused = exchange(client, &self.one(others.iter())?, WINDOW)?;
+        let is_added = |at: &usize| refused.binary_search(at).is_err();
+        let added = (0..others.len()).filter(is_added).map(|at| others[at].market);
+        self.added.extend(added);
+        if let Some(command) = refused.first().and_then(|at| others.get(*at)) {
+            let (count, id) = (refused.len(), self.id(command.market)?);
+            let text = format!("{count} markets could not be added, the first one as market {id}");
+            return Err(Failure::Failed(text));
+        }
+        exchange(client, &self.one(opening.iter().filter(|it| !adds_market(it)))?, WINDOW)?;
+        Ok(())
+    }
+
+    /// Removes the markets that were added, with everything in them.
     pub(super) fn remove(&self, client: &mut Client) -> Result<(), Failure> {
-        let mut ids: Vec<_> = self.specs.keys().copied().collect();
-        ids.sort_unstable();
         let all = Action::CancelAll { account: None, side: None };
         let steps = [all, Action::SetPhase(Phase::Closed), Action::RemoveMarket];
-        let commands: Vec<_> =
-            ids.iter().flat_map(|market| steps.map(|action| command(*market, action))).collect();
-        let rejected = exchange(client, &self.one(&commands)?, WINDOW)?;
-        if rejected > 0 {
+        let steps = self.added.iter().flat_map(|id| steps.map(|action| command(*id, action)));
+        let commands: Vec<_> = steps.collect();
+        let refused = exchange(client, &self.one(commands.iter())?, WINDOW)?.len();
+        if refused > 0 {
             let text = format!(
-                "{rejected} commands that remove the markets of this measurement were refused"
+                "{refused} commands that remove the markets of this measurement were refused"
             );
             return Err(Failure::Failed(text));
         }
@@ -78,32 +102,43 @@ impl BenchMarkets {
         connections: usize,
     ) -> Result<Vec<Lines>, Failure> {
         let mut lines = vec![Lines::default(); connections];
-        for command in commands {
+        for command in commands.iter().filter(|it| !adds_market(it)) {
             let to = command.account.0 % connections as u128;
             self.push(command, &mut lines[to as usize])?;
         }
         Ok(lines)
     }
 
-    fn one(&self, commands: &[Command]) -> Result<Lines, Failure> {
+    fn one<'a>(&self, commands: impl Iterator<Item = &'a Command>) -> Result<Lines, Failure> {
         let mut lines = Lines::default();
-        commands.iter().try_for_each(|command| self.push(command, &mut lines))?;
+        for command in commands {
+            self.push(command, &mut lines)?;
+        }
         Ok(lines)
     }
 
     fn push(&self, command: &Command, lines: &mut Lines) -> Result<(), Failure> {
         let expected = Expected {
-            market: command.market.0 + self.shift,
+            market: self.id(command.market)?.0,
             account: command.account.into(),
             command: command.action.kind(),
         };
         lines.push(&self.line(command)?, expected).map_err(Failure::failed)
     }
 
+    /// The id that a market has in the market that runs.
+    fn id(&self, market: MarketId) -> Result<MarketId, Failure> {
+        let id = market.0.checked_add(self.shift).map(MarketId);
+        id.ok_or_else(|| {
+            let text = format!("market {market} would get an id above {}: no id is free", u32::MAX);
+            Failure::Failed(text)
+        })
+    }
+
     /// The line of a command, without the time that only a recording has.
     fn line(&self, command: &Command) -> Result<Value, Failure> {
         let spec = self.specs.get(&command.market);
-        let market = MarketId(command.market.0 + self.shift);
+        let market = self.id(command.market)?;
         let mut action = command.action;
         if let Action::AddMarket(spec) = &mut action {
             spec.symbol = Symbol::new(&format!("BENCH-{market}")).map_err(Failure::failed)?;
@@ -111,9 +146,7 @@ impl BenchMarkets {
         let line = Line::of(&Command { market, action, session: None, ..*command }, spec);
         let line = line.ok_or_else(|| {
             let (sequence, market) = (command.sequence.0, command.market.0);
-            let text = format!(
-                "command {sequence} is for market {market}, which no command before it adds"
-            );
+            let text = format!("command {sequence} is for market {market}, which no command adds");
             Failure::Failed(text)
         })?;
         let mut value = serde_json::to_value(&line).map_err(Failure::failed)?;
@@ -123,6 +156,10 @@ impl BenchMarkets {
         }
         Ok(value)
     }
+}
+
+fn adds_market(command: &Command) -> bool {
+    matches!(command.action, Action::AddMarket(_))
 }
 
 fn command(market: MarketId, action: Action) -> Command {

@@ -45,7 +45,8 @@ pub(super) struct Closed {
 struct Answers {
     times: Histogram<u64>,
     answered: usize,
-    rejected: usize,
+    /// Which lines were refused.
+    refused: Vec<usize>,
     cpu: Duration,
 }
 
@@ -95,15 +96,15 @@ impl Lines {
     }
 }
 
-/// Sends all lines with this many in flight. Returns how many were refused.
+/// Sends all lines with this many in flight. Returns which were refused.
 pub(super) fn exchange(
     client: &mut Client,
     lines: &Lines,
     window: usize,
-) -> Result<usize, Failure> {
+) -> Result<Vec<usize>, Failure> {
     let (send, receive) = mpsc::sync_channel(window);
     let write = move |writer: &mut dyn Write| write_closed(writer, lines, &send, &|| false);
-    Ok(connection(client, lines, receive, write)?.0.rejected)
+    Ok(connection(client, lines, receive, write)?.0.refused)
 }
 
 /// Sends on every connection as fast as answers arrive, until all lines are sent or the time is over.
@@ -122,7 +123,7 @@ pub(super) fn closed(
         })
     })?;
     let sum = |of: fn(&Answers) -> usize| all.iter().map(|(answers, _)| of(answers)).sum();
-    Ok(Closed { answered: sum(|it| it.answered), rejected: sum(|it| it.rejected), elapsed })
+    Ok(Closed { answered: sum(|it| it.answered), rejected: sum(|it| it.refused.len()), elapsed })
 }
 
 /// Sends at a fixed rate, whether answers arrive or not. Each connection has its share of the rate.
@@ -140,7 +141,7 @@ pub(super) fn open(
             rate: own,
             count: lines.len().min((own * time_limit.as_secs_f64()).ceil() as usize),
             started: Instant::now() + BURST * at as u32,
-            interval: interval.as_secs_f64().max(1.0 / own.max(1e-3)),
+            interval: interval.as_secs_f64().max(1.0 / own),
         };
         let (send, receive) = mpsc::channel();
         connection(client, lines, receive, move |writer| write_open(writer, lines, &send, &pace))
@@ -198,16 +199,18 @@ fn connection(
             write(writer).map(|late| (late, thread_time().saturating_sub(cpu)))
         });
         let cpu = thread_time();
-        let mut answers = Answers { times: empty(), answered: 0, rejected: 0, cpu: Duration::ZERO };
+        let mut answers =
+            Answers { times: empty(), answered: 0, refused: Vec::new(), cpu: Duration::ZERO };
         let mut text = Vec::new();
         // The writer stops when `due` is dropped after an error.
         let read = due.into_iter().zip(&lines.expected).try_for_each(|(due, expected)| {
             let is_whole = read_line(reader, &mut text)?;
             answers.times.saturating_record(ns(due.elapsed()));
-            answers.answered += 1;
             // An answer with so many events that it is too long is that of an accepted command.
-            let is_accepted = !is_whole || check(&text, *sent + answers.answered as u64, expected)?;
-            answers.rejected += usize::from(!is_accepted);
+            if is_whole && !check(&text, *sent + answers.answered as u64 + 1, expected)? {
+                answers.refused.push(answers.answered);
+            }
+            answers.answered += 1;
             Ok::<_, Failure>(())
         });
         let panicked = |_| Failure::failed("a writer panicked");

@@ -28,6 +28,14 @@ impl Server {
         let socket = scratch.0.join("socket");
         let mut command = Command::new(env::current_exe()?);
         command.arg("run").arg("--folder").arg(scratch.0.join("data")).arg("--unix").arg(&socket);
+        // Nothing but the commands of the measurement may change it.
+        command.args(["--epoch", "never"]);
+        // It must not use the servers of a market that is configured in the environment.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("PRICETIME_") {
+                command.env_remove(name);
+            }
+        }
         let streams = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let process = streams.spawn()?;
         let mut server = Self { process, socket, _scratch: scratch };

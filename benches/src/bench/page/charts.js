@@ -69,7 +69,7 @@ function growthChart({ axis, sizes, kinds }) {
     title: `Cost by the number of ${axis}`,
     text:
       `Each cost as a multiple of the cost with ${many(sizes[0], axis.slice(0, -1))}. Memory is that of one order, ` +
-      "and is measured from 10,000 orders on.",
+      "as a multiple of its first value: it is measured from 10,000 orders on.",
     xs: sizes.map(Math.log10),
     lines,
     label: (it) => `${it < 1 ? it : count(it)} ×`,
