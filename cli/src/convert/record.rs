@@ -129,23 +129,28 @@ impl Recording<'_> {
     fn follow(&mut self, data: OpenFolder) -> Result<Option<Failure>, Stop> {
         let progress = Progress::count("recording, Ctrl-C ends it", "commands", None);
         let mut followed = Followed::after(Sequence(0), data.reader, data.journal);
-        let mut faults = 0;
+        let (mut faults, mut wanted) = (0, None);
         loop {
             // A look that begins after the owner has ended, or after a signal, finds everything.
-            let is_last = !followed.journal.in_use || self.ended.load(Ordering::Relaxed);
+            let (was_in_use, is_ended) =
+                (followed.journal.in_use, self.ended.load(Ordering::Relaxed));
             let read = match followed.look() {
                 Ok(()) => self.read(&mut followed, &progress)?,
                 Err(error) => Err(error),
             };
-            match read {
-                Ok(()) if is_last || self.is_reached => return Ok(None),
-                Ok(()) => faults = 0,
-                Err(error) => {
-                    faults += 1;
-                    if faults == FAULTS_MAX {
-                        let Stop::Failed(failure) = error.into() else { return Ok(None) };
-                        return Ok(Some(failure));
-                    }
+            if let Err(error) = read {
+                faults += 1;
+                if faults == FAULTS_MAX {
+                    let Stop::Failed(failure) = error.into() else { return Ok(None) };
+                    return Ok(Some(failure));
+                }
+            } else {
+                faults = 0;
+                // The last commands were answered a moment before the journal says that they are durable.
+                wanted = wanted.or(is_ended.then_some(followed.journal.last));
+                let has_all = wanted.is_some_and(|last| followed.journal.through() >= last);
+                if self.is_reached || !was_in_use || has_all {
+                    return Ok(None);
                 }
             }
             self.wait_until(followed.due, faults == 0);
