@@ -35,9 +35,32 @@ pub fn shorten(error: &str) -> String {
     }
 }
 
+/// A text in quotes for an error message, with escapes for what cannot be printed: at most 64 characters of it.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut escaped = text.chars().flat_map(char::escape_debug);
+    let mut short = String::from('"');
+    short.extend(escaped.by_ref().take(WORD_MAX));
+    if escaped.next().is_some() {
+        short.push('…');
+    }
+    short.push('"');
+    short
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shorten;
+    use super::{quoted, shorten};
+
+    #[test]
+    fn quoted_text_has_at_most_64_characters() {
+        assert_eq!(quoted("1 \"x\"\n"), r#""1 \"x\"\n""#);
+        let cut = "a".repeat(64);
+        assert_eq!(quoted(&cut), format!("\"{cut}\""));
+        assert_eq!(quoted(&"a".repeat(60_000)), format!("\"{cut}…\""));
+        // Spaces do not begin anew, and an escape counts with all its characters.
+        assert!(quoted(&"\u{c} ".repeat(60_000)).chars().count() <= 67);
+    }
 
     #[test]
     fn errors_repeat_at_most_64_characters_of_a_text() {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Transfer};
 use pricetime_journal::History;
-use pricetime_journal::echo::shorten;
+use pricetime_journal::echo::{quoted, shorten};
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -36,7 +36,7 @@ pub enum BadBatch {
         found: String,
     },
     /// This text is not a number.
-    #[error("a batch cannot be read: {:?} is not a valid number", shorten(.0))]
+    #[error("a batch cannot be read: {} is not a valid number", quoted(.0))]
     Number(String),
 }
 

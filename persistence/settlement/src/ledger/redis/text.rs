@@ -9,14 +9,14 @@ use uuid::Uuid;
 use crate::ledger::{Balance, Deed, Outcome, Position, Token};
 use crate::{Batch, BatchId, Transfer};
 use pricetime_journal::History;
-use pricetime_journal::echo::shorten;
+use pricetime_journal::echo::quoted;
 
 /// Why a text makes no sense, in a sentence.
 pub(super) type TextError = String;
 
 /// A part of a text.
 pub(super) fn read<T: FromStr>(what: impl Display, text: &str) -> Result<T, TextError> {
-    text.parse().map_err(|_| format!("{what} cannot be {:?}", shorten(text)))
+    text.parse().map_err(|_| format!("{what} cannot be {}", quoted(text)))
 }
 
 pub(super) fn account(account: AccountId) -> String {
@@ -33,7 +33,7 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
 
 pub(super) fn read_balance(account: &str, has: &str) -> Result<Balance, TextError> {
     let (base, quote) =
-        has.split_once(' ').ok_or_else(|| format!("{:?} is not a balance", shorten(has)))?;
+        has.split_once(' ').ok_or_else(|| format!("{} is not a balance", quoted(has)))?;
     let (base, quote) = (read("a balance", base)?, read("a balance", quote)?);
     Ok(Balance { account: read_account(account)?, base, quote })
 }
@@ -49,7 +49,7 @@ pub(super) fn read_deed(text: &str) -> Result<Deed, TextError> {
     match text {
         "posted" => Ok(Deed::Post),
         "dropped" => Ok(Deed::Drop),
-        _ => Err(format!("a batch is posted or dropped, not {:?}", shorten(text))),
+        _ => Err(format!("a batch is posted or dropped, not {}", quoted(text))),
     }
 }
 
