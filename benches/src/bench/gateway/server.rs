@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// How often it is checked whether the market listens, and how many times.
 const RETRY: Duration = Duration::from_millis(20);
-const RETRIES: u32 = 1_500;
+const RETRIES: u32 = 6_000;
 
 /// A running market, which ends with this value. Its data folder is removed.
 pub(super) struct Server {
@@ -60,7 +60,7 @@ impl Server {
             }
             thread::sleep(RETRY);
         }
-        Err(Failure::Failed(String::from("the market did not listen within half a minute")))
+        Err(Failure::Failed(String::from("the market did not listen within two minutes")))
     }
 }
 
