@@ -40,7 +40,7 @@ pub(in super::super) trait VenueSink: CommandSink {
 #[derive(Debug)]
 enum Step {
     Command(Command),
-    /// An order that was inferred from the next so many executions of the batch.
+    /// An order that was inferred from executions: this many of the batch, after those of the orders before.
     Aggressor(Command, usize),
     Leftover(Command),
     Unmatched(Execution, Unmatched),
